@@ -1,0 +1,27 @@
+/**
+ * PyTorch programs to ONNX, without Python: reads what `torch.export.save` wrote, translates it, writes the model with its
+ * weights inlined, beside it or left in place, and verifies the result against a reference.
+ *
+ * @example
+ * ```ts
+ * import * as onnx from "@fx2onnx/fx2onnx";
+ *
+ * const program = await onnx.export("model.pt2", [], "model.onnx", { verify: true });
+ * console.log(program.verification?.passed);
+ * program.release();
+ * ```
+ *
+ * @module
+ */
+export { exportProgram as export } from "./src/export/export.ts";
+export { load, type LoadOptions } from "./src/export/load.ts";
+export { ONNXProgram, type SaveOptions } from "./src/export/onnx_program.ts";
+export type { ExecutionProvider, ExportOptions, ExternalData, StepEvent } from "./src/export/options.ts";
+export type { SourceMap } from "./src/export/metadata.ts";
+export * from "./src/ir/mod.ts";
+export * from "./src/fx/mod.ts";
+export { Model, OnnxGraph, OnnxNode, OnnxValue } from "./src/onnx/model.ts";
+export type { AttributeInput, OnnxAttribute } from "./src/onnx/model.ts";
+export { OnnxBuilder } from "./src/onnx/builder.ts";
+export type { DType, Meta } from "./src/tensor/mod.ts";
+export { Storage, Tensor } from "./src/tensor/mod.ts";

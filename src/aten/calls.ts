@@ -1,0 +1,272 @@
+/**
+ * The interpreters: each says what calling an operator means for one kind of tensor. A rule that a record lacks is
+ * derived through its decomposition, by the same interpreter.
+ */
+import {
+  Complex,
+  type FxArg,
+  type FxGraph,
+  FxNode,
+  type FxResult,
+  FxValue,
+  type Scalar,
+  type TensorMeta,
+} from "../fx/mod.ts";
+import type { Names, Origin } from "../ir/mod.ts";
+import type { OnnxBuilder } from "../onnx/builder.ts";
+import { OnnxValue } from "../onnx/model.ts";
+import { type Dim, isSym, type Ranges, symbol, type Sym } from "../sym/mod.ts";
+import { contiguousStrides, type DType, type Meta, newData, Tensor } from "../tensor/mod.ts";
+import { type BoundArgs, type CallArg, complete, promote } from "./bind.ts";
+import type { Calls, MetaContext, Op } from "./op.ts";
+
+/** What all interpreters share. */
+export abstract class Interpreter<T extends object> implements Calls<T> {
+  // deno-lint-ignore no-explicit-any -- the schema types of `Calls` say what goes in and out
+  call(op: Op, ...args: any[]): any {
+    return this.apply(op, this.bind(op, args));
+  }
+
+  /** Completes a call's arguments by the operator's schema and promotes them. */
+  bind(op: Op, args: readonly CallArg<T>[], kwargs?: ReadonlyMap<string, CallArg<T>>): BoundArgs {
+    const isTensor = (x: unknown): x is T => this.isTensor(x);
+    return promote(op, this, isTensor, complete(op, isTensor, args, kwargs));
+  }
+
+  /** Calls an operator with completed arguments. */
+  abstract apply(op: Op, args: BoundArgs): unknown;
+  abstract isTensor(x: unknown): x is T;
+  abstract meta(x: T): Meta;
+  abstract full(shape: readonly Dim[], value: Scalar, dtype: DType): T;
+  abstract cast(x: T, dtype: DType): T;
+
+  /** @throws {TypeError} when the operator has no decomposition either */
+  protected decomposed(op: Op, args: BoundArgs, what: string): unknown {
+    if (!op.decompose) throw new TypeError(`${op.name} has no ${what}`);
+    // deno-lint-ignore no-explicit-any -- bound arguments are typed by the schema at the definition
+    return op.decompose(this as Calls<T>, args as any);
+  }
+}
+
+/** Whether an operator gives numbers only, so that its meta rule is the whole of it. */
+export function returnsNumbers(op: Op): boolean {
+  return op.parsed.returns.length > 0 &&
+    op.parsed.returns.every((r) => r.type.kind === "base" && r.type.name !== "Tensor");
+}
+
+/** dtypes and shapes. */
+export class MetaInterpreter extends Interpreter<Meta> {
+  readonly context: MetaContext;
+
+  constructor(ranges?: Ranges) {
+    super();
+    let n = 0;
+    this.context = { ranges, freshSymbol: (): Sym => symbol(`u_${n++}`) };
+  }
+
+  apply(op: Op, args: BoundArgs): unknown {
+    // deno-lint-ignore no-explicit-any -- bound arguments are typed by the schema at the definition
+    return op.meta ? op.meta(this.context, args as any) : this.decomposed(op, args, "meta rule");
+  }
+
+  isTensor(x: unknown): x is Meta {
+    return typeof x === "object" && x !== null && "dtype" in x && "shape" in x;
+  }
+
+  meta(x: Meta): Meta {
+    return x;
+  }
+
+  full(shape: readonly Dim[], _value: Scalar, dtype: DType): Meta {
+    return { dtype, shape };
+  }
+
+  cast(x: Meta, dtype: DType): Meta {
+    return { dtype, shape: x.shape };
+  }
+}
+
+/** Reference results on concrete tensors. Arguments must be loaded. `loops` is passed in, so that it loads with the kernels. */
+export class EagerInterpreter extends Interpreter<Tensor> {
+  private readonly metas: MetaInterpreter = new MetaInterpreter();
+  private readonly loops: Loops;
+
+  constructor(loops: Loops) {
+    super();
+    this.loops = loops;
+  }
+
+  apply(op: Op, args: BoundArgs): unknown {
+    // deno-lint-ignore no-explicit-any -- bound arguments are typed by the schema at the definition
+    if (op.kernel) return op.kernel(args as any);
+    if (returnsNumbers(op)) return this.metas.apply(op, args);
+    return this.decomposed(op, args, "kernel");
+  }
+
+  isTensor(x: unknown): x is Tensor {
+    return x instanceof Tensor;
+  }
+
+  meta(x: Tensor): Meta {
+    return x;
+  }
+
+  full(shape: readonly Dim[], value: Scalar, dtype: DType): Tensor {
+    if (isSym(value) || shape.some(isSym)) throw new TypeError("A concrete tensor can't have symbolic sizes or values");
+    if (value instanceof Complex) {
+      const data = newData(dtype, 2);
+      data[0] = value.re;
+      data[1] = value.im;
+      return this.loops.expandTo(Tensor.of(dtype, [], data), shape as number[]);
+    }
+    return this.loops.filled(dtype, shape as number[], value);
+  }
+
+  cast(x: Tensor, dtype: DType): Tensor {
+    return this.loops.convert(x, dtype);
+  }
+}
+
+/** The functions of `tensor/loops.ts` that the eager interpreter needs. */
+export type Loops = Pick<typeof import("../tensor/loops.ts"), "convert" | "filled" | "expandTo">;
+
+/** Emits ONNX nodes. */
+export class OnnxInterpreter extends Interpreter<OnnxValue> {
+  readonly builder: OnnxBuilder;
+  private readonly metas: MetaInterpreter;
+
+  constructor(builder: OnnxBuilder, ranges?: Ranges) {
+    super();
+    this.builder = builder;
+    this.metas = new MetaInterpreter(ranges);
+  }
+
+  apply(op: Op, args: BoundArgs): unknown {
+    // deno-lint-ignore no-explicit-any -- bound arguments are typed by the schema at the definition
+    if (op.onnx) return op.onnx(this.builder, args as any);
+    if (returnsNumbers(op)) return this.metas.apply(op, mapTensors(args, (v) => this.meta(v)));
+    return this.decomposed(op, args, "ONNX form");
+  }
+
+  isTensor(x: unknown): x is OnnxValue {
+    return x instanceof OnnxValue;
+  }
+
+  meta(x: OnnxValue): Meta {
+    return this.builder.meta(x);
+  }
+
+  full(shape: readonly Dim[], value: Scalar, dtype: DType): OnnxValue {
+    const scalar = this.builder.scalar(value, dtype);
+    return shape.length === 0 ? scalar : this.builder.op("Expand", [scalar, this.builder.ints(shape)]);
+  }
+
+  cast(x: OnnxValue, dtype: DType): OnnxValue {
+    return this.builder.cast(x, dtype);
+  }
+}
+
+/** The arguments with every ONNX value replaced. */
+function mapTensors(args: BoundArgs, change: (v: OnnxValue) => unknown): BoundArgs {
+  const map = (x: unknown): unknown => x instanceof OnnxValue ? change(x) : Array.isArray(x) ? x.map(map) : x;
+  return Object.fromEntries(Object.entries(args).map(([k, v]) => [k, map(v)]));
+}
+
+/** Records FX nodes: each call becomes a node of its own, with the meta that the operator's rule gives. */
+export class TraceInterpreter extends Interpreter<FxValue> {
+  readonly graph: FxGraph;
+  /** Carried by the nodes that are made. */
+  origin: Origin | null = null;
+  /** The name of the next node, if it is decided already. */
+  nextName: string | null = null;
+  /** Operators that were recorded. */
+  readonly used: Set<Op> = new Set();
+  private readonly names: Names;
+  private readonly metas: MetaInterpreter;
+
+  constructor(graph: FxGraph, names: Names, ranges?: Ranges) {
+    super();
+    this.graph = graph;
+    this.names = names;
+    this.metas = new MetaInterpreter(ranges);
+  }
+
+  /** Records the arguments as given: whoever runs the graph promotes them. */
+  override bind(op: Op, args: readonly CallArg<FxValue>[], kwargs?: ReadonlyMap<string, CallArg<FxValue>>): BoundArgs {
+    return complete(op, (x): x is FxValue => this.isTensor(x), args, kwargs);
+  }
+
+  apply(op: Op, args: BoundArgs): unknown {
+    const metaArgs = Object.entries(args).map(([name, value]) => [name, toMetas(value) as CallArg<Meta>] as const);
+    return this.record(op, args, this.metas.apply(op, this.metas.bind(op, [], new Map(metaArgs))));
+  }
+
+  isTensor(x: unknown): x is FxValue {
+    return x instanceof FxValue && x.meta.kind === "tensor";
+  }
+
+  meta(x: FxValue): Meta {
+    if (x.meta.kind !== "tensor") throw new TypeError(`${x.name} is not a tensor`);
+    return x.meta;
+  }
+
+  full(_shape: readonly Dim[], _value: Scalar, _dtype: DType): FxValue {
+    throw new TypeError("A constant must be recorded through an operator");
+  }
+
+  cast(x: FxValue, dtype: DType): FxValue {
+    if (this.meta(x).dtype === dtype) return x;
+    throw new TypeError("A conversion must be recorded through an operator");
+  }
+
+  private record(op: Op, args: BoundArgs, result: unknown): unknown {
+    this.used.add(op);
+    const name = this.nextName ?? this.names.fresh(op.name.replace(/^.*::/, "").replace(/\..*$/, ""));
+    this.nextName = null;
+    const tree = this.resultTree(name, result);
+    const node = new FxNode({
+      name,
+      target: torchTarget(op),
+      args: [],
+      kwargs: new Map(Object.entries(args) as [string, FxArg][]),
+      result: tree,
+      origin: this.origin,
+    });
+    this.graph.insert(node);
+    return tree;
+  }
+
+  private resultTree(name: string, result: unknown): FxResult {
+    if (this.metas.isTensor(result)) return new FxValue(name, fullMeta(result));
+    if (Array.isArray(result)) return result.map((r, i) => this.resultTree(this.names.fresh(`${name}_${i}`), r));
+    if (result === null) return null;
+    return new FxValue(name, { kind: "sym", type: "int", expr: result as number });
+  }
+}
+
+/** `torch.ops.aten.add.Tensor`. */
+export function torchTarget(op: Op): string {
+  const [namespace, rest] = op.name.split("::");
+  return `torch.ops.${namespace}.${rest.includes(".") ? rest : `${rest}.default`}`;
+}
+
+/** A meta with what only the FX dialect keeps. */
+export function fullMeta(meta: Meta): TensorMeta {
+  return {
+    kind: "tensor",
+    dtype: meta.dtype,
+    shape: meta.shape,
+    strides: meta.strides ?? contiguousStrides(meta.shape),
+    storageOffset: 0,
+    requiresGrad: false,
+    device: "cpu",
+  };
+}
+
+function toMetas(value: unknown): unknown {
+  if (value instanceof FxValue) {
+    if (value.meta.kind === "tensor") return value.meta;
+    if (value.meta.kind === "sym") return value.meta.expr;
+  }
+  return Array.isArray(value) ? value.map(toMetas) : value;
+}

@@ -1,0 +1,78 @@
+/**
+ * The operator table: finds the record of an operator by its name and loads its family only then. `index.ts` is generated
+ * from the families by `deno task ops`.
+ */
+import { FAMILIES, INDEX } from "./index.ts";
+import type { Op } from "./op.ts";
+
+export { type Calls, defineOp, type MetaContext, type Op, type Promotion, type Rules } from "./op.ts";
+
+/** A name resolved to the record that says what it does. */
+export interface Resolved {
+  readonly op: Op;
+  /** True when the name is the in-place variant: the result is written to the first argument. */
+  readonly inplace: boolean;
+}
+
+/** Records of the operators that a program uses. */
+export class OpTable {
+  private readonly ops: Map<string, Op> = new Map();
+
+  /** A table with the families of the given operators loaded; names without a record are left out. */
+  static async load(targets: Iterable<string>): Promise<OpTable> {
+    const table = new OpTable();
+    await table.extend(targets);
+    return table;
+  }
+
+  /** Loads the families of more operators. */
+  async extend(targets: Iterable<string>): Promise<void> {
+    const families = new Set<string>();
+    for (const target of targets) {
+      const family = familyOf(target);
+      if (family !== null) families.add(family);
+    }
+    const modules = await Promise.all([...families].map((family) => FAMILIES[family]()));
+    for (const module of modules) for (const op of Object.values(module)) this.add(op);
+  }
+
+  /** Adds records, for instance a user's own; later ones win. */
+  add(op: unknown): void {
+    if (!isOp(op)) return;
+    this.ops.set(op.name, op);
+  }
+
+  /** The record for a target such as `torch.ops.aten.add_.Tensor`, or null. */
+  resolve(target: string): Resolved | null {
+    const name = opName(target);
+    if (name === null) return null;
+    const op = this.ops.get(name);
+    if (op) return { op, inplace: false };
+    const functional = this.ops.get(functionalName(name));
+    return functional && functional.name !== name ? { op: functional, inplace: true } : null;
+  }
+}
+
+/** The family that has the record for a target, or null when there is none. */
+function familyOf(target: string): string | null {
+  const name = opName(target);
+  if (name === null) return null;
+  return INDEX.get(name) ?? INDEX.get(functionalName(name)) ?? null;
+}
+
+/** `torch.ops.aten.add.Tensor` to `aten::add.Tensor`; `_operator.mul` to `_operator::mul`; null for other forms. */
+export function opName(target: string): string | null {
+  const match = /^(?:torch\.ops\.)?(\w+)\.(\w+)(?:\.(\w+))?$/.exec(target);
+  if (!match || match[1] === "higher_order") return null;
+  const [, namespace, op, overload] = match;
+  return overload === undefined || overload === "default" ? `${namespace}::${op}` : `${namespace}::${op}.${overload}`;
+}
+
+/** `aten::add_.Tensor` to `aten::add.Tensor`; other names stay. */
+export function functionalName(name: string): string {
+  return name.replace(/^(\w+::\w*[a-z0-9])_(\.|$)/, "$1$2");
+}
+
+function isOp(x: unknown): x is Op {
+  return typeof x === "object" && x !== null && "schema" in x && "parsed" in x;
+}

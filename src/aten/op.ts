@@ -1,0 +1,90 @@
+/**
+ * The operator record: everything the system knows about one ATen operator stands in one `defineOp`. The schema string
+ * types every rule; a rule is written only if it can't be derived (see the table in the README's architecture section).
+ */
+import type { Args, FunctionSchema, Positional, Result, Scalar } from "../fx/mod.ts";
+import { parseSchema } from "../fx/schema.ts";
+import type { OnnxBuilder } from "../onnx/builder.ts";
+import type { OnnxValue } from "../onnx/model.ts";
+import type { Dim, Ranges, Sym } from "../sym/mod.ts";
+import type { DType, Meta, Tensor } from "../tensor/mod.ts";
+
+/** Lets a literal tuple be inferred where a tuple is expected. */
+type Hinted<R> = R | (R & []);
+
+/**
+ * How Python scalars and tensors of different dtypes come to one dtype before any rule runs.
+ *
+ * - `default`: `torch.result_type` of the listed arguments.
+ * - `float`: the same, and integers and bools become the default float dtype (sin, true division, mean-like).
+ * - `none`: numbers in tensor slots become 0-d tensors, dtypes stay.
+ */
+export interface Promotion {
+  readonly args: readonly string[];
+  readonly to: "default" | "float" | "none";
+}
+
+/** What a `meta` rule may ask beyond its arguments. */
+export interface MetaContext {
+  /** A new unbacked symbol for a size that depends on values. */
+  freshSymbol(hint: string): Sym;
+  /** Bounds of the program's symbols. */
+  readonly ranges: Ranges | undefined;
+}
+
+/** Calls operators over some tensor type: graph values, concrete tensors, or metas. */
+export interface Calls<T> {
+  /** Calls an operator with positional arguments (keyword-only ones last, in schema order). */
+  call<S extends string>(op: Op<S>, ...args: Positional<T, S>): Result<T, S>;
+  /** dtype and shape of a tensor. */
+  meta(x: T): Meta;
+  /** A 0-d (or filled) constant tensor. */
+  full(shape: readonly Dim[], value: Scalar, dtype: DType): T;
+  /** The tensor in another dtype; itself if it already has it. */
+  cast(x: T, dtype: DType): T;
+}
+
+/** The rules of an operator with schema `S`. */
+export interface Rules<S extends string> {
+  /** Which arguments take part in type promotion. Absent: none, and a number in a tensor slot is refused. */
+  readonly promote?: Promotion;
+  /** Result dtypes and shapes from those of the arguments. */
+  meta?(ctx: MetaContext, args: Args<Meta, S>): Hinted<Result<Meta, S>>;
+  /** The reference result on concrete, loaded tensors. */
+  kernel?(args: Args<Tensor, S>): Hinted<Result<Tensor, S>>;
+  /** The operator in terms of others. */
+  decompose?<T extends object>(t: Calls<T>, args: Args<T, S>): Hinted<Result<T, S>>;
+  /** The ONNX form at the builder's opset. */
+  onnx?(b: OnnxBuilder, args: Args<OnnxValue, S>): Hinted<Result<OnnxValue, S>>;
+  /**
+   * Views: the base after `updated` was written to the view. `args` are the view's arguments, `self` being the base;
+   * `index` is the view's position among the results of an operator that gives a list. Only `t.call` may be used.
+   */
+  inverse?<T extends object>(t: Calls<T>, args: Args<T, S>, updated: T, index: number): T;
+  /**
+   * For results that the schema marks as aliases of `self` but that may be copies (reshape, contiguous, to): whether this
+   * call is a view. Absent: it always is.
+   */
+  aliases?(self: Meta, args: Args<Meta, S>): boolean;
+  /** Yields other values at each call (random): never shared, folded or verified by value. */
+  readonly random?: boolean;
+  /** Only checks something or gives a hint: no results, dropped at export. */
+  readonly effectFree?: boolean;
+  /** Name of the in-place variant where it is not the name with `_` appended, as in `aten::fill_.Scalar`. */
+  readonly inplace?: string;
+}
+
+/** An operator. */
+export interface Op<S extends string = string> extends Rules<S> {
+  readonly schema: S;
+  /** The schema, parsed. */
+  readonly parsed: FunctionSchema;
+  /** `aten::add.Tensor`. */
+  readonly name: string;
+}
+
+/** Defines an operator. The schema is checked when the record is made. */
+export function defineOp<const S extends string>(schema: S, rules: Rules<S>): Op<S> {
+  const parsed = parseSchema(schema);
+  return { ...rules, schema, parsed, name: parsed.name };
+}

@@ -1,0 +1,75 @@
+/** Pieces that many records share: metas of elementwise operators, and kernels and ONNX forms built of one function. */
+import { Complex, type Scalar } from "../fx/mod.ts";
+import type { OnnxBuilder } from "../onnx/builder.ts";
+import type { OnnxValue } from "../onnx/model.ts";
+import { isSym } from "../sym/mod.ts";
+import { broadcastShapes, type DType, isFloat, type Meta, type Tensor } from "../tensor/mod.ts";
+import { type ElementFn, type ElementFn2, mapBinary, mapUnary } from "../tensor/loops.ts";
+import type { MetaContext } from "./op.ts";
+
+/** The meta of a new contiguous tensor of the same shape. */
+export function like(x: Meta, dtype: DType = x.dtype): Meta {
+  return { dtype, shape: x.shape };
+}
+
+/** Meta rule: dtype and shape of `self`. */
+export function sameAsSelf(_: MetaContext, { self }: { readonly self: Meta }): Meta {
+  return like(self);
+}
+
+/** Meta rule: `self` and `other` broadcast, in their (promoted) dtype. */
+export function broadcastOther(
+  _: MetaContext,
+  { self, other }: { readonly self: Meta; readonly other: Meta },
+): Meta {
+  return { dtype: self.dtype, shape: broadcastShapes(self.shape, other.shape) };
+}
+
+/** Meta rule: `self` and `other` broadcast to bool. */
+export function broadcastBool(
+  _: MetaContext,
+  { self, other }: { readonly self: Meta; readonly other: Meta },
+): Meta {
+  return { dtype: "bool", shape: broadcastShapes(self.shape, other.shape) };
+}
+
+/** Kernel: `fn` of each element, in the dtype of `self` unless another is given. */
+export function unary(fn: ElementFn, dtype?: DType): (args: { readonly self: Tensor }) => Tensor {
+  return ({ self }) => mapUnary(self, dtype ?? self.dtype, fn);
+}
+
+/** Kernel: `fn` of each pair of elements, broadcast. */
+export function binary(fn: ElementFn2, dtype?: DType): (args: { readonly self: Tensor; readonly other: Tensor }) => Tensor {
+  return ({ self, other }) => mapBinary(self, other, dtype ?? self.dtype, fn);
+}
+
+/** ONNX form: one node over `self`. */
+export function onnxUnary(opType: string): (b: OnnxBuilder, args: { readonly self: OnnxValue }) => OnnxValue {
+  return (b, { self }) => b.op(opType, [self]);
+}
+
+/** ONNX form: one node over `self` and `other`. */
+export function onnxBinary(
+  opType: string,
+): (b: OnnxBuilder, args: { readonly self: OnnxValue; readonly other: OnnxValue }) => OnnxValue {
+  return (b, { self, other }) => b.op(opType, [self, other]);
+}
+
+/** @throws {TypeError} when the dtype is not a float */
+export function requireFloat(dtype: DType, what: string): void {
+  if (!isFloat(dtype)) throw new TypeError(`${what} must be of a float dtype, met ${dtype}`);
+}
+
+/** Refuses a value of an argument that has no meaning here. */
+export function refuse(argument: string, value: unknown, why: string): never {
+  throw new RangeError(`Argument ${argument}=${String(value)} is not supported: ${why}`);
+}
+
+/** A Python number as the elements of a dtype are given to a loop: a bigint (typed as number) for int64 and uint64. */
+export function element(value: Scalar, dtype: DType): number {
+  if (isSym(value) || value instanceof Complex) throw new TypeError(`A ${dtype} element can't be made of ${String(value)}`);
+  if (dtype === "int64" || dtype === "uint64") {
+    return BigInt(typeof value === "number" ? Math.trunc(value) : value) as unknown as number;
+  }
+  return Number(value);
+}

@@ -1,0 +1,113 @@
+/** The export pipeline: its steps in order, from an archive to a written and verified model. */
+import { OpTable } from "../aten/mod.ts";
+import type { ExportedProgram } from "../fx/mod.ts";
+import { OptionError } from "../ir/mod.ts";
+import type { SourceInput } from "../io/open.ts";
+import { optimize } from "../optimize/mod.ts";
+import { functionalize } from "../passes/functionalize.ts";
+import { isSym } from "../sym/mod.ts";
+import { load } from "./load.ts";
+import { type Lowered, lower } from "./lower.ts";
+import { addMetadata } from "./metadata.ts";
+import { ONNXProgram } from "./onnx_program.ts";
+import { type ExportOptions, type Settings, settingsOf } from "./options.ts";
+import { preflight, targetsOf } from "./preflight.ts";
+import { StepRunner } from "./steps.ts";
+
+/**
+ * Exports a PyTorch program to ONNX, as `torch.onnx.export(…, dynamo=True)` does.
+ *
+ * @param model a program, or the path, URL, Blob or bytes of a `torch.export.save` archive
+ * @param args inputs for verification, one per user input; [] means the archive's samples
+ * @param f where to save the model; null does not save it
+ * @returns the ONNX program, saved or not
+ * @throws {ArchiveError} when the archive can't be read
+ * @throws {OptionError} when an option does not fit
+ * @throws {ExportError} with every operator and argument that can't be expressed
+ *
+ * @example
+ * ```ts
+ * import * as onnx from "@fx2onnx/fx2onnx";
+ *
+ * const program = await onnx.export("model.pt2", [], "model.onnx", { dims: { s18: "batch_size" } });
+ * console.log(program.model.graph.size);
+ * program.release();
+ * ```
+ */
+export async function exportProgram(
+  model: SourceInput | ExportedProgram,
+  args: readonly unknown[] = [],
+  f: string | URL | null = null,
+  options: ExportOptions = {},
+): Promise<ONNXProgram> {
+  const settings = settingsOf(options);
+  const steps = new StepRunner(settings.onStep);
+  if (args.length > 0) throw new OptionError("Example inputs are not available yet", { hint: "Pass [] to use the archive's samples" });
+  const program = isProgram(model)
+    ? model
+    : await steps.run("Read the program", () => load(model, options.model === undefined ? {} : { model: options.model }));
+  try {
+    checkAgainst(program, settings);
+    for (const warning of program.warnings) settings.onWarning(warning);
+    const result = await translate(program, settings, steps);
+    if (f !== null) {
+      await steps.run("Write the model", () =>
+        result.save(f, { externalData: settings.externalData, onProgress: settings.onProgress }));
+    }
+    if (settings.verify) {
+      const { verifyProgram } = await import("../verify/mod.ts");
+      result.verification = await steps.run("Verify", () => verifyProgram(result, { ep: settings.ep }));
+    }
+    return result;
+  } catch (error) {
+    if (!isProgram(model)) program.archive?.close?.();
+    throw error;
+  }
+}
+
+/** Everything between reading and writing. */
+async function translate(program: ExportedProgram, settings: Settings, steps: StepRunner): Promise<ONNXProgram> {
+  const table = await OpTable.load(targetsOf(program.graph));
+  preflight(program, table);
+  const functional = await steps.run("Make it functional", () => functionalize(program, table));
+  const lowered: Lowered = await steps.run("Translate to ONNX", () => lower(functional, table, settings));
+  if (settings.optimize) await steps.run("Optimize", () => optimize(lowered.model));
+  addMetadata(lowered.model, program, settings.sourceMap);
+  return new ONNXProgram(program, functional, lowered, settings);
+}
+
+function isProgram(model: unknown): model is ExportedProgram {
+  return typeof model === "object" && model !== null && "graph" in model && "signature" in model;
+}
+
+/** Names and symbols must exist in the program. */
+function checkAgainst(program: ExportedProgram, settings: Settings): void {
+  const { inputSpecs, outputSpecs } = program.signature;
+  const inputs = inputSpecs.filter((s) => s.kind === "USER_INPUT" && s.value.meta.kind !== "constant").length;
+  const outputs = outputSpecs.filter((s) => s.kind === "USER_OUTPUT").length;
+  for (const [option, given, count] of [
+    ["inputNames", settings.inputNames.length, inputs],
+    ["outputNames", settings.outputNames.length, outputs],
+  ] as const) {
+    if (given > count) {
+      throw new OptionError(`Option ${option} has ${given} names, but the program has ${count}`);
+    }
+  }
+  const symbols = new Set<string>();
+  for (const { value: { meta } } of inputSpecs) {
+    const dims = meta.kind === "tensor" ? meta.shape : meta.kind === "sym" ? [meta.expr] : [];
+    for (const dim of dims) if (isSym(dim)) for (const name of dim.symbols()) symbols.add(name);
+  }
+  for (const [symbol, name] of settings.dims) {
+    if (!symbols.has(symbol)) {
+      throw new OptionError(`The program has no symbolic dim ${symbol}`, {
+        hint: symbols.size === 0
+          ? "All its dims are fixed: export it in PyTorch with dynamic_shapes"
+          : `Its symbols are ${[...symbols].join(", ")}`,
+      });
+    }
+    if (symbols.has(name) && !settings.dims.has(name)) {
+      throw new OptionError(`Option dims gives ${symbol} the name ${name}, which another symbol has`);
+    }
+  }
+}

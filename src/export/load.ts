@@ -1,0 +1,37 @@
+/** Loads programs from wherever they lie. */
+import type { ExportedProgram } from "../fx/mod.ts";
+import { openSource, type SourceInput } from "../io/open.ts";
+import { readPt2 } from "../pt2/mod.ts";
+
+/** What `load` needs to know beyond the input. */
+export interface LoadOptions {
+  /** Name of the model in an archive that holds several. */
+  readonly model?: string;
+  /** A name for messages, where the input has none. */
+  readonly name?: string;
+}
+
+/**
+ * Reads a program that `torch.export.save` wrote. Only the graph is read; weights stay where they are until needed, so
+ * the archive stays open: call `program.archive?.close?.()` when done.
+ *
+ * @param input a path, a URL, a Blob or the bytes of the archive
+ * @throws {ArchiveError} when the archive is damaged, of an unsupported version, or no archive
+ *
+ * @example
+ * ```ts
+ * import { load } from "@fx2onnx/fx2onnx";
+ *
+ * const program = await load("model.pt2");
+ * console.log(program.graph.size);
+ * ```
+ */
+export async function load(input: SourceInput, options: LoadOptions = {}): Promise<ExportedProgram> {
+  const source = await openSource(input, options.name);
+  try {
+    return { ...await readPt2(source, { name: options.name, model: options.model }), archive: source };
+  } catch (error) {
+    source.close?.();
+    throw error;
+  }
+}

@@ -1,0 +1,355 @@
+/**
+ * Emits the ONNX model of a functional FX program: walks its nodes once and calls each operator's ONNX rule. Refusals are
+ * collected, so that one run tells all of them. Names follow one order of right: the user's, the state_dict's, the FX
+ * graph's.
+ */
+import type { CallArg } from "../aten/bind.ts";
+import { OnnxInterpreter } from "../aten/calls.ts";
+import type { OpTable } from "../aten/mod.ts";
+import {
+  DTypeArg,
+  type ExportedProgram,
+  type FxArg,
+  type FxNode,
+  type FxResult,
+  FxValue,
+  type InputSpec,
+  type OutputSpec,
+  tensorOf,
+} from "../fx/mod.ts";
+import { ArchiveError, atNode, ExportError, Fx2OnnxError, LoweringError } from "../ir/mod.ts";
+import { OnnxBuilder, type Target } from "../onnx/builder.ts";
+import { Model, OnnxValue } from "../onnx/model.ts";
+import { type Dim, eq, isSym, type Sym } from "../sym/mod.ts";
+import { formatMeta, type Meta, type Storage, type Tensor } from "../tensor/mod.ts";
+
+/** What the lowering needs to know beyond the program. */
+export interface LowerOptions {
+  readonly opset: number;
+  readonly irVersion: number;
+  readonly target?: Target;
+  /** Names of the first inputs, in the order of the program's user inputs. */
+  readonly inputNames?: readonly string[];
+  /** Names of the first outputs. */
+  readonly outputNames?: readonly string[];
+  /** What becomes of mutated buffers and inputs. */
+  readonly state: "outputs" | "inputs" | "drop";
+  /** Every initializer is a graph input too. */
+  readonly keepInitializersAsInputs?: boolean;
+}
+
+/** The model and what connects it to the program. */
+export interface Lowered {
+  readonly model: Model;
+  /** ONNX value of each FX tensor value that has one, for value-by-value verification. */
+  readonly values: ReadonlyMap<FxValue, OnnxValue>;
+  /** Which user input each graph input is, by position; state inputs come after. */
+  readonly inputs: readonly { readonly spec: InputSpec; readonly value: OnnxValue }[];
+  /** Which output spec each graph output is. */
+  readonly outputs: readonly { readonly spec: OutputSpec; readonly value: OnnxValue }[];
+  /** All state_dict names of each initializer that stands for tied weights. */
+  readonly ties: ReadonlyMap<string, readonly string[]>;
+}
+
+/** Lowers a functional program. @throws {ExportError} with every refusal */
+export function lower(program: ExportedProgram, table: OpTable, options: LowerOptions): Lowered {
+  return new Lowering(program, table, options).run();
+}
+
+class Lowering {
+  private readonly builder: OnnxBuilder;
+  private readonly interpreter: OnnxInterpreter;
+  private readonly values: Map<FxValue, OnnxValue> = new Map();
+  private readonly claimed: Set<OnnxValue> = new Set();
+  private readonly errors: Fx2OnnxError[] = [];
+  private readonly ties: Map<string, string[]> = new Map();
+
+  constructor(
+    private readonly program: ExportedProgram,
+    private readonly table: OpTable,
+    private readonly options: LowerOptions,
+  ) {
+    this.builder = new OnnxBuilder(options);
+    this.interpreter = new OnnxInterpreter(this.builder, program.rangeConstraints);
+  }
+
+  run(): Lowered {
+    const { builder, options } = this;
+    for (const name of [...options.inputNames ?? [], ...options.outputNames ?? []]) builder.names.reserve(name);
+    const inputs = this.addInputs();
+    for (const node of this.program.graph.nodes()) this.lowerNode(node);
+    if (this.errors.length > 0) throw new ExportError(this.errors);
+    const outputs = this.addOutputs();
+    const model = new Model(builder.graph, options.opset, options.irVersion);
+    for (const [domain, version] of builder.domains) model.opsetImports.set(domain, version);
+    return { model, values: this.values, inputs, outputs, ties: this.ties };
+  }
+
+  private addInputs(): { spec: InputSpec; value: OnnxValue }[] {
+    const { builder, options } = this;
+    const specs = this.program.signature.inputSpecs;
+    const users = specs.filter((s) => s.kind === "USER_INPUT" && s.value.meta.kind !== "constant");
+    const mutated = new Set(
+      this.program.signature.outputSpecs.filter((o) => o.kind === "BUFFER_MUTATION").map((o) => o.target),
+    );
+    // Weights claim their names before FX names do; user's names are reserved already.
+    const weights = specs.filter((s) => s.target !== null && s.kind !== "CUSTOM_OBJ" && s.kind !== "TOKEN");
+    const isState = (s: InputSpec): boolean => s.kind === "BUFFER" && mutated.has(s.target);
+    const asInput = new Map<InputSpec, OnnxValue>();
+    const pending: InputSpec[] = [];
+    for (const spec of weights) {
+      if (isState(spec) && options.state === "inputs") pending.push(spec);
+      else asInput.set(spec, this.addWeight(spec));
+    }
+    const inputs: { spec: InputSpec; value: OnnxValue }[] = [];
+    for (const [i, spec] of users.entries()) {
+      const given = options.inputNames?.[i];
+      const value = this.addUserInput(spec, given);
+      inputs.push({ spec, value });
+    }
+    for (const spec of pending) {
+      const value = builder.input(spec.target!, tensorMeta(spec.value));
+      this.values.set(spec.value, value);
+      this.describeInput(value, spec);
+      inputs.push({ spec, value });
+    }
+    for (const [spec, value] of asInput) {
+      const state = isState(spec) && options.state === "outputs";
+      if ((state || options.keepInitializersAsInputs) && !builder.graph.inputs.includes(value)) {
+        builder.graph.inputs.push(value);
+      }
+    }
+    return inputs;
+  }
+
+  private addUserInput(spec: InputSpec, given: string | undefined): OnnxValue {
+    const { builder } = this;
+    if (given !== undefined) builder.names.release(given);
+    const name = given ?? spec.value.name;
+    const meta = spec.value.meta;
+    let value: OnnxValue;
+    if (meta.kind === "tensor") value = builder.input(name, { dtype: meta.dtype, shape: meta.shape });
+    else if (meta.kind === "sym") {
+      const dtype = meta.type === "int" ? "int64" : meta.type === "bool" ? "bool" : "float32";
+      value = builder.input(name, { dtype, shape: [] });
+      if (isSym(meta.expr)) builder.symbols.bindScalar(meta.expr.key, value);
+    } else {
+      throw new LoweringError(`Input ${spec.value.name} is a ${meta.kind}, which ONNX has no value for`);
+    }
+    this.values.set(spec.value, value);
+    this.describeInput(value, spec);
+    return value;
+  }
+
+  /** Tied weights are one initializer under the first name. */
+  private readonly weights: Map<Storage, { tensor: Tensor; value: OnnxValue }[]> = new Map();
+
+  private addWeight(spec: InputSpec): OnnxValue {
+    const tensor = tensorOf(this.program, spec);
+    if (!tensor) throw new ArchiveError(`${spec.kind} ${spec.target} has no tensor in the archive`);
+    const same = this.weights.get(tensor.storage) ?? [];
+    const tied = same.find((s) => sameView(s.tensor, tensor));
+    if (tied) {
+      this.ties.get(tied.value.name)!.push(spec.target!);
+      this.values.set(spec.value, tied.value);
+      return tied.value;
+    }
+    const value = this.builder.initializer(spec.target!, tensor);
+    this.weights.set(tensor.storage, [...same, { tensor, value }]);
+    this.ties.set(value.name, [spec.target!]);
+    this.values.set(spec.value, value);
+    this.describeInput(value, spec);
+    return value;
+  }
+
+  private describeInput(value: OnnxValue, spec: InputSpec): void {
+    const persistent = spec.persistent === null ? "None" : spec.persistent ? "True" : "False";
+    value.metadata.set("pkg.torch.export.graph_signature.InputSpec.kind", spec.kind);
+    value.metadata.set("pkg.torch.export.graph_signature.InputSpec.persistent", persistent);
+    value.metadata.set("pkg.torch.onnx.original_node_name", spec.value.name);
+  }
+
+  private lowerNode(node: FxNode): void {
+    try {
+      this.builder.at(node.origin, () => atNode(node.origin, () => this.emit(node)));
+    } catch (error) {
+      if (!(error instanceof Fx2OnnxError)) throw error;
+      this.errors.push(error);
+      // The results' metas are known, so the rest of the program can still be tried.
+      for (const value of node.outputs) {
+        if (value.meta.kind === "tensor" && !this.values.has(value)) {
+          this.values.set(value, new OnnxValue(value.name, value.meta));
+        }
+      }
+    }
+  }
+
+  private emit(node: FxNode): void {
+    const resolved = this.table.resolve(node.target);
+    if (!resolved) throw new LoweringError(`Operator ${node.target} is not supported`);
+    const { op } = resolved;
+    if (op.effectFree) return;
+    const args = node.args.map((a) => this.argument(a));
+    const kwargs = new Map([...node.kwargs].map(([k, a]) => [k, this.argument(a)]));
+    const result = this.interpreter.apply(op, this.interpreter.bind(op, args, kwargs));
+    this.assign(node, node.result, result);
+  }
+
+  private argument(arg: FxArg): CallArg<OnnxValue> {
+    if (arg instanceof FxValue) {
+      switch (arg.meta.kind) {
+        case "tensor":
+          return this.valueOf(arg);
+        case "sym":
+          return arg.meta.type === "int" && typeof arg.meta.expr === "number"
+            ? BigInt(arg.meta.expr)
+            : arg.meta.expr as number | boolean | Sym;
+        case "constant":
+          return this.argument(arg.meta.value);
+        default:
+          throw new TypeError(`${arg.name} is a ${arg.meta.className} object, which ONNX has no value for`);
+      }
+    }
+    if (Array.isArray(arg)) return arg.map((a) => this.argument(a));
+    return arg as Exclude<FxArg, FxValue>;
+  }
+
+  private valueOf(value: FxValue): OnnxValue {
+    const found = this.values.get(value);
+    if (!found) throw new TypeError(`${value.name} has no ONNX value`);
+    return found;
+  }
+
+  private assign(node: FxNode, tree: FxResult, result: unknown): void {
+    if (tree === null) return;
+    if (!(tree instanceof FxValue)) {
+      const results = Array.isArray(result) ? result : [result];
+      const slots = tree as readonly FxResult[];
+      if (results.length < slots.length) {
+        throw new TypeError(`The rule gave ${results.length} results where the program has ${slots.length}`);
+      }
+      for (const [i, slot] of slots.entries()) this.assign(node, slot, results[i]);
+      return;
+    }
+    if (tree.meta.kind === "sym") {
+      if (result instanceof OnnxValue && isSym(tree.meta.expr)) {
+        const [name] = tree.meta.expr.symbols();
+        if (name !== undefined) this.builder.symbols.bindScalar(name, result);
+      }
+      return;
+    }
+    if (tree.meta.kind !== "tensor") throw new TypeError(`Result ${tree.name} is a ${tree.meta.kind}`);
+    if (!(result instanceof OnnxValue)) throw new TypeError(`The rule gave no tensor for result ${tree.name}`);
+    this.values.set(tree, this.finish(node, tree, tree.meta, result));
+  }
+
+  /** Holds the result against what the program recorded, names it, and lets its symbols be computed from it. */
+  private finish(node: FxNode, fx: FxValue, recorded: Meta, value: OnnxValue): OnnxValue {
+    const made = value.meta;
+    if (made && !agree(made, recorded)) {
+      throw new TypeError(`The ONNX form gives ${formatMeta(made)}, but the program recorded ${formatMeta(recorded)}`);
+    }
+    const own = value.producer !== null && value.producer.origin === node.origin && !this.claimed.has(value);
+    if (own) {
+      this.claimed.add(value);
+      value.meta = { dtype: recorded.dtype, shape: recorded.shape };
+      this.rename(value, fx.name);
+      const producer = value.producer!;
+      this.builder.nodeNames.release(producer.name);
+      producer.name = this.builder.nodeNames.fresh(`node_${node.name}`);
+    }
+    if (value.meta === null) value.meta = { dtype: recorded.dtype, shape: recorded.shape };
+    this.builder.bindSymbols(value);
+    return value;
+  }
+
+  private rename(value: OnnxValue, name: string): void {
+    this.builder.names.release(value.name);
+    value.name = this.builder.names.fresh(name);
+  }
+
+  private addOutputs(): { spec: OutputSpec; value: OnnxValue }[] {
+    const { builder, options } = this;
+    const outputs: { spec: OutputSpec; value: OnnxValue }[] = [];
+    const specs = this.program.signature.outputSpecs;
+    const isUser = (s: OutputSpec): boolean => s.kind === "USER_OUTPUT" || s.kind === "LOSS_OUTPUT";
+    const state = options.state === "drop"
+      ? []
+      : specs.filter((s) => s.kind === "BUFFER_MUTATION" || s.kind === "USER_INPUT_MUTATION");
+    const used = new Set<OnnxValue>();
+    let position = 0;
+    for (const spec of [...specs.filter(isUser), ...state]) {
+      const source = this.outputValue(spec);
+      if (!source) continue;
+      const given = isUser(spec) ? options.outputNames?.[position++] : undefined;
+      const name = given ?? (isUser(spec) ? undefined : `${spec.target}_out`);
+      const original = spec.arg instanceof FxValue ? spec.arg.name : "";
+      const value = this.outputAs(source, name, given !== undefined, used, original);
+      used.add(value);
+      value.metadata.set("pkg.torch.export.graph_signature.OutputSpec.kind", spec.kind);
+      if (!value.metadata.has("pkg.torch.onnx.original_node_name")) {
+        value.metadata.set("pkg.torch.onnx.original_node_name", original);
+      }
+      outputs.push({ spec, value });
+    }
+    builder.graph.outputs = outputs.map((o) => o.value);
+    return outputs;
+  }
+
+  /** The value of an output; null for None and strings, which ONNX has no value for. */
+  private outputValue(spec: OutputSpec): OnnxValue | null {
+    const { builder } = this;
+    const { arg } = spec;
+    if (arg === null || typeof arg === "string") return null;
+    if (typeof arg === "bigint") return builder.scalar(arg, "int64");
+    if (typeof arg === "boolean") return builder.scalar(arg, "bool");
+    if (typeof arg === "number") return builder.scalar(arg, "float32");
+    if (arg instanceof FxValue) {
+      if (arg.meta.kind === "tensor") return this.valueOf(arg);
+      if (arg.meta.kind === "constant") return this.outputValue({ ...spec, arg: arg.meta.value });
+      if (arg.meta.kind === "sym") {
+        const { expr, type } = arg.meta;
+        if (isSym(expr)) return builder.symbolic(expr);
+        return builder.scalar(type === "int" ? BigInt(expr) : expr, type === "int" ? "int64" : type === "bool" ? "bool" : "float32");
+      }
+    }
+    throw new LoweringError(`An output of kind ${arg instanceof DTypeArg ? "dtype" : typeof arg} has no ONNX value`);
+  }
+
+  /** The value under the output's name; a copy where the value already is an input, a weight or another output. */
+  private outputAs(
+    source: OnnxValue,
+    name: string | undefined,
+    given: boolean,
+    used: ReadonlySet<OnnxValue>,
+    original: string,
+  ): OnnxValue {
+    const { builder } = this;
+    const isInput = source.producer === null && source.initializer === null;
+    if (isInput && name === undefined && !used.has(source)) return source;
+    if (given) builder.names.release(name!);
+    if (source.producer === null || used.has(source)) {
+      const copy = builder.copy(source);
+      this.rename(copy, name ?? (original || source.name));
+      return copy;
+    }
+    if (name !== undefined) this.rename(source, name);
+    return source;
+  }
+}
+
+function tensorMeta(value: FxValue): Meta {
+  if (value.meta.kind !== "tensor") throw new TypeError(`${value.name} is not a tensor`);
+  return { dtype: value.meta.dtype, shape: value.meta.shape };
+}
+
+function sameView(a: Tensor, b: Tensor): boolean {
+  return a.dtype === b.dtype && a.offset === b.offset && a.shape.join() === b.shape.join() &&
+    a.strides.join() === b.strides.join();
+}
+
+/** Symbolic sizes agree unless they are known to differ. */
+function agree(made: Meta, recorded: Meta): boolean {
+  return made.dtype === recorded.dtype && made.shape.length === recorded.shape.length &&
+    made.shape.every((d: Dim, i) => isSym(d) || isSym(recorded.shape[i]) || eq(d, recorded.shape[i]) !== false);
+}

@@ -1,0 +1,98 @@
+/** `torch.onnx.ONNXProgram`: the model with the program it was made of. */
+import type { ExportedProgram } from "../fx/mod.ts";
+import type { WriteReport } from "../onnx/write_model.ts";
+import { type Dim, type Sym, substitute, symbol } from "../sym/mod.ts";
+import type { Model } from "../onnx/model.ts";
+import type { ModelProto } from "../proto/onnx_pb.ts";
+import type { VerificationReport } from "../verify/report.ts";
+import type { Lowered } from "./lower.ts";
+import { type ExternalData, externalDataOf, type Settings } from "./options.ts";
+
+/** How a model is saved. */
+export interface SaveOptions {
+  /** False leaves the weights out. Default true. */
+  readonly includeInitializers?: boolean;
+  /** Makes every initializer a graph input too. Default: as exported. */
+  readonly keepInitializersAsInputs?: boolean;
+  /** Where weights go; null inlines up to 2 GB. */
+  readonly externalData?: ExternalData | boolean | null;
+  /** Told of bytes written. */
+  readonly onProgress?: (done: number, total: number) => void;
+}
+
+/** The result of an export. */
+export class ONNXProgram {
+  /** The model. */
+  readonly model: Model;
+  /** The program as it was loaded. */
+  readonly exportedProgram: ExportedProgram;
+  /** The program without mutations, which the model was made of. */
+  readonly functionalProgram: ExportedProgram;
+  /** What connects the model to the program: values, inputs, outputs, tied weights. */
+  readonly lowered: Lowered;
+  /** The result of verification, if it was asked for. */
+  verification: VerificationReport | null = null;
+  /** What `save` wrote last. */
+  written: WriteReport | null = null;
+  private readonly settings: Settings;
+
+  constructor(program: ExportedProgram, functional: ExportedProgram, lowered: Lowered, settings: Settings) {
+    this.model = lowered.model;
+    this.exportedProgram = program;
+    this.functionalProgram = functional;
+    this.lowered = lowered;
+    this.settings = settings;
+  }
+
+  /** The text of a symbolic size in the model: the user's name for a symbol where there is one. */
+  readonly dimName = (dim: Sym): string => {
+    const names = new Map([...this.settings.dims].map(([from, to]): [string, Dim] => [from, symbol(to)]));
+    return String(substitute(dim, names));
+  };
+
+  /**
+   * Writes the model, and its weights beside it where they don't fit in: all files appear complete, or none does.
+   *
+   * @param destination path or `file:` URL of the model
+   * @throws {OptionError} when weights can't stay in place
+   * @throws {RangeError} when the model would exceed 2 GiB
+   */
+  async save(destination: string | URL, options: SaveOptions = {}): Promise<WriteReport> {
+    const [{ commitAll, createAtomic, realPath }, { writeModel }] = await Promise.all([
+      import("../io/file.ts"),
+      import("../onnx/write_model.ts"),
+    ]);
+    const placement = externalDataOf(options.externalData);
+    const archive = this.exportedProgram.archive?.path;
+    this.written = await writeModel(this.model, destination, {
+      files: { create: createAtomic, commit: commitAll, realPath },
+      externalData: placement,
+      ...(options.externalData === null || options.externalData === undefined ? { inlineLimit: 2 ** 31 - 1 } : {}),
+      ...(archive === undefined ? {} : { archive }),
+      dimName: this.dimName,
+      ...(options.onProgress ? { onProgress: options.onProgress } : {}),
+    });
+    return this.written;
+  }
+
+  /** The model's bytes, weights included. @throws {RangeError} when they would exceed 2 GiB */
+  async toBytes(): Promise<Uint8Array<ArrayBuffer>> {
+    const { serializeModel } = await import("../onnx/serialize.ts");
+    return await serializeModel(this.model, { dimName: this.dimName });
+  }
+
+  /** The model as protobuf-es's generated type. @throws {RangeError} when it would exceed 2 GiB */
+  async modelProto(): Promise<ModelProto> {
+    const [{ fromBinary }, { ModelProtoSchema }, bytes] = await Promise.all([
+      import("@bufbuild/protobuf"),
+      import("../proto/onnx_pb.ts"),
+      this.toBytes(),
+    ]);
+    return fromBinary(ModelProtoSchema, bytes);
+  }
+
+  /** Closes the archive that weights are read from. */
+  release(): void {
+    this.exportedProgram.archive?.close?.();
+  }
+}

@@ -1,0 +1,222 @@
+/** The options of `export`: PyTorch's names in camel case, their defaults, and what is refused. */
+import { OptionError } from "../ir/mod.ts";
+import type { SourceMap } from "./metadata.ts";
+
+/** Opsets that operators are lowered for. */
+export const OPSETS = { first: 18, default: 21, last: 23 } as const;
+
+/** Where weights are stored: `auto` inlines small models, `in-place` leaves them in the archive. */
+export type ExternalData = "auto" | "always" | "never" | "in-place";
+
+/** Where verification runs. */
+export type ExecutionProvider = "auto" | "webgpu" | "wasm";
+
+/**
+ * Options of `export`, as in `torch.onnx.export(…, dynamo=True)`.
+ *
+ * Source: https://docs.pytorch.org/docs/2.8/onnx_dynamo.html
+ */
+export interface ExportOptions {
+  /** Which exporter; a program always takes the TorchDynamo-based one. Default true. */
+  readonly dynamo?: boolean;
+  /** Keyword arguments for verification. */
+  readonly kwargs?: Readonly<Record<string, unknown>> | null;
+  /** False leaves the weights out of the saved file. Default true. */
+  readonly exportParams?: boolean;
+  /** Null prints the steps, true adds detail, false nothing; the library itself prints nothing. */
+  readonly verbose?: boolean | null;
+  /** Names of the inputs, in order; fewer than there are is fine. */
+  readonly inputNames?: readonly string[] | null;
+  /** Names of the outputs, in order; fewer than there are is fine. */
+  readonly outputNames?: readonly string[] | null;
+  /** Version of the ONNX operator set, 18 to 23. Default 21. */
+  readonly opsetVersion?: number | null;
+  readonly dynamicAxes?: unknown;
+  readonly dynamicShapes?: unknown;
+  /** Makes every initializer a graph input too. Default false. */
+  readonly keepInitializersAsInputs?: boolean;
+  /** True means `always`, false `never`; unset means `auto`. */
+  readonly externalData?: ExternalData | boolean | null;
+  readonly customTranslationTable?: unknown;
+  readonly report?: boolean;
+  readonly profile?: boolean;
+  readonly dumpExportedProgram?: boolean;
+  readonly artifactsDir?: string;
+  /** Runs the result and compares it with the reference. Default false. */
+  readonly verify?: boolean;
+  /** Runs the optimization passes. Default true. */
+  readonly optimize?: boolean;
+  readonly fallback?: boolean;
+  /** Deprecated. */
+  readonly training?: unknown;
+  /** Deprecated. */
+  readonly operatorExportType?: unknown;
+  /** Deprecated. */
+  readonly doConstantFolding?: boolean;
+  /** Deprecated. */
+  readonly exportModulesAsFunctions?: unknown;
+  /** Deprecated. */
+  readonly autogradInlining?: boolean;
+  /** Deprecated. */
+  readonly customOpsets?: unknown;
+
+  /** Name of the model in an archive that holds several. */
+  readonly model?: string;
+  /** Names for symbolic dims: `{ s18: "batch_size" }`. */
+  readonly dims?: Readonly<Record<string, string>>;
+  /** What becomes of buffers that the program mutates. Default `outputs`. */
+  readonly state?: "outputs" | "inputs" | "drop";
+  /** How source positions are kept. Default `relative`: no folder of the exporting machine is left in the model. */
+  readonly sourceMap?: SourceMap;
+  /** What the model is to run on. Default `generic`. */
+  readonly target?: "generic" | "webgpu";
+  /** Where `verify` runs. Default `auto`. */
+  readonly ep?: ExecutionProvider;
+  /** Reads and checks all bytes of the archive before weights are left in place. Default false. */
+  readonly check?: boolean;
+  /** Told of each step as it ends. */
+  readonly onStep?: (step: StepEvent) => void;
+  /** Told of bytes copied. */
+  readonly onProgress?: (done: number, total: number) => void;
+  /** Told of what the user should know. */
+  readonly onWarning?: (message: string) => void;
+}
+
+/** A step of an export that has begun or ended. */
+export interface StepEvent {
+  readonly name: string;
+  readonly status: "start" | "done" | "failed";
+  /** Milliseconds; 0 at the start. */
+  readonly ms: number;
+}
+
+/** Options with every default filled in. */
+export interface Settings {
+  readonly opset: number;
+  readonly irVersion: number;
+  readonly inputNames: readonly string[];
+  readonly outputNames: readonly string[];
+  readonly externalData: ExternalData;
+  readonly exportParams: boolean;
+  readonly keepInitializersAsInputs: boolean;
+  readonly optimize: boolean;
+  readonly verify: boolean;
+  readonly dims: ReadonlyMap<string, string>;
+  readonly state: "outputs" | "inputs" | "drop";
+  readonly sourceMap: SourceMap;
+  readonly target: "generic" | "webgpu";
+  readonly ep: ExecutionProvider;
+  readonly check: boolean;
+  readonly onStep: (step: StepEvent) => void;
+  readonly onProgress: (done: number, total: number) => void;
+  readonly onWarning: (message: string) => void;
+}
+
+/** Options that are part of the signature and whose use is refused until they do something. */
+const NOT_YET = [
+  "dynamicAxes",
+  "dynamicShapes",
+  "customTranslationTable",
+  "report",
+  "profile",
+  "dumpExportedProgram",
+  "fallback",
+  "exportModulesAsFunctions",
+  "customOpsets",
+  "kwargs",
+] as const;
+
+const ignore = (): void => {};
+
+/** Checks options. @throws {OptionError} naming the option @throws {RangeError} for an opset that can't be written */
+export function settingsOf(options: ExportOptions): Settings {
+  for (const name of NOT_YET) {
+    const value = options[name];
+    const isUnset = value === undefined || value === null || value === false ||
+      (Array.isArray(value) && value.length === 0) || (typeof value === "object" && Object.keys(value!).length === 0);
+    if (!isUnset) throw new OptionError(`Option ${name} is not available yet`, { hint: `Leave ${name} out` });
+  }
+  const onWarning = options.onWarning ?? ignore;
+  warnDeprecated(options, onWarning);
+  const opset = checkOpset(options.opsetVersion ?? OPSETS.default);
+  return {
+    opset,
+    // Nodes have metadata since IR 10.
+    irVersion: opset >= 23 ? 11 : 10,
+    inputNames: checkNames("inputNames", options.inputNames ?? []),
+    outputNames: checkNames("outputNames", options.outputNames ?? []),
+    externalData: externalDataOf(options.externalData),
+    exportParams: options.exportParams ?? true,
+    keepInitializersAsInputs: options.keepInitializersAsInputs ?? false,
+    optimize: options.optimize ?? true,
+    verify: options.verify ?? false,
+    dims: checkDims(options.dims ?? {}),
+    state: oneOf("state", options.state ?? "outputs", ["outputs", "inputs", "drop"]),
+    sourceMap: oneOf("sourceMap", options.sourceMap ?? "relative", ["embed", "relative", "none"]),
+    target: oneOf("target", options.target ?? "generic", ["generic", "webgpu"]),
+    ep: oneOf("ep", options.ep ?? "auto", ["auto", "webgpu", "wasm"]),
+    check: options.check ?? false,
+    onStep: options.onStep ?? ignore,
+    onProgress: options.onProgress ?? ignore,
+    onWarning,
+  };
+}
+
+/** The data placement that an option's value means. */
+export function externalDataOf(value: ExternalData | boolean | null | undefined): ExternalData {
+  if (value === undefined || value === null) return "auto";
+  if (typeof value === "boolean") return value ? "always" : "never";
+  return oneOf("externalData", value, ["auto", "always", "never", "in-place"]);
+}
+
+function oneOf<T extends string>(option: string, value: T, allowed: readonly T[]): T {
+  if (!allowed.includes(value)) {
+    throw new OptionError(`Option ${option} must be one of ${allowed.join(", ")}, met ${String(value)}`);
+  }
+  return value;
+}
+
+function checkOpset(opset: number): number {
+  if (!Number.isInteger(opset)) throw new RangeError(`opsetVersion must be an integer, met ${opset}`);
+  if (opset < 7) throw new RangeError(`opsetVersion must be at least 7, met ${opset}`);
+  if (opset < OPSETS.first || opset > OPSETS.last) {
+    throw new RangeError(`opsetVersion must be from ${OPSETS.first} to ${OPSETS.last}, met ${opset}`);
+  }
+  return opset;
+}
+
+function checkNames(option: string, names: readonly string[]): readonly string[] {
+  const seen = new Set<string>();
+  for (const name of names) {
+    if (typeof name !== "string" || name === "") throw new OptionError(`Option ${option} has an empty name`);
+    if (seen.has(name)) throw new OptionError(`Option ${option} has ${name} twice`);
+    seen.add(name);
+  }
+  return names;
+}
+
+function checkDims(dims: Readonly<Record<string, string>>): ReadonlyMap<string, string> {
+  const map = new Map(Object.entries(dims));
+  const names = [...map.values()];
+  for (const [symbol, name] of map) {
+    if (!/^[A-Za-z_]\w*$/.test(name)) {
+      throw new OptionError(`Option dims gives ${symbol} the name ${JSON.stringify(name)}`, {
+        hint: "A dim's name is made of letters, digits and _, and does not begin with a digit",
+      });
+    }
+    if (names.filter((n) => n === name).length > 1) throw new OptionError(`Option dims gives ${name} to two symbols`);
+  }
+  return map;
+}
+
+function warnDeprecated(options: ExportOptions, warn: (message: string) => void): void {
+  const deprecated = [
+    ["training", "the program's own mode is kept"],
+    ["operatorExportType", "only ONNX is written"],
+    ["doConstantFolding", "constants are always folded"],
+    ["autogradInlining", "autograd functions are always inlined"],
+  ] as const;
+  for (const [name, instead] of deprecated) {
+    if (options[name] !== undefined) warn(`Option ${name} is deprecated: ${instead}`);
+  }
+}

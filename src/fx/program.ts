@@ -1,0 +1,102 @@
+/** `torch.export.ExportedProgram` as data: graph, signature, ranges, lazy weights, samples. */
+import type { Source } from "../io/source.ts";
+import type { Ranges } from "../sym/mod.ts";
+import type { Tensor } from "../tensor/mod.ts";
+import type { FxArg } from "./args.ts";
+import type { FxGraph, FxValue } from "./graph.ts";
+
+/** `torch.export.graph_signature.InputKind`. */
+export type InputKind = "USER_INPUT" | "PARAMETER" | "BUFFER" | "CONSTANT_TENSOR" | "CUSTOM_OBJ" | "TOKEN";
+
+/** `torch.export.graph_signature.OutputKind`. */
+export type OutputKind =
+  | "USER_OUTPUT"
+  | "LOSS_OUTPUT"
+  | "BUFFER_MUTATION"
+  | "PARAMETER_MUTATION"
+  | "GRADIENT_TO_PARAMETER"
+  | "GRADIENT_TO_USER_INPUT"
+  | "USER_INPUT_MUTATION"
+  | "TOKEN";
+
+/** What graph input `i` is. */
+export interface InputSpec {
+  readonly kind: InputKind;
+  /** The graph input. A constant input has a value too, whose meta is `constant`. */
+  readonly value: FxValue;
+  /** Fully qualified name of a parameter, buffer, constant or custom object; null for user inputs. */
+  readonly target: string | null;
+  /** Whether a buffer is in the state_dict; null for other kinds. */
+  readonly persistent: boolean | null;
+}
+
+/** What graph output `i` is. */
+export interface OutputSpec {
+  readonly kind: OutputKind;
+  /** The value, or a literal. */
+  readonly arg: FxArg;
+  /** The name of what is mutated or differentiated; null for user outputs. */
+  readonly target: string | null;
+}
+
+/** `torch.export.graph_signature.ExportGraphSignature`: specs are parallel to the graph's inputs and outputs. */
+export interface GraphSignature {
+  readonly inputSpecs: readonly InputSpec[];
+  readonly outputSpecs: readonly OutputSpec[];
+}
+
+/** A node of a pytree specification; `type` null is a leaf. */
+export interface TreeSpec {
+  readonly type: string | null;
+  readonly context: unknown;
+  readonly children: readonly TreeSpec[];
+}
+
+/** How a module (the root has fqn ``) is called. */
+export interface ModuleCallEntry {
+  readonly fqn: string;
+  readonly signature: {
+    readonly inSpec: TreeSpec;
+    readonly outSpec: TreeSpec;
+    readonly forwardArgNames: readonly string[] | null;
+  } | null;
+}
+
+/** Example inputs, one leaf per user input in the order of the signature. */
+export type SampleInput = Tensor | bigint | number | boolean | string | null;
+
+/** A captured program. Weights are lazy: nothing has read them yet. */
+export interface ExportedProgram {
+  /** Where it was loaded from, for messages. */
+  readonly source: string;
+  /** The archive that the weights lie in, if the program came from one. */
+  readonly archive?: Source;
+  readonly graph: FxGraph;
+  readonly signature: GraphSignature;
+  /** Bounds of the symbols. */
+  readonly rangeConstraints: Ranges;
+  /** The constraints as torch prints them, e.g. `{s18: VR[0, int_oo]}`, in the archive's order. */
+  readonly rangeConstraintsText: string;
+  readonly moduleCallGraph: readonly ModuleCallEntry[];
+  /** Parameters and persistent buffers by fully qualified name. Tied weights share one `Storage`. */
+  readonly stateDict: ReadonlyMap<string, Tensor>;
+  /** Constant tensors and non-persistent buffers by name. */
+  readonly constants: ReadonlyMap<string, Tensor>;
+  /** The example inputs the archive holds, or null when it holds none that can be read. */
+  sampleInputs(): Promise<readonly SampleInput[] | null>;
+  /** e.g. `TRAINING` or `ATEN`. */
+  readonly verifiers: readonly string[];
+  readonly torchVersion: string;
+  readonly schemaVersion: string;
+  readonly guardsCode: readonly string[];
+  /** Text that identifies the archive, if it has one. */
+  readonly serializationId: string | null;
+  /** What a reader should know but need not act on. */
+  readonly warnings: readonly string[];
+}
+
+/** The weight, buffer or constant that a graph input stands for; null for user inputs. */
+export function tensorOf(program: ExportedProgram, spec: InputSpec): Tensor | null {
+  if (spec.target === null) return null;
+  return program.stateDict.get(spec.target) ?? program.constants.get(spec.target) ?? null;
+}

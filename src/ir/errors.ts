@@ -1,0 +1,129 @@
+/**
+ * The errors users see. A rule throws plain facts (`RangeError`, `TypeError`); `atNode` adds where in the user's model and
+ * source it happened, in one place for every operator.
+ */
+import { type Origin, userSource } from "./origin.ts";
+
+/** Where an error happened, each part where known. */
+export interface Location {
+  /** The file that was read. */
+  readonly file?: string;
+  /** `aten.linear.default`. */
+  readonly operator?: string;
+  /** The FX node's name. */
+  readonly node?: string;
+  /** `encoder.layers.0 (torch.nn.modules.linear.Linear)`. */
+  readonly module?: string;
+  /** `File "model.py", line 12: y = torch.foo(x)`. */
+  readonly source?: string;
+  /** What to do about it. */
+  readonly hint?: string;
+}
+
+/** Base of all errors that a user can cause and mend. The message carries the location. */
+export class Fx2OnnxError extends Error {
+  override name = "Fx2OnnxError";
+  /** What failed, without the location. */
+  readonly fact: string;
+  readonly location: Location;
+
+  constructor(fact: string, location: Location = {}, options?: ErrorOptions) {
+    super(format(fact, location), options);
+    this.fact = fact;
+    this.location = location;
+  }
+}
+
+/** The input file is damaged, of an unsupported version, or not what it should be. */
+export class ArchiveError extends Fx2OnnxError {
+  override name = "ArchiveError";
+}
+
+/** An option's value is not usable, or does not fit the program. */
+export class OptionError extends Fx2OnnxError {
+  override name = "OptionError";
+}
+
+/** An operator, or one of its arguments, can't be expressed. */
+export class LoweringError extends Fx2OnnxError {
+  override name = "LoweringError";
+}
+
+/** An invariant of a graph does not hold; `problems` lists all of them. */
+export class CheckError extends Fx2OnnxError {
+  override name = "CheckError";
+  readonly problems: readonly string[];
+
+  constructor(what: string, problems: readonly string[]) {
+    super(`${what}: ${problems.length === 1 ? problems[0] : `\n  ${problems.join("\n  ")}`}`);
+    this.problems = problems;
+  }
+}
+
+/** Verification could not be run, or found a difference. */
+export class VerificationError extends Fx2OnnxError {
+  override name = "VerificationError";
+}
+
+/** Everything that keeps a program from being exported: one error for all of it. */
+export class ExportError extends Fx2OnnxError {
+  override name = "ExportError";
+  /** One per refusal, in program order. */
+  readonly errors: readonly Fx2OnnxError[];
+
+  constructor(errors: readonly Fx2OnnxError[]) {
+    super(
+      errors.length === 1 ? errors[0].fact : `${errors.length} nodes can't be exported`,
+      errors.length === 1 ? errors[0].location : {},
+    );
+    this.errors = errors;
+    if (errors.length > 1) this.message += errors.map((e) => `\n- ${e.message.replaceAll("\n", "\n  ")}`).join("");
+  }
+}
+
+/** The parts of a location that an origin gives. */
+export function locationOf(origin: Origin): Location {
+  const module = origin.modules.at(-1);
+  const line = userSource(origin);
+  return {
+    operator: origin.target,
+    node: origin.node,
+    ...(module ? { module: module.path === "" ? module.className : `${module.path} (${module.className})` } : {}),
+    ...(line ? { source: `File "${line.file}", line ${line.line}${line.code ? `: ${line.code}` : ""}` } : {}),
+  };
+}
+
+/** Runs `body`; what it throws is located at the node. Errors that already are located pass through. */
+export function atNode<T>(origin: Origin | null, body: () => T): T {
+  try {
+    return body();
+  } catch (error) {
+    throw located(error, origin);
+  }
+}
+
+/** {@linkcode atNode} for a body that awaits. */
+export async function atNodeAsync<T>(origin: Origin | null, body: () => Promise<T>): Promise<T> {
+  try {
+    return await body();
+  } catch (error) {
+    throw located(error, origin);
+  }
+}
+
+function located(error: unknown, origin: Origin | null): unknown {
+  if (error instanceof Fx2OnnxError && (error.location.node !== undefined || !(error instanceof LoweringError))) return error;
+  if (!(error instanceof Error)) return error;
+  const location = origin ? locationOf(origin) : {};
+  if (error instanceof Fx2OnnxError) return new LoweringError(error.fact, { ...location, ...error.location });
+  return new LoweringError(error.message, location, { cause: error });
+}
+
+function format(fact: string, at: Location): string {
+  const lines = [fact];
+  if (at.operator !== undefined && !fact.includes(at.operator)) lines.push(`  operator: ${at.operator}`);
+  if (at.node !== undefined) lines.push(`  node: ${at.node}${at.module !== undefined ? ` in ${at.module}` : ""}`);
+  if (at.source !== undefined) lines.push(`  source: ${at.source}`);
+  if (at.hint !== undefined) lines.push(`  ${at.hint}`);
+  return (at.file !== undefined ? `${at.file}: ` : "") + lines.join("\n");
+}

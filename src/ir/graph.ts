@@ -1,0 +1,197 @@
+/**
+ * Graphs of nodes and values with use lists, shared by the FX and the ONNX dialect.
+ *
+ * A dialect adds a node class that says which values it uses (`operands`) and how to exchange one. Everything else, order,
+ * uses, names, insertion and removal, lives here, so that a pass of either dialect can't leave a graph inconsistent.
+ */
+import type { Origin } from "./origin.ts";
+
+/** A value: a graph input, or a result of a node. */
+export class Value<M = unknown> {
+  /** Unique in its graph. */
+  name: string;
+  /** What is known without running it; null when nothing is. */
+  meta: M | null;
+  /** The node that yields it; null for graph inputs and initializers. */
+  producer: Node | null = null;
+  /** Position among the producer's outputs. */
+  index = 0;
+  /** Nodes that use it, with how often each does. */
+  readonly uses: Map<Node, number> = new Map();
+
+  constructor(name: string, meta: M | null = null) {
+    this.name = name;
+    this.meta = meta;
+  }
+}
+
+/** A node of either dialect. */
+export abstract class Node {
+  readonly outputs: readonly Value[];
+  /** Where the node comes from in the user's program. */
+  origin: Origin | null;
+  /** The graph the node stands in; null before insertion and after removal. */
+  graph: Graph | null = null;
+  /** Neighbours in execution order. */
+  prev: Node | null = null;
+  next: Node | null = null;
+
+  constructor(outputs: readonly Value[], origin: Origin | null) {
+    this.outputs = outputs;
+    this.origin = origin;
+    for (const [i, value] of outputs.entries()) {
+      value.producer = this;
+      value.index = i;
+    }
+  }
+
+  /** A text for messages: the node's name, or its operator. */
+  abstract get label(): string;
+
+  /** Every value the node uses, once per use, those captured by its subgraphs included. */
+  abstract operands(): Iterable<Value>;
+
+  /** Uses `to` wherever `from` is used; called by `Value` replacement only. */
+  protected abstract exchange(from: Value, to: Value): void;
+
+  /** Uses `to` instead of `from`, keeping the use lists true. */
+  replaceOperand(from: Value, to: Value): void {
+    const count = from.uses.get(this);
+    if (!count) return;
+    this.exchange(from, to);
+    from.uses.delete(this);
+    to.uses.set(this, (to.uses.get(this) ?? 0) + count);
+  }
+
+  /** Recounts the uses after the node's own arguments were changed by `change`. */
+  update(change: () => void): void {
+    this.unlinkUses();
+    change();
+    this.linkUses();
+  }
+
+  /** Enters the node in the use lists of its operands. */
+  linkUses(): void {
+    for (const value of this.operands()) value.uses.set(this, (value.uses.get(this) ?? 0) + 1);
+  }
+
+  /** Takes the node out of the use lists of its operands. */
+  unlinkUses(): void {
+    for (const value of this.operands()) value.uses.delete(this);
+  }
+}
+
+/** Nodes in execution order with inputs and outputs. `O` is what an output can be: a value, or in FX a literal too. */
+export class Graph<N extends Node = Node, V extends Value = Value, O = V> {
+  name: string;
+  readonly inputs: V[] = [];
+  outputs: O[] = [];
+  private first: N | null = null;
+  private last: N | null = null;
+  private count = 0;
+
+  constructor(name: string) {
+    this.name = name;
+  }
+
+  /** Number of nodes. */
+  get size(): number {
+    return this.count;
+  }
+
+  /** The nodes in order. The node just given may be removed, and nodes may be inserted around it, while iterating. */
+  *nodes(): Generator<N> {
+    let node = this.first;
+    while (node) {
+      const next = node.next as N | null;
+      yield node;
+      node = node.graph === (this as unknown as Graph) ? node.next as N | null : next;
+    }
+  }
+
+  /** The nodes, last first; the node just given may be removed while iterating. */
+  *nodesReversed(): Generator<N> {
+    let node = this.last;
+    while (node) {
+      const prev = node.prev as N | null;
+      yield node;
+      node = prev;
+    }
+  }
+
+  /** Adds a node at the end, or before `before`. */
+  insert(node: N, before: N | null = null): N {
+    if (node.graph) throw new TypeError(`Cannot insert ${node.label}: it already stands in a graph`);
+    node.graph = this as unknown as Graph;
+    const prev = before ? before.prev as N | null : this.last;
+    node.prev = prev;
+    node.next = before;
+    if (prev) prev.next = node;
+    else this.first = node;
+    if (before) before.prev = node;
+    else this.last = node;
+    this.count++;
+    node.linkUses();
+    return node;
+  }
+
+  /**
+   * Removes a node.
+   *
+   * @throws {TypeError} when a result of the node is still used
+   */
+  remove(node: N): void {
+    for (const value of node.outputs) {
+      if (value.uses.size > 0) throw new TypeError(`Cannot remove ${node.label}: its result ${value.name} is still used`);
+      if ((this.outputs as unknown[]).includes(value)) {
+        throw new TypeError(`Cannot remove ${node.label}: its result ${value.name} is an output of the graph`);
+      }
+    }
+    node.unlinkUses();
+    if (node.prev) node.prev.next = node.next;
+    else this.first = node.next as N | null;
+    if (node.next) node.next.prev = node.prev;
+    else this.last = node.prev as N | null;
+    node.prev = node.next = null;
+    node.graph = null;
+    this.count--;
+  }
+
+  /** Uses `to` instead of `from` in every node and output. */
+  replaceAllUses(from: V, to: V): void {
+    if (from === to) return;
+    for (const node of [...from.uses.keys()]) node.replaceOperand(from, to);
+    const outputs = this.outputs as unknown[];
+    for (const [i, output] of outputs.entries()) if (output === from) outputs[i] = to;
+  }
+}
+
+/** Hands out names that are not taken yet: `x`, `x_1`, `x_2`, … */
+export class Names {
+  private readonly taken: Map<string, number> = new Map();
+
+  /** Marks a name as taken. Returns whether it was free. */
+  reserve(name: string): boolean {
+    if (this.taken.has(name)) return false;
+    this.taken.set(name, 0);
+    return true;
+  }
+
+  /** Frees a name that its value no longer bears. */
+  release(name: string): void {
+    if (this.taken.get(name) === 0) this.taken.delete(name);
+  }
+
+  has(name: string): boolean {
+    return this.taken.has(name);
+  }
+
+  /** `base` if it is free, else `base` with the next free number. */
+  fresh(base: string): string {
+    if (this.reserve(base)) return base;
+    let n = this.taken.get(base)!;
+    while (!this.reserve(`${base}_${++n}`));
+    this.taken.set(base, n);
+    return `${base}_${n}`;
+  }
+}

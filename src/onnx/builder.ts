@@ -1,0 +1,388 @@
+/**
+ * Builds ONNX graphs. Every node goes through `op`: it infers dtype and shape, folds what is constant, shares equal nodes
+ * and names what it makes, so that operator rules say only what to compute. Sizes are symbolic expressions until an
+ * operator needs them as a tensor; `ints` then computes them from the values that carry the symbols, once.
+ */
+import { Complex, type Scalar } from "../fx/mod.ts";
+import { Names, type Origin } from "../ir/mod.ts";
+import { type Dim, eq, isSym, symbol, type Sym } from "../sym/mod.ts";
+import { type DType, type Meta, newData, Tensor } from "../tensor/mod.ts";
+import { foldNode } from "./fold.ts";
+import { onnxDType } from "./dtypes.ts";
+import { infer } from "./infer.ts";
+import { type AttributeInput, OnnxGraph, OnnxNode, type OnnxAttribute, OnnxValue, toAttributes } from "./model.ts";
+import { SymbolTable } from "./symbols.ts";
+
+/** What the graph is meant to run on. */
+export type Target = "generic" | "webgpu";
+
+/** Settings of a builder. */
+export interface BuilderOptions {
+  readonly opset: number;
+  readonly target?: Target;
+}
+
+/** Operators whose results differ from call to call. */
+const RANDOM: ReadonlySet<string> = new Set([
+  "RandomNormal",
+  "RandomNormalLike",
+  "RandomUniform",
+  "RandomUniformLike",
+  "Bernoulli",
+  "Multinomial",
+  "Dropout",
+]);
+
+/** Builds one graph (and its subgraphs). */
+export class OnnxBuilder {
+  /** Version of the ONNX domain the graph is written for. */
+  readonly opset: number;
+  readonly target: Target;
+  readonly graph: OnnxGraph;
+  /** Names of values, across the graph and its subgraphs. */
+  readonly names: Names;
+  /** Names of nodes. */
+  readonly nodeNames: Names;
+  /** Where symbols get their values from. */
+  readonly symbols: SymbolTable;
+  /** Domains used beside ONNX's own, with their versions. */
+  readonly domains: Map<string, number>;
+  private origin: Origin | null = null;
+  private readonly parent: OnnxBuilder | null;
+  private readonly root: OnnxBuilder;
+  private readonly shared: Map<string, OnnxNode> = new Map();
+  private readonly constants: Map<string, OnnxValue> = new Map();
+  private readonly ids: Map<OnnxValue, number>;
+  private readonly freshCount: { n: number };
+
+  constructor(options: BuilderOptions, name = "main_graph", parent: OnnxBuilder | null = null) {
+    this.opset = options.opset;
+    this.target = options.target ?? "generic";
+    this.graph = new OnnxGraph(name);
+    this.parent = parent;
+    this.root = parent?.root ?? this;
+    this.names = parent?.names ?? new Names();
+    this.nodeNames = parent?.nodeNames ?? new Names();
+    this.domains = parent?.domains ?? new Map();
+    this.ids = parent?.ids ?? new Map();
+    this.freshCount = parent?.freshCount ?? { n: 0 };
+    this.symbols = new SymbolTable(parent?.symbols ?? null);
+  }
+
+  /** Runs `body`; every node made meanwhile carries `origin`. */
+  at<T>(origin: Origin | null, body: () => T): T {
+    const before = this.origin;
+    this.origin = origin;
+    try {
+      return body();
+    } finally {
+      this.origin = before;
+    }
+  }
+
+  /** Adds a graph input. */
+  input(name: string, meta: Meta): OnnxValue {
+    const value = new OnnxValue(this.names.fresh(name), meta);
+    this.graph.inputs.push(value);
+    this.bindSymbols(value);
+    return value;
+  }
+
+  /** Adds an initializer that stands for a weight; its bytes are not read. */
+  initializer(name: string, tensor: Tensor): OnnxValue {
+    const value = new OnnxValue(this.names.fresh(name), { dtype: tensor.dtype, shape: tensor.shape });
+    value.initializer = tensor;
+    this.graph.initializers.add(value);
+    return value;
+  }
+
+  /** Adds a node with one result. Attribute numbers are INT; tag floats with `float()`. */
+  op(
+    opType: string,
+    inputs: readonly (OnnxValue | null)[],
+    attributes: Readonly<Record<string, AttributeInput>> = {},
+    domain = "",
+  ): OnnxValue {
+    return this.ops(opType, inputs, 1, attributes, domain)[0];
+  }
+
+  /** Adds a node with several results. A `false` in a list of wanted results leaves that optional output out. */
+  ops(
+    opType: string,
+    inputs: readonly (OnnxValue | null)[],
+    outputs: number | readonly boolean[],
+    attributes: Readonly<Record<string, AttributeInput>> = {},
+    domain = "",
+  ): OnnxValue[] {
+    const wanted = typeof outputs === "number" ? new Array<boolean>(outputs).fill(true) : outputs;
+    const given = trimAbsent(inputs);
+    const attrs = toAttributes(attributes);
+    const key = RANDOM.has(opType) ? null : this.keyOf(opType, domain, given, wanted, attrs);
+    const existing = key === null ? null : this.lookup(key);
+    if (existing) return [...existing.outputs];
+
+    const stem = this.origin ? `${this.origin.node}_${opType}` : opType;
+    const node = new OnnxNode({
+      name: "",
+      opType,
+      domain,
+      inputs: given,
+      outputs: wanted.map((yes) => new OnnxValue(yes ? stem : "")),
+      attributes: attrs,
+      origin: this.origin,
+    });
+    infer(node, this.opset, { freshSymbol: (hint) => this.freshSymbol(hint) });
+    const folded = domain === "" ? this.fold(node) : null;
+    if (folded) return folded;
+    const same = passThrough(node);
+    if (same) return [same];
+
+    node.name = this.nodeNames.fresh(`node_${stem}`);
+    for (const value of node.outputs) if (value.name !== "") value.name = this.names.fresh(value.name);
+    this.graph.insert(node);
+    if (key !== null) this.shared.set(key, node);
+    if (domain !== "" && !this.domains.has(domain)) this.domains.set(domain, 1);
+    return [...node.outputs];
+  }
+
+  /** A new value equal to another: always a node of its own, for an output that must have another name. */
+  copy(value: OnnxValue): OnnxValue {
+    const result = new OnnxValue(this.names.fresh(`${value.name}_Identity`), value.meta);
+    const name = this.nodeNames.fresh(`node_${value.name}_Identity`);
+    this.graph.insert(new OnnxNode({ name, opType: "Identity", inputs: [value], outputs: [result], origin: this.origin }));
+    return result;
+  }
+
+  /** dtype and shape of a value. @throws {TypeError} when they are unknown */
+  meta(value: OnnxValue): Meta {
+    if (!value.meta) throw new TypeError(`The dtype and shape of ${value.name} are not known`);
+    return value.meta;
+  }
+
+  /** A shared constant. */
+  constant(tensor: Tensor): OnnxValue {
+    const loaded = tensor.contiguous();
+    const key = `${loaded.dtype}[${loaded.shape.join()}]${hex(loaded.bytes())}`;
+    // Constants live in the outermost graph: subgraphs see them, and equal ones are shared.
+    const found = this.root.constants.get(key);
+    if (found) return found;
+    const value = this.root.initializer(constantName(loaded), loaded);
+    value.content = contentOf(loaded);
+    this.root.constants.set(key, value);
+    return value;
+  }
+
+  /** A constant 0-d tensor, or one of shape `[1, 1, …]` of the given rank. A symbolic number is computed. */
+  scalar(value: Scalar, dtype: DType, rank = 0): OnnxValue {
+    const shape = new Array<number>(rank).fill(1);
+    if (isSym(value)) {
+      const scalar = this.symbolic(value);
+      const typed = this.cast(scalar, dtype);
+      return rank === 0 ? typed : this.op("Reshape", [typed, this.ints(shape)]);
+    }
+    if (value instanceof Complex) return this.constant(Tensor.of(dtype, shape, [value.re, value.im]));
+    const data = newData(dtype, 1);
+    const big = data instanceof BigInt64Array || data instanceof BigUint64Array;
+    data[0] = big ? toInteger(value) : dtype === "bool" ? Number(Boolean(value)) : Number(value);
+    return this.constant(Tensor.of(dtype, shape, data));
+  }
+
+  /** A 1-d int64 tensor; symbolic elements are computed from the graph's inputs. */
+  ints(values: readonly Dim[]): OnnxValue {
+    if (!values.some(isSym)) {
+      return this.constant(Tensor.of("int64", [values.length], BigInt64Array.from(values as number[], BigInt)));
+    }
+    // Runs of constants become one piece.
+    const pieces: OnnxValue[] = [];
+    let run: number[] = [];
+    const flush = (): void => {
+      if (run.length > 0) pieces.push(this.ints(run));
+      run = [];
+    };
+    for (const value of values) {
+      if (!isSym(value)) run.push(value);
+      else {
+        flush();
+        pieces.push(this.op("Reshape", [this.dim(value), this.ints([1])]));
+      }
+    }
+    flush();
+    const result = pieces.length === 1 ? pieces[0] : this.op("Concat", pieces, { axis: 0 });
+    result.content = values;
+    return result;
+  }
+
+  /** A 0-d int64 tensor that holds a size. */
+  dim(value: Dim): OnnxValue {
+    return isSym(value) ? this.symbolic(value) : this.scalar(BigInt(value), "int64");
+  }
+
+  /** A 0-d tensor (int64, float32 or bool) that holds a symbolic number. */
+  symbolic(value: Sym): OnnxValue {
+    return this.symbols.compute(this, value);
+  }
+
+  /** The value in another dtype; itself if it already has it. */
+  cast(value: OnnxValue, dtype: DType): OnnxValue {
+    return this.meta(value).dtype === dtype ? value : this.op("Cast", [value], { to: onnxDType(dtype) });
+  }
+
+  /** The value in another shape; uses `0` and `-1` where that saves computing a size. */
+  reshape(value: OnnxValue, shape: readonly Dim[]): OnnxValue {
+    const from = this.meta(value).shape;
+    if (from.length === shape.length && shape.every((d, i) => eq(d, from[i]) === true)) return value;
+    const symbolicAt = shape.flatMap((d, i) => isSym(d) ? [i] : []);
+    const kept = symbolicAt.filter((i) => i < from.length && eq(shape[i], from[i]) === true);
+    const open = symbolicAt.filter((i) => !kept.includes(i));
+    const hasZero = shape.includes(0);
+    let result: OnnxValue;
+    if (symbolicAt.length === 1 && !hasZero) {
+      result = this.op("Reshape", [value, this.ints(shape.map((d) => isSym(d) ? -1 : d))]);
+    } else if (open.length <= 1 && !hasZero) {
+      result = this.op("Reshape", [value, this.ints(shape.map((d, i) => !isSym(d) ? d : kept.includes(i) ? 0 : -1))]);
+    } else {
+      // 0 must mean 0 here, not "as in the input".
+      result = this.op("Reshape", [value, this.ints(shape)], hasZero ? { allowzero: 1 } : {});
+    }
+    if (result.producer?.opType === "Reshape" && result !== value) {
+      result.meta = { dtype: this.meta(value).dtype, shape };
+    }
+    return result;
+  }
+
+  /** Adds a dim of size 1 at each of the axes of the result. */
+  unsqueeze(value: OnnxValue, ...axes: number[]): OnnxValue {
+    return axes.length === 0 ? value : this.op("Unsqueeze", [value, this.ints(axes)]);
+  }
+
+  /** Removes dims of size 1. */
+  squeeze(value: OnnxValue, ...axes: number[]): OnnxValue {
+    return axes.length === 0 ? value : this.op("Squeeze", [value, this.ints(axes)]);
+  }
+
+  /** Permutes dims; nothing when the order stays. */
+  transpose(value: OnnxValue, perm: readonly number[]): OnnxValue {
+    return perm.every((p, i) => p === i) ? value : this.op("Transpose", [value], { perm });
+  }
+
+  /** Builds a subgraph: values of this graph may be used inside. */
+  subgraph(name: string, body: (b: OnnxBuilder) => readonly OnnxValue[]): OnnxGraph {
+    const inner = new OnnxBuilder({ opset: this.opset, target: this.target }, name, this);
+    inner.origin = this.origin;
+    inner.graph.outputs = [...body(inner)];
+    return inner.graph;
+  }
+
+  /** A symbol for a size that only running the graph can tell. */
+  freshSymbol(_hint: string): Sym {
+    return symbol(`unk${this.freshCount.n++}`);
+  }
+
+  /** Lets symbols that are dims of the value be computed from it. */
+  bindSymbols(value: OnnxValue): void {
+    if (value.meta) this.symbols.bindShape(value);
+  }
+
+  /** Nodes of outer graphs are visible in a subgraph. */
+  private lookup(key: string): OnnxNode | null {
+    return this.shared.get(key) ?? this.parent?.lookup(key) ?? null;
+  }
+
+  private keyOf(
+    opType: string,
+    domain: string,
+    inputs: readonly (OnnxValue | null)[],
+    wanted: readonly boolean[],
+    attributes: ReadonlyMap<string, OnnxAttribute>,
+  ): string | null {
+    const parts = [domain, opType, inputs.map((v) => v ? this.idOf(v) : "").join(), wanted.map(Number).join("")];
+    for (const [name, a] of [...attributes].sort(([x], [y]) => x < y ? -1 : 1)) {
+      if (a.type === "GRAPH") return null;
+      const text = a.type === "TENSOR"
+        ? `${a.value.dtype}[${a.value.shape.join()}]${hex(a.value.bytes())}`
+        : Array.isArray(a.value)
+        ? a.value.map((v) => Object.is(v, -0) ? "-0" : String(v)).join()
+        : Object.is(a.value, -0)
+        ? "-0"
+        : String(a.value);
+      parts.push(`${name}:${a.type}:${text}`);
+    }
+    return parts.join("|");
+  }
+
+  private idOf(value: OnnxValue): number {
+    let id = this.ids.get(value);
+    if (id === undefined) this.ids.set(value, id = this.ids.size);
+    return id;
+  }
+
+  private fold(node: OnnxNode): OnnxValue[] | null {
+    // A size that shape arithmetic has decided is a constant, whatever computes it.
+    if (node.outputs.length === 1) {
+      const { content, meta } = node.outputs[0];
+      if (content && meta && meta.dtype === "int64" && meta.shape.length <= 1 && !content.some(isSym)) {
+        const data = BigInt64Array.from(content as number[], BigInt);
+        return [this.constant(Tensor.of("int64", meta.shape.length === 0 ? [] : [content.length], data))];
+      }
+    }
+    if (node.inputs.some((v) => v && !v.initializer?.isLoaded)) return null;
+    return foldNode(node, this.opset)?.map((tensor) => this.constant(tensor)) ?? null;
+  }
+}
+
+/** Trailing absent inputs are left out. */
+function trimAbsent(inputs: readonly (OnnxValue | null)[]): readonly (OnnxValue | null)[] {
+  let n = inputs.length;
+  while (n > 0 && inputs[n - 1] === null) n--;
+  return inputs.slice(0, n);
+}
+
+/** Nodes that give back their input: Cast to the same dtype, Transpose in order, Reshape or Expand to the same shape. */
+function passThrough(node: OnnxNode): OnnxValue | null {
+  const [input] = node.inputs;
+  const [output] = node.outputs;
+  if (!input?.meta || !output.meta || node.outputs.length !== 1 || node.domain !== "") return null;
+  switch (node.opType) {
+    case "Cast":
+      return input.meta.dtype === output.meta.dtype ? input : null;
+    case "Transpose": {
+      const perm = node.attributes.get("perm");
+      return perm?.type === "INTS" && perm.value.every((p, i) => p === i) ? input : null;
+    }
+    case "Reshape":
+    case "Expand": {
+      const [a, b] = [input.meta.shape, output.meta.shape];
+      return a.length === b.length && a.every((d, i) => eq(d, b[i]) === true) ? input : null;
+    }
+    default:
+      return null;
+  }
+}
+
+function hex(bytes: Uint8Array): string {
+  let text = "";
+  for (const b of bytes) text += String.fromCharCode(b);
+  return text;
+}
+
+function toInteger(value: number | bigint | boolean): bigint {
+  if (typeof value === "number" && !Number.isInteger(value)) {
+    if (!Number.isFinite(value)) throw new RangeError(`Cannot make an integer of ${value}`);
+    return BigInt(Math.trunc(value));
+  }
+  return BigInt(value);
+}
+
+function contentOf(tensor: Tensor): readonly Dim[] | null {
+  if (tensor.shape.length > 1 || tensor.numel > 64) return null;
+  if (tensor.dtype !== "int64" && tensor.dtype !== "bool") return null;
+  const values = Array.from(tensor.data() as ArrayLike<number | bigint>, Number);
+  return values.every(Number.isSafeInteger) ? values : null;
+}
+
+/** Small constants are named by their value: `int64_0_2`, `float32_0.5`. */
+function constantName(tensor: Tensor): string {
+  if (tensor.numel > 4 || tensor.numel === 0 || tensor.shape.length > 1) return `const_${tensor.dtype}`;
+  return `${tensor.dtype}_${tensor.toArray().join("_")}`;
+}
+

@@ -1,0 +1,188 @@
+/**
+ * The ONNX dialect: models, graphs, nodes, values and attributes as plain classes. No protobuf here: `serialize.ts` and
+ * `deserialize.ts` are the only places that know the wire format.
+ */
+import { Graph, Node, type Origin, Value } from "../ir/mod.ts";
+import type { Dim } from "../sym/mod.ts";
+import type { Meta, Tensor } from "../tensor/mod.ts";
+
+/** A value of an ONNX graph. An initializer is a value with a tensor and no producer. */
+export class OnnxValue extends Value<Meta> {
+  declare meta: Meta | null;
+  declare producer: OnnxNode | null;
+  /** The tensor, if the value is an initializer. */
+  initializer: Tensor | null = null;
+  /**
+   * The elements of a small 0-d or 1-d int64 (or bool) value in terms of symbols, where known: this is how shape
+   * arithmetic is followed. Null when unknown.
+   */
+  content: readonly Dim[] | null = null;
+  /** `metadata_props`. */
+  readonly metadata: Map<string, string> = new Map();
+}
+
+/** An attribute with its `AttributeProto.AttributeType`. */
+export type OnnxAttribute =
+  | { readonly type: "FLOAT"; readonly value: number }
+  | { readonly type: "INT"; readonly value: number | bigint }
+  | { readonly type: "STRING"; readonly value: string }
+  | { readonly type: "TENSOR"; readonly value: Tensor }
+  | { readonly type: "GRAPH"; readonly value: OnnxGraph }
+  | { readonly type: "FLOATS"; readonly value: readonly number[] }
+  | { readonly type: "INTS"; readonly value: readonly (number | bigint)[] }
+  | { readonly type: "STRINGS"; readonly value: readonly string[] };
+
+/** A node of an ONNX graph. */
+export class OnnxNode extends Node {
+  declare readonly outputs: readonly OnnxValue[];
+  name: string;
+  readonly opType: string;
+  /** `` is the ONNX domain. */
+  readonly domain: string;
+  /** An absent optional input is null. */
+  inputs: readonly (OnnxValue | null)[];
+  attributes: ReadonlyMap<string, OnnxAttribute>;
+  /** `metadata_props` beyond those that come from the origin. */
+  readonly metadata: Map<string, string> = new Map();
+
+  constructor(init: {
+    name: string;
+    opType: string;
+    domain?: string;
+    inputs: readonly (OnnxValue | null)[];
+    outputs: readonly OnnxValue[];
+    attributes?: ReadonlyMap<string, OnnxAttribute>;
+    origin?: Origin | null;
+  }) {
+    super(init.outputs, init.origin ?? null);
+    this.name = init.name;
+    this.opType = init.opType;
+    this.domain = init.domain ?? "";
+    this.inputs = init.inputs;
+    this.attributes = init.attributes ?? new Map();
+  }
+
+  get label(): string {
+    return `${this.opType} ${this.name}`;
+  }
+
+  /** Graphs in attributes. */
+  *subgraphs(): Generator<OnnxGraph> {
+    for (const attribute of this.attributes.values()) if (attribute.type === "GRAPH") yield attribute.value;
+  }
+
+  /** Inputs, then the outer values that subgraphs capture, once per use. */
+  *operands(): Iterable<OnnxValue> {
+    for (const input of this.inputs) if (input) yield input;
+    for (const graph of this.subgraphs()) yield* graph.captures();
+  }
+
+  protected exchange(from: OnnxValue, to: OnnxValue): void {
+    this.inputs = this.inputs.map((v) => v === from ? to : v);
+    for (const graph of this.subgraphs()) graph.exchangeCapture(from, to);
+  }
+}
+
+/** An ONNX graph. */
+export class OnnxGraph extends Graph<OnnxNode, OnnxValue> {
+  /** Initializers by insertion; each has a tensor and a unique name. */
+  readonly initializers: Set<OnnxValue> = new Set();
+  /** `metadata_props`. */
+  readonly metadata: Map<string, string> = new Map();
+
+  /** Values of outer graphs that this graph's nodes and outputs use, once per use. */
+  *captures(): Generator<OnnxValue> {
+    const own = new Set<OnnxValue>([...this.inputs, ...this.initializers]);
+    for (const node of this.nodes()) {
+      for (const value of node.operands()) if (!own.has(value)) yield value;
+      for (const value of node.outputs) own.add(value);
+    }
+    for (const value of this.outputs) if (!own.has(value)) yield value;
+  }
+
+  /** Uses `to` instead of the captured `from`. */
+  exchangeCapture(from: OnnxValue, to: OnnxValue): void {
+    for (const node of this.nodes()) node.replaceOperand(from, to);
+    this.outputs = this.outputs.map((v) => v === from ? to : v);
+  }
+}
+
+/** An ONNX model. */
+export class Model {
+  irVersion: number;
+  /** Domain to version; `` is the ONNX domain. */
+  readonly opsetImports: Map<string, number>;
+  readonly graph: OnnxGraph;
+  producerName: string = "fx2onnx";
+  producerVersion: string = "";
+  /** `metadata_props`. */
+  readonly metadata: Map<string, string> = new Map();
+
+  constructor(graph: OnnxGraph, opset: number, irVersion: number) {
+    this.graph = graph;
+    this.irVersion = irVersion;
+    this.opsetImports = new Map([["", opset]]);
+  }
+
+  /** Version of the ONNX domain. */
+  get opset(): number {
+    return this.opsetImports.get("") ?? 1;
+  }
+}
+
+/** Tags a FLOAT (or, for a list, FLOATS) attribute; bare numbers are INT. */
+export class FloatAttribute {
+  readonly value: number | readonly number[];
+
+  constructor(value: number | readonly number[]) {
+    this.value = value;
+  }
+}
+
+/** Tags a FLOAT or FLOATS attribute. */
+export function float(value: number | readonly number[]): FloatAttribute {
+  return new FloatAttribute(value);
+}
+
+/** What an attribute can be given as; `undefined` leaves it out. */
+export type AttributeInput =
+  | number
+  | bigint
+  | boolean
+  | string
+  | readonly number[]
+  | readonly string[]
+  | FloatAttribute
+  | Tensor
+  | OnnxGraph
+  | undefined;
+
+/** Turns given attributes into typed ones. @throws {TypeError} for a number that is not an integer: floats need `float()` */
+export function toAttributes(given: Readonly<Record<string, AttributeInput>>): Map<string, OnnxAttribute> {
+  const attributes = new Map<string, OnnxAttribute>();
+  for (const [name, value] of Object.entries(given)) {
+    if (value !== undefined) attributes.set(name, toAttribute(name, value));
+  }
+  return attributes;
+}
+
+function toAttribute(name: string, value: Exclude<AttributeInput, undefined>): OnnxAttribute {
+  if (typeof value === "boolean") return { type: "INT", value: value ? 1 : 0 };
+  if (typeof value === "bigint") return { type: "INT", value };
+  if (typeof value === "number") return { type: "INT", value: integer(name, value) };
+  if (typeof value === "string") return { type: "STRING", value };
+  if (value instanceof FloatAttribute) {
+    return typeof value.value === "number"
+      ? { type: "FLOAT", value: value.value }
+      : { type: "FLOATS", value: value.value };
+  }
+  if (value instanceof OnnxGraph) return { type: "GRAPH", value };
+  if (!Array.isArray(value)) return { type: "TENSOR", value: value as Tensor };
+  if (value.length > 0 && typeof value[0] === "string") return { type: "STRINGS", value: value as string[] };
+  return { type: "INTS", value: value.map((v) => integer(name, v as number)) };
+}
+
+function integer(name: string, value: number): number {
+  if (!Number.isSafeInteger(value)) throw new TypeError(`Attribute ${name} must be an integer or tagged as float, met ${value}`);
+  return value;
+}

@@ -1,0 +1,181 @@
+/**
+ * Where symbolic sizes get their values from when a graph needs them as tensors: a dim of a graph input, a dim of a value
+ * whose size depends on data, or a scalar that a node yields.
+ */
+import { type Dim, isSym, solveLinear, type Sym, type SymFn, type SymKind, visit } from "../sym/mod.ts";
+import type { OnnxBuilder } from "./builder.ts";
+import type { OnnxValue } from "./model.ts";
+
+interface ShapeSource {
+  readonly value: OnnxValue;
+  readonly axis: number;
+}
+
+/** The sources of symbols that are visible in a graph. */
+export class SymbolTable {
+  private readonly parent: SymbolTable | null;
+  private readonly dims: Map<string, ShapeSource> = new Map();
+  private readonly compound: Map<string, { source: ShapeSource; dim: Sym }> = new Map();
+  private readonly scalars: Map<string, OnnxValue> = new Map();
+
+  constructor(parent: SymbolTable | null) {
+    this.parent = parent;
+  }
+
+  /** Symbols that are (or occur in) dims of the value can be computed from it; the first source of a symbol stays. */
+  bindShape(value: OnnxValue): void {
+    for (const [axis, dim] of (value.meta?.shape ?? []).entries()) {
+      if (!isSym(dim)) continue;
+      const names = dim.symbols();
+      if (names.size === 1 && dim.key === [...names][0]) {
+        if (!this.has(dim.key)) this.dims.set(dim.key, { value, axis });
+      } else {
+        for (const name of names) {
+          if (!this.has(name) && !this.compound.has(name) && solveLinear(dim, name)) {
+            this.compound.set(name, { source: { value, axis }, dim });
+          }
+        }
+      }
+    }
+  }
+
+  /** The symbol's value is a 0-d tensor of the graph. */
+  bindScalar(name: string, value: OnnxValue): void {
+    if (!this.has(name)) this.scalars.set(name, value);
+  }
+
+  /** Whether the symbol has a direct source. */
+  has(name: string): boolean {
+    return this.dims.has(name) || this.scalars.has(name) || (this.parent?.has(name) ?? false);
+  }
+
+  /** A 0-d tensor with the expression's value. @throws {RangeError} when a symbol has no source */
+  compute(b: OnnxBuilder, expr: Sym): OnnxValue {
+    return visit<OnnxValue>(expr, {
+      constant: (value, kind) =>
+        kind === "int" ? b.scalar(BigInt(value), "int64") : b.scalar(kind === "bool" ? value !== 0 : value, DTYPES[kind]),
+      symbol: (name) => this.symbol(b, name),
+      call: (fn, args, kind) => lower(b, fn, args, kind),
+    });
+  }
+
+  private symbol(b: OnnxBuilder, name: string): OnnxValue {
+    for (let table: SymbolTable | null = this; table; table = table.parent) {
+      const scalar = table.scalars.get(name);
+      if (scalar) return scalar;
+      const source = table.dims.get(name);
+      if (source) return dimOf(b, source);
+      const solved = table.compound.get(name);
+      if (solved) return this.solve(b, name, solved.source, solved.dim);
+    }
+    throw new RangeError(`The size ${name} can't be computed: no input or earlier result has it as a dimension`);
+  }
+
+  /** dim = coefficient · symbol + offset, so symbol = (dim − offset) / coefficient, exactly. */
+  private solve(b: OnnxBuilder, name: string, source: ShapeSource, dim: Sym): OnnxValue {
+    const { coefficient, offset } = solveLinear(dim, name)!;
+    let value = dimOf(b, source);
+    if (offset !== 0) value = b.op("Sub", [value, b.dim(offset as Dim)]);
+    return coefficient === 1 ? value : b.op("Div", [value, b.dim(coefficient)]);
+  }
+}
+
+function dimOf(b: OnnxBuilder, { value, axis }: ShapeSource): OnnxValue {
+  const shape = b.op("Shape", [value], { start: axis, end: axis + 1 });
+  return b.op("Squeeze", [shape, b.ints([0])]);
+}
+
+/** Integer division and remainder of ONNX truncate (Div) or take the divisor's sign (Mod); these floor. */
+function floorDiv(b: OnnxBuilder, x: OnnxValue, y: OnnxValue): OnnxValue {
+  const remainder = b.op("Mod", [x, y]);
+  return b.op("Div", [b.op("Sub", [x, remainder]), y]);
+}
+
+/** Python computes floats in double precision. */
+const DTYPES = { int: "int64", float: "float64", bool: "bool" } as const;
+
+function lower(b: OnnxBuilder, fn: SymFn, given: readonly OnnxValue[], kind: SymKind): OnnxValue {
+  // Where a function computes in floats or compares with one, ints among its arguments become floats first.
+  const mixed = kind === "bool" && given.some((x) => b.meta(x).dtype === "float64");
+  const args = mixed || (kind === "float" && fn !== "where") ? given.map((x) => b.cast(x, "float64")) : given;
+  const chain = (op: string): OnnxValue => args.reduce((x, y) => b.op(op, [x, y]));
+  const float = (x: OnnxValue): OnnxValue => b.cast(x, "float64");
+  switch (fn) {
+    case "add":
+      return chain("Add");
+    case "mul":
+      return chain("Mul");
+    case "max":
+      return args.length === 1 ? args[0] : b.op("Max", args);
+    case "min":
+      return args.length === 1 ? args[0] : b.op("Min", args);
+    case "floordiv":
+      return floorDiv(b, args[0], args[1]);
+    case "mod":
+    case "pythonmod":
+      return b.op("Mod", [args[0], args[1]]);
+    case "pow":
+    case "floatpow":
+      return b.op("Pow", [args[0], args[1]]);
+    case "truediv":
+      return kind === "int" ? b.op("Div", args) : b.op("Div", args.map(float));
+    case "tofloat":
+      return args[0];
+    case "trunc_to_int":
+      return b.cast(args[0], "int64");
+    case "ceil_to_int":
+      return b.cast(b.op("Ceil", [float(args[0])]), "int64");
+    case "floor_to_int":
+      return b.cast(b.op("Floor", [float(args[0])]), "int64");
+    case "round_to_int":
+      return b.cast(b.op("Round", [float(args[0])]), "int64");
+    case "eq":
+      return b.op("Equal", args);
+    case "ne":
+      return b.op("Not", [b.op("Equal", args)]);
+    case "lt":
+      return b.op("Less", args);
+    case "le":
+      return b.op("LessOrEqual", args);
+    case "gt":
+      return b.op("Greater", args);
+    case "ge":
+      return b.op("GreaterOrEqual", args);
+    case "and":
+      return chain("And");
+    case "or":
+      return chain("Or");
+    case "xor":
+      return chain("Xor");
+    case "not":
+      return b.op("Not", args);
+    case "where": {
+      const [condition, yes, no] = args;
+      return b.op("Where", kind === "float" ? [condition, float(yes), float(no)] : [condition, yes, no]);
+    }
+    case "sqrt":
+    case "exp":
+    case "log":
+    case "sin":
+    case "cos":
+    case "tan":
+    case "sinh":
+    case "cosh":
+    case "tanh":
+    case "asin":
+    case "acos":
+    case "atan":
+    case "asinh":
+      return b.op(fn[0].toUpperCase() + fn.slice(1), args);
+    case "abs":
+      return b.op("Abs", args);
+    case "bitwise_and":
+      return b.op("BitwiseAnd", args);
+    case "bitwise_or":
+      return b.op("BitwiseOr", args);
+    case "bitwise_xor":
+      return b.op("BitwiseXor", args);
+    default:
+      throw new RangeError(`The symbolic function ${fn} has no ONNX form`);
+  }
+}

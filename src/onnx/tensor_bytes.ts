@@ -1,0 +1,207 @@
+/**
+ * The bytes of a tensor as ONNX stores them (contiguous, little-endian), in bounded memory wherever the tensor lies. What
+ * can be copied as it is goes from source to sink; transposed, sliced, expanded and big-endian weights are gathered block
+ * by block, so that a large one costs passes over its storage instead of memory.
+ */
+import { copyRange, type Sink } from "../io/sink.ts";
+import { type ByteRange, chunks, subRange } from "../io/source.ts";
+import { isComplex, itemsize, type Tensor } from "../tensor/mod.ts";
+
+/** Bytes of one block of gathered elements: tensors up to this size take one pass over their storage. */
+const BLOCK_SIZE = 64 << 20;
+/** Bytes of storage held at once while gathering. */
+const WINDOW_SIZE = 8 << 20;
+/** Elements further apart than this (in bytes) are read one by one. */
+const SPARSE_STEP = 256 << 10;
+/** Progress is told after at most this many bytes. */
+const PROGRESS_STEP = 16 << 20;
+
+/**
+ * Appends a tensor's elements to a sink; `onBytes` is told how many bytes were written since it was last called.
+ *
+ * @throws {RangeError} when the values can't be read
+ */
+export async function writeTensor(sink: Sink, tensor: Tensor, onBytes?: (count: number) => void): Promise<void> {
+  const start = sink.position;
+  const range = tensor.storage.bytes ? null : tensor.byteRange;
+  if (range) {
+    for (let done = 0; done < range.length; done += PROGRESS_STEP) {
+      const part = subRange(range, done, Math.min(PROGRESS_STEP, range.length - done));
+      await copyRange(sink, part);
+      onBytes?.(part.length);
+    }
+  } else {
+    for await (const chunk of tensorChunks(tensor)) {
+      await sink.write(chunk);
+      onBytes?.(chunk.byteLength);
+    }
+  }
+  if (sink.position - start !== tensor.byteLength) {
+    throw new RangeError(
+      `Cannot write a tensor of ${tensor.byteLength} bytes: loading it gave ${sink.position - start} bytes`,
+    );
+  }
+}
+
+/**
+ * A tensor's elements in row-major order as little-endian bytes. A chunk is valid until the next one is asked for.
+ *
+ * A tensor without a storage at rest or in memory is asked to `load`, so that a subclass can compute its values then.
+ */
+export async function* tensorChunks(tensor: Tensor): AsyncGenerator<Uint8Array> {
+  if (tensor.numel === 0) return;
+  const { bytes, range } = tensor.storage;
+  if (bytes) {
+    yield tensor.bytes();
+    return;
+  }
+  const whole = tensor.byteRange;
+  if (whole) yield* chunks(whole);
+  else if (range) yield* gather(tensor, range);
+  else yield (await tensor.load()).bytes();
+}
+
+type Words = Uint8Array<ArrayBuffer> | Uint16Array<ArrayBuffer> | Uint32Array<ArrayBuffer>;
+
+/** Splits the elements into blocks of leading indices that fit `BLOCK_SIZE`. */
+async function* gather(tensor: Tensor, range: ByteRange): AsyncGenerator<Uint8Array> {
+  const { shape, strides } = tensor;
+  const size = itemsize(tensor.dtype);
+  // The first axis whose single index fits a block; a 0-d tensor is one element.
+  let axis = 0;
+  let inner = tensor.byteLength;
+  while (axis < shape.length) {
+    inner /= shape[axis];
+    if (inner <= BLOCK_SIZE) break;
+    axis++;
+  }
+  const window = new Window(tensor, range);
+  if (axis >= shape.length) {
+    yield await gatherBlock(window, size, [], [], tensor.offset);
+    return;
+  }
+  const step = Math.max(1, Math.min(shape[axis], Math.floor(BLOCK_SIZE / inner)));
+  for (const outer of offsetsOf(shape.slice(0, axis), strides.slice(0, axis), tensor.offset)) {
+    for (let from = 0; from < shape[axis]; from += step) {
+      const blockShape = [Math.min(step, shape[axis] - from), ...shape.slice(axis + 1)];
+      yield await gatherBlock(window, size, blockShape, strides.slice(axis), outer + from * strides[axis]);
+    }
+  }
+}
+
+/** Positions of all indices of a shape, in row-major order. */
+function* offsetsOf(shape: readonly number[], strides: readonly number[], base: number): Generator<number> {
+  if (shape.length === 0) {
+    yield base;
+    return;
+  }
+  for (let i = 0; i < shape[0]; i++) yield* offsetsOf(shape.slice(1), strides.slice(1), base + i * strides[0]);
+}
+
+/**
+ * Gathers a block in the order in which its elements lie in the storage, so that the storage is read forwards once; each
+ * element is stored where the row-major order wants it.
+ */
+async function gatherBlock(
+  window: Window,
+  size: number,
+  shape: readonly number[],
+  strides: readonly number[],
+  base: number,
+): Promise<Uint8Array> {
+  const count = shape.reduce((a, b) => a * b, 1);
+  const out = wordsOf(new Uint8Array(count * size), size);
+  const perElement = out.length / count;
+  let step = 1;
+  const axes = shape.map((n, i) => ({ n, stride: strides[i], to: i })).reverse();
+  for (const axis of axes) {
+    axis.to = step;
+    step *= axis.n;
+  }
+  const ordered = axes.filter((a) => a.n > 1).sort((a, b) => b.stride - a.stride || b.to - a.to);
+  const inner = ordered.pop() ?? { n: 1, stride: 0, to: 0 };
+  const index = new Array<number>(ordered.length).fill(0);
+  let from = base;
+  let to = 0;
+  for (let left = count / inner.n; left > 0; left--) {
+    for (let i = 0; i < inner.n;) {
+      const at = from + i * inner.stride;
+      if (!window.holds(at)) await window.move(at, inner.stride * size);
+      const run = inner.stride === 0 ? inner.n : Math.min(inner.n, i + Math.ceil((window.end - at) / inner.stride));
+      const words = window.words;
+      if (perElement === 1) {
+        for (let k = at - window.start; i < run; i++, k += inner.stride) out[to + i * inner.to] = words[k];
+      } else {
+        for (let k = (at - window.start) * perElement; i < run; i++, k += inner.stride * perElement) {
+          const target = (to + i * inner.to) * perElement;
+          for (let w = 0; w < perElement; w++) out[target + w] = words[k + w];
+        }
+      }
+    }
+    for (let d = ordered.length - 1; d >= 0; d--) {
+      const axis = ordered[d];
+      from += axis.stride;
+      to += axis.to;
+      if (++index[d] < axis.n) break;
+      from -= axis.stride * axis.n;
+      to -= axis.to * axis.n;
+      index[d] = 0;
+    }
+  }
+  return new Uint8Array(out.buffer);
+}
+
+/** A view of part of a tensor's storage, in elements, already little-endian. */
+class Window {
+  /** First element held. */
+  start = 0;
+  /** After the last element held. */
+  end = 0;
+  words: Words = new Uint8Array(0);
+  readonly #range: ByteRange;
+  readonly #size: number;
+  /** Bytes to reverse in, or 1. */
+  readonly #swap: number;
+  /** After the last element that the tensor reaches. */
+  readonly #limit: number;
+  #buffer: Uint8Array<ArrayBuffer> = new Uint8Array(0);
+
+  constructor(tensor: Tensor, range: ByteRange) {
+    this.#range = range;
+    this.#size = itemsize(tensor.dtype);
+    const unit = isComplex(tensor.dtype) ? this.#size / 2 : this.#size;
+    this.#swap = tensor.storage.littleEndian ? 1 : unit;
+    this.#limit = tensor.shape.reduce((sum, n, i) => sum + (n - 1) * tensor.strides[i], tensor.offset) + 1;
+  }
+
+  holds(element: number): boolean {
+    return element >= this.start && element < this.end;
+  }
+
+  /** Holds the storage from an element on; little of it where the next one needed is `step` bytes further. */
+  async move(element: number, step: number): Promise<void> {
+    const wanted = step > SPARSE_STEP ? 1 : Math.floor(WINDOW_SIZE / this.#size);
+    const count = Math.min(wanted, this.#limit - element);
+    const bytes = count * this.#size;
+    if (this.#buffer.byteLength < bytes) this.#buffer = new Uint8Array(bytes);
+    const target = this.#buffer.subarray(0, bytes);
+    const part = subRange(this.#range, element * this.#size, bytes);
+    if (part.source.readInto) await part.source.readInto(part.offset, target);
+    else target.set(await part.source.read(part.offset, bytes));
+    if (this.#swap > 1) reverseUnits(target, this.#swap);
+    this.words = wordsOf(target, this.#size);
+    this.start = element;
+    this.end = element + count;
+  }
+}
+
+/** Bytes as the widest words that elements of the size consist of: moving words is faster than moving bytes. */
+function wordsOf(bytes: Uint8Array<ArrayBuffer>, size: number): Words {
+  if (size === 1) return bytes;
+  if (size === 2) return new Uint16Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 2);
+  return new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4);
+}
+
+function reverseUnits(bytes: Uint8Array, unit: number): void {
+  for (let i = 0; i < bytes.byteLength; i += unit) bytes.subarray(i, i + unit).reverse();
+}

@@ -1,0 +1,353 @@
+/**
+ * Makes a program functional: in-place operators become their functional twins, and what was written through a view is
+ * written back into its base. Mutated buffers and inputs become outputs with their kind.
+ *
+ * Every tensor of the original graph is a base or a view of one: a chain of view operators. Writing to a view goes up its
+ * chain through the operators' `inverse` rules; reading one whose base was written since replays the chain. Nodes that
+ * end up unused are removed at the end.
+ */
+import { type BoundArgs, complete } from "../aten/bind.ts";
+import { MetaInterpreter, TraceInterpreter } from "../aten/calls.ts";
+import type { Op, OpTable, Resolved } from "../aten/mod.ts";
+import {
+  type ExportedProgram,
+  type FxArg,
+  FxGraph,
+  FxNode,
+  type FxResult,
+  FxValue,
+  type InputSpec,
+  mapValues,
+  type OutputSpec,
+} from "../fx/mod.ts";
+import { atNode, LoweringError, Names } from "../ir/mod.ts";
+import type { Meta } from "../tensor/mod.ts";
+
+/** Operators the pass itself records. */
+const CAST = "torch.ops.aten.to.dtype";
+
+/** A tensor that owns its elements. */
+interface Base {
+  current: FxValue;
+  /** Counts writes. */
+  version: number;
+}
+
+/** One step from a tensor to a view of it. */
+interface ViewStep {
+  readonly node: FxNode;
+  readonly op: Op;
+  /** Arguments by name, with the values of the new graph; `self` is filled in at each use. */
+  readonly args: BoundArgs;
+  /** Which result the view is, where the operator gives a list. */
+  readonly index: number;
+}
+
+/** A tensor of the original graph. */
+interface Tracked {
+  readonly base: Base;
+  readonly chain: readonly ViewStep[];
+  /** The tensor's value in the new graph as of `version` of its base. */
+  value: FxValue;
+  version: number;
+}
+
+/**
+ * The program without mutations. A program that has none is returned as it is.
+ *
+ * @throws {LoweringError} located, where a mutation can't be expressed
+ */
+export async function functionalize(program: ExportedProgram, table: OpTable): Promise<ExportedProgram> {
+  if (!mutates(program.graph, table)) return program;
+  await table.extend([CAST]);
+  return new Functionalization(program.graph, table).program(program);
+}
+
+/** Whether a node of the graph, or of a subgraph, writes to one of its arguments. */
+function mutates(graph: FxGraph, table: OpTable): boolean {
+  for (const node of graph.nodes()) {
+    if (table.resolve(node.target)?.inplace) return true;
+    for (const arg of [...node.args, ...node.kwargs.values()]) if (arg instanceof FxGraph && mutates(arg, table)) return true;
+  }
+  return false;
+}
+
+class Functionalization {
+  private readonly graph: FxGraph;
+  private readonly names: Names = new Names();
+  private readonly trace: TraceInterpreter;
+  private readonly metas: MetaInterpreter = new MetaInterpreter();
+  private readonly tracked: Map<FxValue, Tracked> = new Map();
+  /** Values that are not tensors. */
+  private readonly others: Map<FxValue, FxValue> = new Map();
+
+  constructor(private readonly original: FxGraph, private readonly table: OpTable) {
+    this.graph = new FxGraph(original.name);
+    this.trace = new TraceInterpreter(this.graph, this.names);
+    // Names of the program stay; only what the pass adds gets new ones.
+    for (const value of original.inputs) this.names.reserve(value.name);
+    for (const node of original.nodes()) {
+      this.names.reserve(node.name);
+      for (const value of node.outputs) this.names.reserve(value.name);
+    }
+  }
+
+  program(program: ExportedProgram): ExportedProgram {
+    this.run();
+    const inputSpecs = program.signature.inputSpecs.map((spec): InputSpec => ({ ...spec, value: this.newInput(spec.value) }));
+    const declared = new Set(program.signature.outputSpecs.filter((s) => s.kind !== "USER_OUTPUT").map((s) => s.target));
+    const mutations: OutputSpec[] = [];
+    for (const spec of program.signature.inputSpecs) {
+      const tracked = this.tracked.get(spec.value);
+      if (!tracked || tracked.base.version === 0) continue;
+      const target = spec.target ?? spec.value.name;
+      if (declared.has(target)) continue;
+      const kind = spec.kind === "USER_INPUT"
+        ? "USER_INPUT_MUTATION"
+        : spec.kind === "PARAMETER"
+        ? "PARAMETER_MUTATION"
+        : "BUFFER_MUTATION";
+      mutations.push({ kind, arg: tracked.base.current, target });
+    }
+    const outputs = program.signature.outputSpecs.map((spec): OutputSpec => ({ ...spec, arg: this.read(spec.arg) }));
+    const outputSpecs = [...mutations, ...outputs];
+    this.finish(outputSpecs.map((s) => s.arg));
+    return { ...program, graph: this.graph, signature: { inputSpecs, outputSpecs } };
+  }
+
+  /** A subgraph: closed, and not allowed to write to what it is given. */
+  subgraph(): FxGraph {
+    this.run();
+    for (const input of this.original.inputs) {
+      if ((this.tracked.get(input)?.base.version ?? 0) > 0) {
+        throw new LoweringError(`Subgraph ${this.original.name} writes to its input ${input.name}`, {
+          hint: "Return the new value from the branch or loop body instead of writing in place",
+        });
+      }
+    }
+    this.finish(this.original.outputs.map((arg) => this.read(arg)));
+    return this.graph;
+  }
+
+  private run(): void {
+    for (const input of this.original.inputs) {
+      const value = new FxValue(input.name, input.meta);
+      this.graph.inputs.push(value);
+      this.define(input, value);
+    }
+    for (const node of this.original.nodes()) {
+      this.trace.origin = node.origin;
+      atNode(node.origin, () => this.visit(node));
+    }
+    for (const op of this.trace.used) this.table.add(op);
+  }
+
+  private finish(outputs: FxArg[]): void {
+    this.graph.outputs = outputs;
+    for (const node of this.graph.nodesReversed()) {
+      const known = this.table.resolve(node.target);
+      const isView = known !== null && isViewOp(known.op);
+      const isDead = node.outputs.every((v) => v.uses.size === 0 && !outputs.includes(v));
+      if (isDead && (isView || this.added.has(node))) this.graph.remove(node);
+    }
+  }
+
+  /** Nodes that the original program does not have. */
+  private readonly added: Set<FxNode> = new Set();
+
+  private newInput(value: FxValue): FxValue {
+    return this.graph.inputs[this.original.inputs.indexOf(value)];
+  }
+
+  /** `value` of the original graph is `replacement`, which owns its elements. */
+  private define(value: FxValue, replacement: FxValue): void {
+    if (value.meta.kind !== "tensor") this.others.set(value, replacement);
+    else {
+      this.tracked.set(value, {
+        base: { current: replacement, version: 0 },
+        chain: [],
+        value: replacement,
+        version: 0,
+      });
+    }
+  }
+
+  private visit(node: FxNode): void {
+    const resolved = this.table.resolve(node.target);
+    if (resolved?.inplace) this.write(node, resolved);
+    else if (resolved && isViewOp(resolved.op) && this.isView(node, resolved.op)) this.view(node, resolved.op);
+    else this.copy(node);
+  }
+
+  /** A node that neither writes nor gives views. */
+  private copy(node: FxNode): void {
+    const results = new Map(node.outputs.map((v) => [v, new FxValue(v.name, v.meta)]));
+    this.graph.insert(
+      new FxNode({
+        name: node.name,
+        target: node.target,
+        args: node.args.map((a) => this.read(a)),
+        kwargs: new Map([...node.kwargs].map(([k, a]) => [k, this.read(a)])),
+        result: mapResult(node.result, (v) => results.get(v)!),
+        metadata: node.metadata,
+        origin: node.origin,
+      }),
+    );
+    for (const [value, replacement] of results) this.define(value, replacement);
+  }
+
+  /** Whether the call gives a view rather than a copy. */
+  private isView(node: FxNode, op: Op): boolean {
+    if (!op.aliases) return true;
+    const args = this.bound(op, node, (v) => v);
+    const metas = Object.fromEntries(Object.entries(args).map(([k, v]) => [k, v instanceof FxValue ? plain(v) : v]));
+    // deno-lint-ignore no-explicit-any -- arguments are typed by the schema at the definition
+    return op.aliases(metas.self as any, metas as any);
+  }
+
+  private view(node: FxNode, op: Op): void {
+    const source = this.trackedSelf(node, op);
+    const args = this.bound(op, node, (v) => this.readValue(v));
+    this.copy(node);
+    for (const [index, output] of node.outputs.entries()) {
+      const value = this.tracked.get(output)!.value;
+      const step: ViewStep = { node, op, args, index };
+      this.tracked.set(output, {
+        base: source.base,
+        chain: [...source.chain, step],
+        value,
+        version: source.base.version,
+      });
+    }
+  }
+
+  private write(node: FxNode, { op }: Resolved): void {
+    const self = this.trackedSelf(node, op);
+    const [output] = node.outputs;
+    if (isViewOp(op)) {
+      // In-place on the shape only (`squeeze_`, `detach_`): both names now stand for the view.
+      this.view(node, op);
+      this.tracked.set(this.selfOf(node, op), this.tracked.get(output)!);
+      return;
+    }
+    const args = this.bound(op, node, (v) => this.readValue(v));
+    const selfMeta = plain(this.selfOf(node, op));
+    // The result bears the name that the program gave it, so that it can be found again.
+    this.trace.nextName = output?.name ?? null;
+    const results = [this.trace.apply(op, args)].flat();
+    let written = results[0] as FxValue;
+    if (this.trace.meta(written).dtype !== selfMeta.dtype) {
+      written = this.trace.call(this.table.resolve(CAST)!.op, written, selfMeta.dtype) as FxValue;
+    }
+    this.writeBack(self, written);
+    if (output) this.tracked.set(output, { ...self });
+  }
+
+  /** Goes up the chain: each step's base gets the view written into it. */
+  private writeBack(view: Tracked, written: FxValue): void {
+    let updated = written;
+    for (let k = view.chain.length - 1; k >= 0; k--) {
+      const { op, args, index, node } = view.chain[k];
+      if (!op.inverse) {
+        throw new LoweringError(`A write through the view ${node.name} (${op.name}) can't be expressed`, {
+          hint: "Write to the base tensor instead, or clone the view first",
+        });
+      }
+      const parent = this.replay(view.base, view.chain.slice(0, k));
+      // deno-lint-ignore no-explicit-any -- arguments are typed by the schema at the definition
+      updated = op.inverse(this.trace, { ...args, self: parent } as any, updated, index);
+    }
+    view.base.current = updated;
+    view.base.version++;
+    // The view itself is what was written, unless its elements overlap: then it is read back.
+    view.value = view.chain.some((step) => overlaps(step.node.outputs[step.index]))
+      ? this.replay(view.base, view.chain)
+      : written;
+    view.version = view.base.version;
+  }
+
+  private replay(base: Base, chain: readonly ViewStep[]): FxValue {
+    let value = base.current;
+    for (const { op, args, index } of chain) {
+      const result = this.trace.apply(op, { ...args, self: value });
+      if (Array.isArray(result)) value = result[index] as FxValue;
+      else value = result as FxValue;
+      if (value.producer) this.added.add(value.producer);
+    }
+    return value;
+  }
+
+  /** The tensor's value in the new graph, as of now. */
+  private refresh(tracked: Tracked): FxValue {
+    if (tracked.version !== tracked.base.version) {
+      tracked.value = this.replay(tracked.base, tracked.chain);
+      tracked.version = tracked.base.version;
+    }
+    return tracked.value;
+  }
+
+  private readValue(value: FxValue): FxValue {
+    const tracked = this.tracked.get(value);
+    if (tracked) return this.refresh(tracked);
+    const other = this.others.get(value);
+    if (!other) throw new LoweringError(`Value ${value.name} is used before it is defined`);
+    return other;
+  }
+
+  private read(arg: FxArg): FxArg {
+    if (arg instanceof FxGraph) return mutates(arg, this.table) ? new Functionalization(arg, this.table).subgraph() : arg;
+    if (Array.isArray(arg)) return arg.map((a) => this.read(a));
+    return mapValues(arg, (v) => this.readValue(v));
+  }
+
+  private selfOf(node: FxNode, op: Op): FxValue {
+    const name = op.parsed.args[0].name;
+    const self = node.args[0] ?? node.kwargs.get(name);
+    if (!(self instanceof FxValue)) throw new TypeError(`${op.name} must be called on a tensor`);
+    return self;
+  }
+
+  private trackedSelf(node: FxNode, op: Op): Tracked {
+    const tracked = this.tracked.get(this.selfOf(node, op));
+    if (!tracked) throw new TypeError(`${op.name} must be called on a tensor`);
+    return tracked;
+  }
+
+  /** The node's arguments by name; constants and sizes as rules take them. */
+  private bound(op: Op, node: FxNode, change: (v: FxValue) => FxValue): BoundArgs {
+    const map = (arg: FxArg): FxArg => {
+      if (!(arg instanceof FxValue)) return Array.isArray(arg) ? arg.map(map) : arg;
+      if (arg.meta.kind === "tensor") return change(arg);
+      if (arg.meta.kind === "constant") return arg.meta.value;
+      if (arg.meta.kind === "sym") {
+        const { expr, type } = arg.meta;
+        return (type === "int" && typeof expr === "number" ? BigInt(expr) : expr) as FxArg;
+      }
+      return arg;
+    };
+    const isTensor = (x: unknown): x is FxValue => x instanceof FxValue && x.meta.kind === "tensor";
+    return complete(op, isTensor, node.args.map(map), new Map([...node.kwargs].map(([k, a]) => [k, map(a)])));
+  }
+}
+
+/** Whether the schema says that a result is a view of the first argument. */
+function isViewOp(op: Op): boolean {
+  const set = op.parsed.args[0]?.alias;
+  return set !== null && set !== undefined && !set.write && op.parsed.returns.some((r) => r.alias?.set === set.set);
+}
+
+/** Whether elements of an expanded view share memory. */
+function overlaps(value: FxValue): boolean {
+  const { meta } = value;
+  return meta.kind === "tensor" && meta.strides.some((s, i) => s === 0 && meta.shape[i] !== 1);
+}
+
+function plain(value: FxValue): Meta {
+  if (value.meta.kind !== "tensor") throw new TypeError(`${value.name} is not a tensor`);
+  return value.meta;
+}
+
+function mapResult(result: FxResult, change: (value: FxValue) => FxValue): FxResult {
+  if (result === null) return null;
+  return result instanceof FxValue ? change(result) : (result as readonly FxResult[]).map((r) => mapResult(r, change));
+}

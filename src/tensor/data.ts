@@ -1,0 +1,184 @@
+/**
+ * Elements as typed arrays. Integers and floats of JavaScript's own widths are the arrays of that width; int64 and uint64
+ * are bigint arrays (exact); bfloat16 and float8 are decoded to Float32Array and rounded to nearest even when encoded;
+ * complex numbers are real and imaginary parts in turn.
+ */
+import type { DType } from "./dtype.ts";
+
+/** Elements in row-major order. */
+export type Data =
+  | Uint8Array
+  | Uint16Array
+  | Uint32Array
+  | BigUint64Array
+  | Int8Array
+  | Int16Array
+  | Int32Array
+  | BigInt64Array
+  | Float16Array
+  | Float32Array
+  | Float64Array;
+
+type DataConstructor = {
+  new (length: number): Data;
+  new (buffer: ArrayBufferLike, byteOffset: number, length: number): Data;
+  readonly BYTES_PER_ELEMENT: number;
+};
+
+const ARRAYS: Readonly<Record<DType, DataConstructor>> = {
+  bool: Uint8Array,
+  uint8: Uint8Array,
+  uint16: Uint16Array,
+  uint32: Uint32Array,
+  uint64: BigUint64Array,
+  int8: Int8Array,
+  int16: Int16Array,
+  int32: Int32Array,
+  int64: BigInt64Array,
+  float16: Float16Array,
+  bfloat16: Float32Array,
+  float32: Float32Array,
+  float64: Float64Array,
+  float8_e4m3fn: Float32Array,
+  float8_e4m3fnuz: Float32Array,
+  float8_e5m2: Float32Array,
+  float8_e5m2fnuz: Float32Array,
+  float8_e8m0fnu: Float32Array,
+  complex32: Float16Array,
+  complex64: Float32Array,
+  complex128: Float64Array,
+};
+
+/** A zeroed array for `length` values (two per complex element). */
+export function newData(dtype: DType, length: number): Data {
+  return new ARRAYS[dtype](length);
+}
+
+/** Whether elements of the dtype are bigints. */
+export function isBigData(data: Data): data is BigInt64Array | BigUint64Array {
+  return data instanceof BigInt64Array || data instanceof BigUint64Array;
+}
+
+/** Bytes to elements; no copy where alignment allows. */
+export function decode(dtype: DType, bytes: Uint8Array): Data {
+  const codec = CODECS[dtype];
+  if (codec) {
+    const out = new Float32Array(bytes.length / codec.size);
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    for (let i = 0; i < out.length; i++) {
+      out[i] = codec.decode(codec.size === 2 ? view.getUint16(2 * i, true) : bytes[i]);
+    }
+    return out;
+  }
+  const array = ARRAYS[dtype];
+  const aligned = bytes.byteOffset % array.BYTES_PER_ELEMENT === 0 ? bytes : bytes.slice();
+  return new array(aligned.buffer, aligned.byteOffset, aligned.byteLength / array.BYTES_PER_ELEMENT);
+}
+
+/** Elements to bytes; shares memory with `data` where no rounding is needed. */
+export function encode(dtype: DType, data: Data): Uint8Array {
+  const codec = CODECS[dtype];
+  if (codec) {
+    const out = new Uint8Array(data.length * codec.size);
+    const view = new DataView(out.buffer);
+    for (let i = 0; i < data.length; i++) {
+      const bits = codec.encode(Number(data[i]));
+      if (codec.size === 2) view.setUint16(2 * i, bits, true);
+      else out[i] = bits;
+    }
+    return out;
+  }
+  if (data.constructor !== ARRAYS[dtype]) {
+    throw new TypeError(`Cannot store ${data.constructor.name} as ${dtype}: ${ARRAYS[dtype].name} is needed`);
+  }
+  return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+}
+
+interface Codec {
+  readonly size: 1 | 2;
+  decode(bits: number): number;
+  encode(value: number): number;
+}
+
+const scratch = new DataView(new ArrayBuffer(4));
+
+const bfloat16: Codec = {
+  size: 2,
+  decode(bits) {
+    scratch.setUint32(0, bits * 65536);
+    return scratch.getFloat32(0);
+  },
+  encode(value) {
+    scratch.setFloat32(0, value);
+    const bits = scratch.getUint32(0);
+    if (Number.isNaN(value)) return 0x7fc0;
+    return ((bits + 0x7fff + ((bits >>> 16) & 1)) >>> 16) & 0xffff;
+  },
+};
+
+/** An 8-bit float with `mantissa` mantissa bits; the formats differ in bias and in what their top codes mean. */
+function float8(mantissa: number, bias: number, kind: "ieee" | "fn" | "fnuz"): Codec {
+  const decodeBits = (bits: number): number => {
+    const sign = bits & 0x80 ? -1 : 1;
+    const exponent = (bits & 0x7f) >> mantissa;
+    const fraction = bits & ((1 << mantissa) - 1);
+    const top = (0x7f >> mantissa);
+    if (kind === "fnuz" && bits === 0x80) return NaN;
+    if (kind === "fn" && (bits & 0x7f) === 0x7f) return NaN;
+    if (kind === "ieee" && exponent === top) return fraction ? NaN : sign * Infinity;
+    if (exponent === 0) return sign * fraction * 2 ** (1 - bias - mantissa);
+    return sign * (1 + fraction / 2 ** mantissa) * 2 ** (exponent - bias);
+  };
+  return { size: 1, decode: decodeBits, encode: nearest(decodeBits, kind) };
+}
+
+/** Rounds to the nearest code, ties to the even one. PyTorch's conversions overflow to NaN (fn, fnuz) or infinity. */
+function nearest(decodeBits: (bits: number) => number, kind: "ieee" | "fn" | "fnuz"): (value: number) => number {
+  const codes = Array.from({ length: 128 }, (_, i) => decodeBits(i));
+  const finite = codes.findLastIndex(Number.isFinite);
+  const nan = kind === "fnuz" ? 0x80 : 0x7f;
+  return (value) => {
+    if (Number.isNaN(value)) return nan;
+    const negative = value < 0 || Object.is(value, -0);
+    const x = Math.abs(value);
+    let low = 0, high = finite;
+    while (low < high) {
+      const middle = (low + high + 1) >> 1;
+      if (codes[middle] <= x) low = middle;
+      else high = middle - 1;
+    }
+    let code = low;
+    if (low < finite) {
+      const [down, up] = [x - codes[low], codes[low + 1] - x];
+      if (up < down || (up === down && low % 2 === 1)) code = low + 1;
+    } else {
+      const step = codes[finite] - codes[finite - 1];
+      const over = x - codes[finite];
+      if (over > step / 2 || (over === step / 2 && finite % 2 === 1)) {
+        if (kind === "ieee") code = finite + 1;
+        else return negative && kind === "fn" ? 0xff : nan;
+      }
+    }
+    if (kind === "fnuz" && code === 0) return 0;
+    return negative ? code | 0x80 : code;
+  };
+}
+
+const float8_e8m0fnu: Codec = {
+  size: 1,
+  decode: (bits) => bits === 0xff ? NaN : 2 ** (bits - 127),
+  encode(value) {
+    if (!(value > 0) || !Number.isFinite(value)) return value === 0 ? 0 : 0xff;
+    const exponent = Math.round(Math.log2(value));
+    return Math.min(254, Math.max(0, exponent + 127));
+  },
+};
+
+const CODECS: Partial<Record<DType, Codec>> = {
+  bfloat16,
+  float8_e4m3fn: float8(3, 7, "fn"),
+  float8_e4m3fnuz: float8(3, 8, "fnuz"),
+  float8_e5m2: float8(2, 15, "ieee"),
+  float8_e5m2fnuz: float8(2, 16, "fnuz"),
+  float8_e8m0fnu,
+};

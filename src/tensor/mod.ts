@@ -1,0 +1,5 @@
+/** Dtypes, metas and concrete tensors; loops over typed arrays are in `loops.ts` and load with the kernels. */
+export * from "./dtype.ts";
+export * from "./meta.ts";
+export { type Data, decode, encode, isBigData, newData } from "./data.ts";
+export { elementCount, elementOffsets, Storage, Tensor } from "./tensor.ts";

@@ -1,0 +1,52 @@
+/** What verification found. */
+
+/** How one output compares with its reference. */
+export interface OutputComparison {
+  readonly name: string;
+  /** `float32[2, 8]`, as the runtime gave it. */
+  readonly actual: string;
+  /** As the reference has it. */
+  readonly expected: string;
+  /** Largest absolute difference; 0 for equal outputs, NaN where only one of a pair is NaN. */
+  readonly maxAbs: number;
+  /** Largest relative difference. */
+  readonly maxRel: number;
+  /** Elements that differ by more than the tolerance. */
+  readonly mismatches: number;
+  readonly passed: boolean;
+  /** What differs, in words; empty when passed. */
+  readonly reason: string;
+}
+
+/** One run: a set of inputs. */
+export interface RunComparison {
+  /** `sample`, `s18=3`, or the file that gave the inputs. */
+  readonly inputs: string;
+  readonly outputs: readonly OutputComparison[];
+  readonly passed: boolean;
+}
+
+/** The first node whose value differs. */
+export interface Divergence {
+  /** ONNX value. */
+  readonly value: string;
+  /** FX node. */
+  readonly node: string;
+  readonly operator: string;
+  readonly source: string | null;
+  readonly comparison: OutputComparison;
+}
+
+/** The result of a verification. */
+export interface VerificationReport {
+  /** Where the model ran. */
+  readonly ep: "webgpu" | "wasm";
+  /** What it was compared with. */
+  readonly reference: "eager" | "expected";
+  readonly runs: readonly RunComparison[];
+  /** Only with `intermediates`: the first node that diverges, if one does. */
+  readonly divergence: Divergence | null;
+  /** Only with `intermediates`: values that could not be shown. */
+  readonly hidden: readonly string[];
+  readonly passed: boolean;
+}

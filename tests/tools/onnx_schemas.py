@@ -1,0 +1,133 @@
+"""Writes src/onnx/schemas.ts: the signatures of ONNX's operators, from the schemas of the Python package `onnx`.
+
+    pip install onnx==1.23.2
+    python tests/tools/onnx_schemas.py
+
+The table holds what is in force at some operator set from 18 to 26; src/onnx/op_schema.ts says how its lines are read.
+"""
+
+import collections
+import pathlib
+import re
+
+import numpy
+import onnx
+from onnx import defs
+
+FIRST, LAST = 18, 26
+TARGET = pathlib.Path(__file__).parents[2] / "src" / "onnx" / "schemas.ts"
+OPTION = defs.OpSchema.FormalParameterOption
+UNBOUNDED = 2**31 - 1
+
+# The letter of an element type is the one at its number in TensorProto.DataType: a is 1 (float), g is 7 (int64).
+LETTERS = {}
+for name, code in onnx.TensorProto.DataType.items():
+    if 1 <= code <= 26:
+        text = {"FLOAT": "float", "DOUBLE": "double"}.get(name, name.lower())
+        LETTERS[text] = chr(ord("a") + code - 1)
+
+# What wraps an element type; a set of types is written per wrapper.
+WRAPPERS = [("tensor(%s)", ""), ("seq(tensor(%s))", "s"), ("optional(tensor(%s))", "o"), ("optional(seq(tensor(%s)))", "os")]
+
+
+def type_set(types):
+    """Types as letters behind the mark of their wrapper: `ag+s:ag` for float and int64, plain and in sequences."""
+    groups, left = [], set(types)
+    for pattern, mark in WRAPPERS:
+        members = {t: letter for name, letter in LETTERS.items() if (t := pattern % name) in left}
+        if members:
+            groups.append((mark + ":" if mark else "") + "".join(sorted(members.values())))
+            left -= members.keys()
+    assert not left, left
+    return "+".join(groups)
+
+
+def formal(parameter, variables):
+    """`name:T`, marked `?` if optional and `*2` or `~2` if variadic of one type or of several, at least 2 of them."""
+    if parameter.option == OPTION.Variadic:
+        mark = f"{'*' if parameter.is_homogeneous else '~'}{parameter.min_arity}"
+    else:
+        mark = "?" if parameter.option == OPTION.Optional else ""
+    type_str = parameter.type_str if parameter.type_str in variables else "=" + type_set([parameter.type_str])
+    return f"{parameter.name}{mark}:{type_str}"
+
+
+def arity(parameters):
+    """The fewest and the most arguments that the marks of `formal` stand for."""
+    fewest = most = 0
+    for i, parameter in enumerate(parameters):
+        if parameter.option == OPTION.Variadic:
+            return i + parameter.min_arity, UNBOUNDED
+        most = i + 1
+        if parameter.option == OPTION.Single:
+            fewest = i + 1
+    return fewest, most
+
+
+def attribute(schema):
+    """`name:int`, then `!` if required or the default value behind `=`."""
+    text = f"{schema.name}:{schema.type.name.lower()}"
+    if schema.required:
+        return text + "!"
+    if not schema.default_value.type:
+        return text
+    value = onnx.helper.get_attribute_value(schema.default_value)
+    values = [plain(v) for v in value] if isinstance(value, list) else [plain(value)]
+    return f"{text}={','.join(values)}"
+
+
+def plain(value):
+    if isinstance(value, bytes):
+        value = value.decode()
+        assert re.fullmatch(r"\w*", value), value
+        return value
+    if isinstance(value, float):
+        shortest = numpy.format_float_positional(numpy.float32(value), trim="-")
+        return shortest if len(shortest) < 12 else repr(float(str(numpy.float32(value))))
+    return str(value)
+
+
+def line(schema):
+    variables = {c.type_param_str: type_set(c.allowed_type_strs) for c in schema.type_constraints}
+    assert all(re.fullmatch(r"\w+", name) for name in variables), schema.name
+    assert (schema.min_input, schema.max_input) == arity(schema.inputs), schema.name
+    assert (schema.min_output, schema.max_output) == arity(schema.outputs), schema.name
+    fields = [
+        f"{schema.since_version}{'!' if schema.deprecated else ''}",
+        " ".join(formal(p, variables) for p in schema.inputs),
+        " ".join(formal(p, variables) for p in schema.outputs),
+        " ".join(f"{name}={types}" for name, types in sorted(variables.items())),
+        " ".join(attribute(a) for _, a in sorted(schema.attributes.items())),
+    ]
+    text = "|".join(fields)
+    assert '"' not in text and "\\" not in text, text
+    return text
+
+
+def main():
+    versions = collections.defaultdict(list)
+    for schema in defs.get_all_schemas_with_history():
+        if schema.domain == "" and schema.since_version <= LAST:
+            versions[schema.name].append(schema)
+    entries = []
+    for name in sorted(versions):
+        schemas = sorted(versions[name], key=lambda s: s.since_version)
+        while len(schemas) > 1 and schemas[1].since_version <= FIRST:
+            schemas.pop(0)
+        if len(schemas) == 1 and schemas[0].deprecated:
+            continue
+        lines = "".join(f'    "{line(s)}",\n' for s in schemas)
+        entries.append(f"  {name}: [\n{lines}  ],\n")
+    TARGET.write_text(
+        f"""/**
+ * The signatures of ONNX's operators at operator sets {FIRST} to {LAST}. Generated by tests/tools/onnx_schemas.py; op_schema.ts reads it.
+ */
+
+/** By operator, one line per version, oldest first: since|inputs|outputs|type variables|attributes. */
+export const SCHEMA_LINES: Readonly<Record<string, readonly string[]>> = {{
+{"".join(entries)}}};
+"""
+    )
+
+
+main()
