@@ -3,8 +3,8 @@ import { Complex, type Scalar } from "../fx/mod.ts";
 import type { OnnxBuilder } from "../onnx/builder.ts";
 import type { OnnxValue } from "../onnx/model.ts";
 import { isSym } from "../sym/mod.ts";
-import { broadcastShapes, type DType, isFloat, type Meta, type Tensor } from "../tensor/mod.ts";
-import { type ElementFn, type ElementFn2, mapBinary, mapUnary } from "../tensor/loops.ts";
+import { broadcastShapes, type DType, isComplex, isFloat, type Meta, newData, Tensor } from "../tensor/mod.ts";
+import { type ElementFn, type ElementFn2, expandTo, mapBinary, mapUnary, store } from "../tensor/loops.ts";
 import type { MetaContext } from "./op.ts";
 
 /** The meta of a new contiguous tensor of the same shape. */
@@ -35,12 +35,31 @@ export function broadcastBool(
 
 /** Kernel: `fn` of each element, in the dtype of `self` unless another is given. */
 export function unary(fn: ElementFn, dtype?: DType): (args: { readonly self: Tensor }) => Tensor {
-  return ({ self }) => mapUnary(self, dtype ?? self.dtype, fn);
+  return ({ self }) => {
+    requireReal(self.dtype);
+    return mapUnary(self, dtype ?? self.dtype, fn);
+  };
 }
 
 /** Kernel: `fn` of each pair of elements, broadcast. */
 export function binary(fn: ElementFn2, dtype?: DType): (args: { readonly self: Tensor; readonly other: Tensor }) => Tensor {
-  return ({ self, other }) => mapBinary(self, other, dtype ?? self.dtype, fn);
+  return ({ self, other }) => {
+    requireReal(self.dtype);
+    return mapBinary(self, other, dtype ?? self.dtype, fn);
+  };
+}
+
+/** `fn` of each triple of elements, broadcast. */
+export function mapTernary(
+  tensors: readonly [Tensor, Tensor, Tensor],
+  dtype: DType,
+  fn: (x: number, y: number, z: number) => number | bigint | boolean,
+): Tensor {
+  const shape = broadcastShapes(...tensors.map((t) => t.shape)) as number[];
+  const [x, y, z] = tensors.map((t) => expandTo(t, shape).data());
+  const out = newData(dtype, x.length);
+  for (let i = 0; i < x.length; i++) store(out, i, fn(x[i] as number, y[i] as number, z[i] as number));
+  return Tensor.of(dtype, shape, out);
 }
 
 /** ONNX form: one node over `self`. */
@@ -53,6 +72,11 @@ export function onnxBinary(
   opType: string,
 ): (b: OnnxBuilder, args: { readonly self: OnnxValue; readonly other: OnnxValue }) => OnnxValue {
   return (b, { self, other }) => b.op(opType, [self, other]);
+}
+
+/** @throws {TypeError} when the dtype is complex: element functions see real numbers */
+export function requireReal(dtype: DType): void {
+  if (isComplex(dtype)) throw new TypeError(`Elements of dtype ${dtype} are not supported by this operator`);
 }
 
 /** @throws {TypeError} when the dtype is not a float */

@@ -1,100 +1,365 @@
-/** Elementwise functions of one tensor. */
-import { isInt } from "../tensor/mod.ts";
+/** Elementwise functions of one tensor: arithmetic, exponentials, logarithms, classification. Trigonometry has its own file. */
+import type { OnnxBuilder } from "../onnx/builder.ts";
+import type { OnnxValue } from "../onnx/model.ts";
+import { type DType, isFloat } from "../tensor/mod.ts";
+import { type ElementFn, mapUnary } from "../tensor/loops.ts";
+import { choose, constantLike, emit, emitTest, FLOATS, type Native, NUMBERS, SIGNED, SINGLE } from "./emit.ts";
 import { defineOp } from "./op.ts";
-import { onnxUnary, sameAsSelf, unary } from "./rules.ts";
+import { like, requireReal, sameAsSelf, unary } from "./rules.ts";
+import { erf as erfOf, erfc as erfcOf } from "./special.ts";
 
+interface Self<T> {
+  readonly self: T;
+}
+
+/** Integers become floats before the rules run. */
 const toFloat = { args: ["self"], to: "float" } as const;
+
+/** Rules of a float function that one ONNX operator computes. */
+function floatNode(opType: string, fn: ElementFn, native: Native = FLOATS) {
+  return {
+    promote: toFloat,
+    meta: sameAsSelf,
+    kernel: unary(fn),
+    onnx: (b: OnnxBuilder, { self }: Self<OnnxValue>): OnnxValue => emit(b, native, opType, [self]),
+  };
+}
+
+/** `self` times a constant. */
+function scaled(b: OnnxBuilder, self: OnnxValue, factor: number): OnnxValue {
+  return emit(b, NUMBERS, "Mul", [self, constantLike(b, self, factor)]);
+}
+
+/** A bool tensor of the value's shape, all one value. */
+function flat(b: OnnxBuilder, self: OnnxValue, value: boolean): OnnxValue {
+  return b.op("Expand", [b.scalar(value, "bool"), b.ints(b.meta(self).shape)]);
+}
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.abs.html */
 export const abs = defineOp("aten::abs(Tensor self) -> Tensor", {
   meta: sameAsSelf,
-  kernel: unary((x) => x < 0 ? -x : x),
-  onnx: onnxUnary("Abs"),
+  kernel: unary((x) => x < 0 ? -x : Object.is(x, -0) ? 0 : x),
+  onnx: (b, { self }) => b.meta(self).dtype === "bool" ? self : emit(b, NUMBERS, "Abs", [self]),
 });
+
+/** https://docs.pytorch.org/docs/stable/generated/torch.absolute.html */
+export const absolute = defineOp("aten::absolute(Tensor self) -> Tensor", {
+  decompose: (t, { self }) => t.call(abs, self),
+});
+
+function requireSign(dtype: DType): void {
+  if (dtype === "bool") throw new TypeError("The sign of a bool tensor can't be changed");
+}
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.neg.html */
 export const neg = defineOp("aten::neg(Tensor self) -> Tensor", {
   meta: sameAsSelf,
-  kernel: unary((x) => -x),
+  kernel: ({ self }) => {
+    requireSign(self.dtype);
+    return unary((x) => -x)({ self });
+  },
   onnx: (b, { self }) => {
-    if (b.meta(self).dtype === "bool") throw new TypeError("The sign of a bool tensor can't be changed");
-    return b.op("Neg", [self]);
+    requireSign(b.meta(self).dtype);
+    return emit(b, SIGNED, "Neg", [self]);
   },
 });
 
-/** https://docs.pytorch.org/docs/stable/generated/torch.sigmoid.html */
-export const sigmoid = defineOp("aten::sigmoid(Tensor self) -> Tensor", {
-  promote: toFloat,
-  meta: sameAsSelf,
-  kernel: unary((x) => 1 / (1 + Math.exp(-x))),
-  onnx: onnxUnary("Sigmoid"),
+/** https://docs.pytorch.org/docs/stable/generated/torch.negative.html */
+export const negative = defineOp("aten::negative(Tensor self) -> Tensor", {
+  decompose: (t, { self }) => t.call(neg, self),
 });
 
-/** https://docs.pytorch.org/docs/stable/generated/torch.tanh.html */
-export const tanh = defineOp("aten::tanh(Tensor self) -> Tensor", {
-  promote: toFloat,
+/** https://docs.pytorch.org/docs/stable/generated/torch.positive.html */
+export const positive = defineOp("aten::positive(Tensor(a) self) -> Tensor(a)", {
+  meta: (_, { self }) => self,
+  kernel: ({ self }) => self,
+  onnx: (_, { self }) => self,
+  inverse: (_t, _args, updated) => updated,
+});
+
+/** https://docs.pytorch.org/docs/stable/generated/torch.sign.html */
+export const sign = defineOp("aten::sign(Tensor self) -> Tensor", {
   meta: sameAsSelf,
-  kernel: unary(Math.tanh),
-  onnx: onnxUnary("Tanh"),
+  kernel: unary((x) => x > 0 ? 1 : x < 0 ? -1 : 0),
+  onnx: (b, { self }) => {
+    const { dtype } = b.meta(self);
+    if (dtype === "bool") return self;
+    // The sign of NaN is 0 in PyTorch and NaN in onnxruntime.
+    if (!isFloat(dtype)) return emit(b, NUMBERS, "Sign", [self]);
+    const zero = constantLike(b, self, 0);
+    const above = b.cast(emitTest(b, NUMBERS, "Greater", [self, zero]), dtype);
+    const below = b.cast(emitTest(b, NUMBERS, "Less", [self, zero]), dtype);
+    return emit(b, NUMBERS, "Sub", [above, below]);
+  },
+});
+
+/** https://docs.pytorch.org/docs/stable/generated/torch.sgn.html */
+export const sgn = defineOp("aten::sgn(Tensor self) -> Tensor", {
+  decompose: (t, { self }) => t.call(sign, self),
+});
+
+/** https://docs.pytorch.org/docs/stable/generated/torch.sigmoid.html */
+export const sigmoid = defineOp(
+  "aten::sigmoid(Tensor self) -> Tensor",
+  floatNode("Sigmoid", (x) => 1 / (1 + Math.exp(-x))),
+);
+
+/** https://docs.pytorch.org/docs/stable/special.html#torch.special.expit */
+export const specialExpit = defineOp("aten::special_expit(Tensor self) -> Tensor", {
+  decompose: (t, { self }) => t.call(sigmoid, self),
 });
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.exp.html */
-export const exp = defineOp("aten::exp(Tensor self) -> Tensor", {
+export const exp = defineOp("aten::exp(Tensor self) -> Tensor", floatNode("Exp", Math.exp));
+
+/** https://docs.pytorch.org/docs/stable/generated/torch.exp2.html */
+export const exp2 = defineOp("aten::exp2(Tensor self) -> Tensor", {
   promote: toFloat,
   meta: sameAsSelf,
-  kernel: unary(Math.exp),
-  onnx: onnxUnary("Exp"),
+  kernel: unary((x) => 2 ** x),
+  onnx: (b, { self }) => emit(b, FLOATS, "Pow", [constantLike(b, self, 2), self]),
+});
+
+/** https://docs.pytorch.org/docs/stable/generated/torch.expm1.html */
+export const expm1 = defineOp("aten::expm1(Tensor self) -> Tensor", {
+  promote: toFloat,
+  meta: sameAsSelf,
+  kernel: unary(Math.expm1),
+  // tanh(x/2) · (exp(x) + 1) has no cancellation near 0.
+  onnx: (b, { self }) => {
+    const half = emit(b, FLOATS, "Tanh", [scaled(b, self, 0.5)]);
+    const plus = emit(b, NUMBERS, "Add", [emit(b, FLOATS, "Exp", [self]), constantLike(b, self, 1)]);
+    return emit(b, NUMBERS, "Mul", [half, plus]);
+  },
 });
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.log.html */
-export const log = defineOp("aten::log(Tensor self) -> Tensor", {
+export const log = defineOp("aten::log(Tensor self) -> Tensor", floatNode("Log", Math.log));
+
+/** https://docs.pytorch.org/docs/stable/generated/torch.log1p.html */
+export const log1p = defineOp("aten::log1p(Tensor self) -> Tensor", {
   promote: toFloat,
   meta: sameAsSelf,
-  kernel: unary(Math.log),
-  onnx: onnxUnary("Log"),
+  kernel: unary(Math.log1p),
+  onnx: (b, { self }) => {
+    const { dtype } = b.meta(self);
+    if (dtype !== "float64") {
+      // In double precision the sum keeps what a small argument has.
+      const wide = b.cast(self, "float64");
+      return b.cast(b.op("Log", [b.op("Add", [wide, b.scalar(1, "float64")])]), dtype);
+    }
+    // With u = 1 + x rounded: log(u) · x / (u − 1), and x where that quotient is 0/0 or ∞/∞.
+    const one = b.scalar(1, dtype);
+    const u = b.op("Add", [self, one]);
+    const quotient = b.op("Div", [self, b.op("Sub", [u, one])]);
+    return b.op("Where", [b.op("IsNaN", [quotient]), self, b.op("Mul", [b.op("Log", [u]), quotient])]);
+  },
+});
+
+/** https://docs.pytorch.org/docs/stable/special.html#torch.special.log1p */
+export const specialLog1p = defineOp("aten::special_log1p(Tensor self) -> Tensor", {
+  decompose: (t, { self }) => t.call(log1p, self),
+});
+
+/** https://docs.pytorch.org/docs/stable/generated/torch.log2.html */
+export const log2 = defineOp("aten::log2(Tensor self) -> Tensor", {
+  promote: toFloat,
+  meta: sameAsSelf,
+  kernel: unary(Math.log2),
+  onnx: (b, { self }) => emit(b, NUMBERS, "Div", [emit(b, FLOATS, "Log", [self]), constantLike(b, self, Math.LN2)]),
+});
+
+/** https://docs.pytorch.org/docs/stable/generated/torch.log10.html */
+export const log10 = defineOp("aten::log10(Tensor self) -> Tensor", {
+  promote: toFloat,
+  meta: sameAsSelf,
+  kernel: unary(Math.log10),
+  onnx: (b, { self }) => emit(b, NUMBERS, "Div", [emit(b, FLOATS, "Log", [self]), constantLike(b, self, Math.LN10)]),
 });
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.sqrt.html */
-export const sqrt = defineOp("aten::sqrt(Tensor self) -> Tensor", {
-  promote: toFloat,
-  meta: sameAsSelf,
-  kernel: unary(Math.sqrt),
-  onnx: onnxUnary("Sqrt"),
-});
+export const sqrt = defineOp("aten::sqrt(Tensor self) -> Tensor", floatNode("Sqrt", Math.sqrt));
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.reciprocal.html */
-export const reciprocal = defineOp("aten::reciprocal(Tensor self) -> Tensor", {
-  promote: toFloat,
-  meta: sameAsSelf,
-  kernel: unary((x) => 1 / x),
-  onnx: onnxUnary("Reciprocal"),
-});
+export const reciprocal = defineOp(
+  "aten::reciprocal(Tensor self) -> Tensor",
+  floatNode("Reciprocal", (x) => 1 / x),
+);
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.rsqrt.html */
 export const rsqrt = defineOp("aten::rsqrt(Tensor self) -> Tensor", {
   promote: toFloat,
+  meta: sameAsSelf,
+  kernel: unary((x) => 1 / Math.sqrt(x)),
   decompose: (t, { self }) => t.call(reciprocal, t.call(sqrt, self)),
 });
 
-/** https://docs.pytorch.org/docs/stable/generated/torch.sin.html */
-export const sin = defineOp("aten::sin(Tensor self) -> Tensor", {
-  promote: toFloat,
-  meta: sameAsSelf,
-  kernel: unary(Math.sin),
-  onnx: onnxUnary("Sin"),
+/** https://docs.pytorch.org/docs/stable/generated/torch.erf.html */
+export const erf = defineOp("aten::erf(Tensor self) -> Tensor", floatNode("Erf", erfOf, SINGLE));
+
+/** https://docs.pytorch.org/docs/stable/special.html#torch.special.erf */
+export const specialErf = defineOp("aten::special_erf(Tensor self) -> Tensor", {
+  decompose: (t, { self }) => t.call(erf, self),
 });
 
-/** https://docs.pytorch.org/docs/stable/generated/torch.cos.html */
-export const cos = defineOp("aten::cos(Tensor self) -> Tensor", {
+/** https://docs.pytorch.org/docs/stable/generated/torch.erfc.html */
+export const erfc = defineOp("aten::erfc(Tensor self) -> Tensor", {
   promote: toFloat,
   meta: sameAsSelf,
-  kernel: unary(Math.cos),
-  onnx: onnxUnary("Cos"),
+  kernel: unary(erfcOf),
+  onnx: (b, { self }) => emit(b, NUMBERS, "Sub", [constantLike(b, self, 1), emit(b, SINGLE, "Erf", [self])]),
 });
 
-/** https://docs.pytorch.org/docs/stable/generated/torch.floor.html */
-export const floor = defineOp("aten::floor(Tensor self) -> Tensor", {
+/** https://docs.pytorch.org/docs/stable/generated/torch.deg2rad.html */
+export const deg2rad = defineOp("aten::deg2rad(Tensor self) -> Tensor", {
+  promote: toFloat,
   meta: sameAsSelf,
-  kernel: ({ self }) => isInt(self.dtype) ? self : unary(Math.floor)({ self }),
-  onnx: (b, { self }) => isInt(b.meta(self).dtype) ? self : b.op("Floor", [self]),
+  kernel: unary((x) => x * (Math.PI / 180)),
+  onnx: (b, { self }) => scaled(b, self, Math.PI / 180),
 });
+
+/** https://docs.pytorch.org/docs/stable/generated/torch.rad2deg.html */
+export const rad2deg = defineOp("aten::rad2deg(Tensor self) -> Tensor", {
+  promote: toFloat,
+  meta: sameAsSelf,
+  kernel: unary((x) => x * (180 / Math.PI)),
+  onnx: (b, { self }) => scaled(b, self, 180 / Math.PI),
+});
+
+/** https://docs.pytorch.org/docs/stable/generated/torch.logit.html */
+export const logit = defineOp("aten::logit(Tensor self, float? eps=None) -> Tensor", {
+  promote: toFloat,
+  meta: sameAsSelf,
+  kernel: ({ self, eps }) =>
+    unary((x) => {
+      const y = eps === null ? x : x < eps ? eps : x > 1 - eps ? 1 - eps : x;
+      return Math.log(y / (1 - y));
+    })({ self }),
+  onnx: (b, { self, eps }) => {
+    const x = eps === null
+      ? self
+      : emit(b, FLOATS, "Clip", [self, constantLike(b, self, eps), constantLike(b, self, 1 - eps)]);
+    const rest = emit(b, NUMBERS, "Sub", [constantLike(b, self, 1), x]);
+    return emit(b, FLOATS, "Log", [emit(b, NUMBERS, "Div", [x, rest])]);
+  },
+});
+
+/** Meta rule: bool of the shape of `self`. */
+function boolLike(_: unknown, { self }: Self<ReturnType<typeof like>>): ReturnType<typeof like> {
+  return like(self, "bool");
+}
+
+/** https://docs.pytorch.org/docs/stable/generated/torch.isnan.html */
+export const isnan = defineOp("aten::isnan(Tensor self) -> Tensor", {
+  meta: boolLike,
+  kernel: unary((x) => x !== x, "bool"),
+  onnx: (b, { self }) => isFloat(b.meta(self).dtype) ? emitTest(b, FLOATS, "IsNaN", [self]) : flat(b, self, false),
+});
+
+/** https://docs.pytorch.org/docs/stable/generated/torch.isinf.html */
+export const isinf = defineOp("aten::isinf(Tensor self) -> Tensor", {
+  meta: boolLike,
+  kernel: unary((x) => x === Infinity || x === -Infinity, "bool"),
+  onnx: (b, { self }) => {
+    const { dtype } = b.meta(self);
+    if (!isFloat(dtype)) return flat(b, self, false);
+    // Before opset 20, IsInf takes no float16.
+    return b.op("IsInf", [dtype === "float64" ? self : b.cast(self, "float32")]);
+  },
+});
+
+/** https://docs.pytorch.org/docs/stable/generated/torch.isfinite.html */
+export const isfinite = defineOp("aten::isfinite(Tensor self) -> Tensor", {
+  meta: boolLike,
+  kernel: unary((x) => typeof x === "bigint" || Number.isFinite(x), "bool"),
+  onnx: (b, { self }) => {
+    if (!isFloat(b.meta(self).dtype)) return flat(b, self, true);
+    return emitTest(b, NUMBERS, "Less", [emit(b, NUMBERS, "Abs", [self]), constantLike(b, self, Infinity)]);
+  },
+});
+
+/** https://docs.pytorch.org/docs/stable/generated/torch.isposinf.html */
+export const isposinf = defineOp("aten::isposinf(Tensor self) -> Tensor", {
+  meta: boolLike,
+  kernel: unary((x) => x === Infinity, "bool"),
+  onnx: (b, { self }) =>
+    isFloat(b.meta(self).dtype)
+      ? emitTest(b, NUMBERS, "Equal", [self, constantLike(b, self, Infinity)])
+      : flat(b, self, false),
+});
+
+/** https://docs.pytorch.org/docs/stable/generated/torch.isneginf.html */
+export const isneginf = defineOp("aten::isneginf(Tensor self) -> Tensor", {
+  meta: boolLike,
+  kernel: unary((x) => x === -Infinity, "bool"),
+  onnx: (b, { self }) =>
+    isFloat(b.meta(self).dtype)
+      ? emitTest(b, NUMBERS, "Equal", [self, constantLike(b, self, -Infinity)])
+      : flat(b, self, false),
+});
+
+/** https://docs.pytorch.org/docs/stable/generated/torch.signbit.html */
+export const signbit = defineOp("aten::signbit(Tensor self) -> Tensor", {
+  meta: boolLike,
+  kernel: unary((x) => x < 0 || Object.is(x, -0), "bool"),
+  onnx: (b, { self }) => {
+    const { dtype } = b.meta(self);
+    if (dtype === "bool") return flat(b, self, false);
+    const zero = constantLike(b, self, 0);
+    const below = emitTest(b, NUMBERS, "Less", [self, zero]);
+    // The reciprocal of −0 is −∞.
+    return isFloat(dtype)
+      ? b.op("Or", [below, emitTest(b, NUMBERS, "Less", [emit(b, FLOATS, "Reciprocal", [self]), zero])])
+      : below;
+  },
+});
+
+/** The largest finite value of a float dtype. */
+function largest(dtype: DType): number {
+  switch (dtype) {
+    case "float16":
+      return 65504;
+    case "bfloat16":
+      return 3.3895313892515355e38;
+    case "float32":
+      return 3.4028234663852886e38;
+    case "float64":
+      return Number.MAX_VALUE;
+    default:
+      throw new TypeError(`The largest value of ${dtype} is not defined here`);
+  }
+}
+
+/** https://docs.pytorch.org/docs/stable/generated/torch.nan_to_num.html */
+export const nanToNum = defineOp(
+  "aten::nan_to_num(Tensor self, float? nan=None, float? posinf=None, float? neginf=None) -> Tensor",
+  {
+    meta: sameAsSelf,
+    kernel: ({ self, nan, posinf, neginf }) => {
+      requireReal(self.dtype);
+      if (!isFloat(self.dtype)) return self;
+      const [high, low] = [posinf ?? largest(self.dtype), neginf ?? -largest(self.dtype)];
+      return mapUnary(
+        self,
+        self.dtype,
+        (x) => Number.isNaN(x) ? nan ?? 0 : x === Infinity ? high : x === -Infinity ? low : x,
+      );
+    },
+    onnx: (b, { self, nan, posinf, neginf }) => {
+      const { dtype } = b.meta(self);
+      if (!isFloat(dtype)) return self;
+      const limit = largest(dtype);
+      const replace = (x: OnnxValue, condition: OnnxValue, value: number): OnnxValue =>
+        choose(b, condition, constantLike(b, x, value), x);
+      const bounds = posinf === null && neginf === null;
+      let x = self;
+      if (bounds) x = emit(b, FLOATS, "Clip", [x, constantLike(b, x, -limit), constantLike(b, x, limit)]);
+      else {
+        const inf = (value: number): OnnxValue => emitTest(b, NUMBERS, "Equal", [self, constantLike(b, self, value)]);
+        x = replace(x, inf(Infinity), posinf ?? limit);
+        x = replace(x, inf(-Infinity), neginf ?? -limit);
+      }
+      return replace(x, emitTest(b, FLOATS, "IsNaN", [self]), nan ?? 0);
+    },
+  },
+);

@@ -49,7 +49,14 @@ export async function exportProgram(
   try {
     checkAgainst(program, settings);
     for (const warning of program.warnings) settings.onWarning(warning);
+    if (settings.check && program.archive) {
+      const { checkArchive } = await import("../pt2/check.ts");
+      await steps.run("Check all bytes", () => checkArchive(program.archive!, settings.onProgress));
+    }
     const result = await translate(program, settings, steps);
+    if (settings.externalData === "in-place" && program.serializationId !== null) {
+      result.model.metadata.set(ARCHIVE_ID, program.serializationId);
+    }
     if (f !== null) {
       await steps.run("Write the model", () =>
         result.save(f, { externalData: settings.externalData, onProgress: settings.onProgress }));
@@ -64,6 +71,9 @@ export async function exportProgram(
     throw error;
   }
 }
+
+/** Model metadata that names the archive in which the weights lie. */
+export const ARCHIVE_ID = "fx2onnx.archive.serialization_id";
 
 /** Everything between reading and writing. */
 async function translate(program: ExportedProgram, settings: Settings, steps: StepRunner): Promise<ONNXProgram> {

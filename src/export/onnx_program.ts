@@ -1,19 +1,15 @@
 /** `torch.onnx.ONNXProgram`: the model with the program it was made of. */
 import type { ExportedProgram } from "../fx/mod.ts";
+import type { ModelProto } from "../onnx/deserialize.ts";
 import type { WriteReport } from "../onnx/write_model.ts";
 import { type Dim, type Sym, substitute, symbol } from "../sym/mod.ts";
 import type { Model } from "../onnx/model.ts";
-import type { ModelProto } from "../proto/onnx_pb.ts";
 import type { VerificationReport } from "../verify/report.ts";
 import type { Lowered } from "./lower.ts";
 import { type ExternalData, externalDataOf, type Settings } from "./options.ts";
 
 /** How a model is saved. */
 export interface SaveOptions {
-  /** False leaves the weights out. Default true. */
-  readonly includeInitializers?: boolean;
-  /** Makes every initializer a graph input too. Default: as exported. */
-  readonly keepInitializersAsInputs?: boolean;
   /** Where weights go; null inlines up to 2 GB. */
   readonly externalData?: ExternalData | boolean | null;
   /** Told of bytes written. */
@@ -83,12 +79,8 @@ export class ONNXProgram {
 
   /** The model as protobuf-es's generated type. @throws {RangeError} when it would exceed 2 GiB */
   async modelProto(): Promise<ModelProto> {
-    const [{ fromBinary }, { ModelProtoSchema }, bytes] = await Promise.all([
-      import("@bufbuild/protobuf"),
-      import("../proto/onnx_pb.ts"),
-      this.toBytes(),
-    ]);
-    return fromBinary(ModelProtoSchema, bytes);
+    const [{ parseModelProto }, bytes] = await Promise.all([import("../onnx/deserialize.ts"), this.toBytes()]);
+    return await parseModelProto(bytes);
   }
 
   /** Closes the archive that weights are read from. */

@@ -21,7 +21,7 @@ export interface ExportOptions {
   readonly dynamo?: boolean;
   /** Keyword arguments for verification. */
   readonly kwargs?: Readonly<Record<string, unknown>> | null;
-  /** False leaves the weights out of the saved file. Default true. */
+  /** False, which leaves the weights out of the saved file, is not available yet. Default true. */
   readonly exportParams?: boolean;
   /** Null prints the steps, true adds detail, false nothing; the library itself prints nothing. */
   readonly verbose?: boolean | null;
@@ -97,7 +97,6 @@ export interface Settings {
   readonly inputNames: readonly string[];
   readonly outputNames: readonly string[];
   readonly externalData: ExternalData;
-  readonly exportParams: boolean;
   readonly keepInitializersAsInputs: boolean;
   readonly optimize: boolean;
   readonly verify: boolean;
@@ -137,6 +136,9 @@ export function settingsOf(options: ExportOptions): Settings {
     if (!isUnset) throw new OptionError(`Option ${name} is not available yet`, { hint: `Leave ${name} out` });
   }
   const onWarning = options.onWarning ?? ignore;
+  if (options.exportParams === false) {
+    throw new OptionError("Option exportParams=false is not available yet", { hint: "Leave exportParams out" });
+  }
   warnDeprecated(options, onWarning);
   const opset = checkOpset(options.opsetVersion ?? OPSETS.default);
   return {
@@ -146,7 +148,6 @@ export function settingsOf(options: ExportOptions): Settings {
     inputNames: checkNames("inputNames", options.inputNames ?? []),
     outputNames: checkNames("outputNames", options.outputNames ?? []),
     externalData: externalDataOf(options.externalData),
-    exportParams: options.exportParams ?? true,
     keepInitializersAsInputs: options.keepInitializersAsInputs ?? false,
     optimize: options.optimize ?? true,
     verify: options.verify ?? false,

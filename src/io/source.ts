@@ -38,7 +38,7 @@ export interface ByteRange {
 }
 
 /** Chunk size of copies: large enough that the cost per call vanishes, small enough to stay in the processor's cache. */
-export const CHUNK_SIZE = 4 << 20;
+export const CHUNK_SIZE = 1 << 20;
 
 /**
  * Checks that a part lies inside a whole of `size` bytes.

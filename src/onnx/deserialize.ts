@@ -12,6 +12,8 @@ import type {
   TensorProto,
   ValueInfoProto,
 } from "../proto/onnx_pb.ts";
+
+export type { ModelProto } from "../proto/onnx_pb.ts";
 import { type Dim, isSym, parseInfix, symbol } from "../sym/mod.ts";
 import { formatMeta, type Meta, type Tensor } from "../tensor/mod.ts";
 import { dtypeOfOnnx } from "./dtypes.ts";
@@ -23,6 +25,9 @@ import { type ExternalDataReader, TensorReader } from "./read_tensor.ts";
 const IR_VERSIONS = { min: 3, max: 13 } as const;
 /** Graphs nested deeper are refused. */
 const MAX_NESTING = 64;
+
+/** How symbols begin that stand for sizes without a usable name; names of the model's own never contain it. */
+const OWN_SYMBOL = "__dim";
 
 /** How a model is read. */
 export interface ReadModelOptions {
@@ -44,19 +49,24 @@ export interface ReadModelOptions {
  * ```
  */
 export async function readModel(bytes: Uint8Array, options: ReadModelOptions = {}): Promise<Model> {
-  const [{ fromBinary }, { ModelProtoSchema }] = await Promise.all([
-    import("@bufbuild/protobuf"),
-    import("../proto/onnx_pb.ts"),
-  ]);
   const reader = new ModelReader(options);
   let proto: ModelProto;
   try {
-    // Three messages per level of graphs: graph, node, attribute.
-    proto = fromBinary(ModelProtoSchema, bytes, { readUnknownFields: false, recursionLimit: 3 * MAX_NESTING + 16 });
+    proto = await parseModelProto(bytes);
   } catch (error) {
     throw reader.error(`This is not an ONNX model: ${error instanceof Error ? error.message : error}`);
   }
   return await reader.model(proto);
+}
+
+/** Parses the protobuf message of a model. @throws {Error} when the bytes are no such message */
+export async function parseModelProto(bytes: Uint8Array): Promise<ModelProto> {
+  const [{ fromBinary }, { ModelProtoSchema }] = await Promise.all([
+    import("@bufbuild/protobuf"),
+    import("../proto/onnx_pb.ts"),
+  ]);
+  // Three messages per level of graphs: graph, node, attribute.
+  return fromBinary(ModelProtoSchema, bytes, { readUnknownFields: false, recursionLimit: 3 * MAX_NESTING + 16 });
 }
 
 /** Names that a graph sees. */
@@ -287,16 +297,15 @@ class ModelReader {
   }
 
   #unknown(): Dim {
-    return symbol(this.#symbols.fresh("__unknown"));
+    return symbol(this.#symbols.fresh(OWN_SYMBOL));
   }
 
   /** Texts that are expressions are read as such; any other text becomes a symbol of its own. */
   #symbolic(text: string): Dim {
-    if (text.length <= 1024 && !text.includes("__unknown")) {
+    if (text.length <= 1024 && !text.includes(OWN_SYMBOL)) {
       try {
         const parsed = parseInfix(text);
         if (isSym(parsed) && parsed.kind === "int") {
-          for (const name of parsed.symbols()) this.#symbols.reserve(name);
           return parsed;
         }
         if (typeof parsed === "number" && Number.isSafeInteger(parsed) && parsed >= 0) return parsed;
@@ -304,7 +313,7 @@ class ModelReader {
         if (!(error instanceof SyntaxError || error instanceof RangeError)) throw error;
       }
     }
-    return symbol(this.#symbols.fresh(`_${text.slice(0, 64).replace(/[^A-Za-z0-9_]/g, "_")}`));
+    return symbol(this.#symbols.fresh(`${OWN_SYMBOL}_${text.slice(0, 64).replace(/[^A-Za-z0-9_]/g, "_")}`));
   }
 
   #metadata(into: Map<string, string>, props: readonly { key: string; value: string }[], label: string): void {

@@ -16,8 +16,8 @@ import type { ExternalLocation } from "./serialize.ts";
  * - `never`: into the model file
  * - `in-place`: those that lie in the archive as ONNX wants them stay there, others go into a data file
  *
- * Tensors under `INLINE_SIZE` and operands that shape inference reads are in the model file in every mode: runtimes refuse
- * models that have those elsewhere.
+ * Tensors under `INLINE_SIZE`, operands that shape inference reads and initializers of subgraphs are in the model file in
+ * every mode: runtimes refuse models that have those elsewhere.
  */
 export type ExternalDataMode = "auto" | "always" | "never" | "in-place";
 
@@ -103,22 +103,17 @@ export function planWeights(graph: OnnxGraph, mode: ExternalDataMode, options: P
   return { external, copies, dataBytes, inPlace };
 }
 
-/** Initializers that may lie outside the model file, in the order of the graphs. */
-export function movableWeights(graph: OnnxGraph): OnnxValue[] {
-  const graphs = [...graphsOf(graph)];
+/** Initializers that may lie outside the model file: the outermost graph's, for onnxruntime-web looks for no others. */
+function movableWeights(graph: OnnxGraph): OnnxValue[] {
   const needed = new Set<OnnxValue>();
-  for (const g of graphs) for (const node of g.nodes()) markShapeOperands(node, needed);
-  const found: OnnxValue[] = [];
-  for (const g of graphs) {
-    for (const value of g.initializers) {
-      if (value.initializer && value.initializer.byteLength >= INLINE_SIZE && !needed.has(value)) found.push(value);
-    }
-  }
-  return found;
+  for (const g of graphsOf(graph)) for (const node of g.nodes()) markShapeOperands(node, needed);
+  return [...graph.initializers].filter((value) =>
+    value.initializer && value.initializer.byteLength >= INLINE_SIZE && !needed.has(value)
+  );
 }
 
 /** The graph and all graphs in attributes of its nodes. */
-export function* graphsOf(graph: OnnxGraph): Generator<OnnxGraph> {
+function* graphsOf(graph: OnnxGraph): Generator<OnnxGraph> {
   yield graph;
   for (const node of graph.nodes()) for (const inner of node.subgraphs()) yield* graphsOf(inner);
 }

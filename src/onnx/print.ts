@@ -103,7 +103,9 @@ function initializer(value: OnnxValue): string {
 /** The elements, if they are few and in memory. */
 function valuesText(tensor: Tensor): string | null {
   if (!tensor.isLoaded || tensor.numel > SHOWN_ELEMENTS) return null;
-  const values = tensor.toArray().map((v) => typeof v === "bigint" ? `${v}` : numberText(v, tensor.dtype !== "float64"));
+  const values = tensor.toArray().map((v) =>
+    typeof v === "bigint" ? `${v}` : numberText(v, tensor.dtype !== "float64")
+  );
   return `= {${values.join(", ")}}`;
 }
 
@@ -146,7 +148,7 @@ function floatText(value: number): string {
 function numberText(value: number, single: boolean): string {
   if (Object.is(value, -0)) return "-0";
   if (single && Number.isFinite(value) && Math.fround(value) === value) {
-    for (let digits = 6; digits <= 9; digits++) {
+    for (let digits = 1; digits <= 9; digits++) {
       const short = Number(value.toPrecision(digits));
       if (Math.fround(short) === value) return String(short);
     }

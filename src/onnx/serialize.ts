@@ -3,13 +3,13 @@
  * while writing, one at a time, so memory grows with the graph and not with the weights. Fields stand in the order of
  * their numbers and maps in insertion order: the same model gives the same bytes everywhere.
  */
-import { type Sink } from "../io/sink.ts";
+import type { Sink } from "../io/sink.ts";
 import { type Dim, isSym, type Sym } from "../sym/mod.ts";
 import type { Meta, Tensor } from "../tensor/mod.ts";
 import { onnxDType } from "./dtypes.ts";
 import { ATTRIBUTE_TYPES, DATA_LOCATION_EXTERNAL, FIELDS } from "./fields.ts";
 import type { Model, OnnxAttribute, OnnxGraph, OnnxNode, OnnxValue } from "./model.ts";
-import { writeTensor } from "./tensor_bytes.ts";
+import { Scratch, writeTensor } from "./tensor_bytes.ts";
 import { MessageWriter } from "./wire.ts";
 
 /** Protobuf's limit, which every reader of ONNX has. */
@@ -64,12 +64,13 @@ export function encodeModel(model: Model, options: SerializeOptions = {}): Encod
   return {
     byteLength,
     async writeTo(sink, onBytes) {
+      const scratch = new Scratch();
       for (const part of message.parts()) {
         if (part instanceof Uint8Array) {
           await sink.write(part);
           onBytes?.(part.byteLength);
         } else {
-          await part.writeTo(sink, onBytes);
+          await part.writeTo(sink, onBytes, scratch);
         }
       }
     },
@@ -112,9 +113,9 @@ class TensorPayload {
     this.#name = name;
   }
 
-  async writeTo(sink: Sink, onBytes?: (count: number) => void): Promise<void> {
+  async writeTo(sink: Sink, onBytes: ((count: number) => void) | undefined, scratch: Scratch): Promise<void> {
     try {
-      await writeTensor(sink, this.#tensor, onBytes);
+      await writeTensor(sink, this.#tensor, onBytes, scratch);
     } catch (error) {
       throw nameTensor(error, this.#name);
     }

@@ -8,7 +8,7 @@ import { type ByteRange, chunks, subRange } from "../io/source.ts";
 import { isComplex, itemsize, type Tensor } from "../tensor/mod.ts";
 
 /** Bytes of one block of gathered elements: tensors up to this size take one pass over their storage. */
-const BLOCK_SIZE = 64 << 20;
+const BLOCK_SIZE = 32 << 20;
 /** Bytes of storage held at once while gathering. */
 const WINDOW_SIZE = 8 << 20;
 /** Elements further apart than this (in bytes) are read one by one. */
@@ -16,12 +16,36 @@ const SPARSE_STEP = 256 << 10;
 /** Progress is told after at most this many bytes. */
 const PROGRESS_STEP = 16 << 20;
 
+/** Memory that gathering works in, kept from tensor to tensor: garbage of this size would pile up. */
+export class Scratch {
+  #block: Uint8Array<ArrayBuffer> = new Uint8Array(0);
+  #window: Uint8Array<ArrayBuffer> = new Uint8Array(0);
+
+  /** At least `size` bytes for gathered elements. */
+  block(size: number): Uint8Array<ArrayBuffer> {
+    if (this.#block.byteLength < size) this.#block = new Uint8Array(size);
+    return this.#block;
+  }
+
+  /** At least `size` bytes for what is read. */
+  window(size: number): Uint8Array<ArrayBuffer> {
+    if (this.#window.byteLength < size) this.#window = new Uint8Array(size);
+    return this.#window;
+  }
+}
+
 /**
- * Appends a tensor's elements to a sink; `onBytes` is told how many bytes were written since it was last called.
+ * Appends a tensor's elements to a sink; `onBytes` is told how many bytes were written since it was last called. Pass the
+ * same `scratch` for tensors that are written in turn.
  *
  * @throws {RangeError} when the values can't be read
  */
-export async function writeTensor(sink: Sink, tensor: Tensor, onBytes?: (count: number) => void): Promise<void> {
+export async function writeTensor(
+  sink: Sink,
+  tensor: Tensor,
+  onBytes?: (count: number) => void,
+  scratch?: Scratch,
+): Promise<void> {
   const start = sink.position;
   const range = tensor.storage.bytes ? null : tensor.byteRange;
   if (range) {
@@ -31,7 +55,7 @@ export async function writeTensor(sink: Sink, tensor: Tensor, onBytes?: (count: 
       onBytes?.(part.length);
     }
   } else {
-    for await (const chunk of tensorChunks(tensor)) {
+    for await (const chunk of tensorChunks(tensor, scratch)) {
       await sink.write(chunk);
       onBytes?.(chunk.byteLength);
     }
@@ -48,7 +72,7 @@ export async function writeTensor(sink: Sink, tensor: Tensor, onBytes?: (count: 
  *
  * A tensor without a storage at rest or in memory is asked to `load`, so that a subclass can compute its values then.
  */
-export async function* tensorChunks(tensor: Tensor): AsyncGenerator<Uint8Array> {
+export async function* tensorChunks(tensor: Tensor, scratch: Scratch = new Scratch()): AsyncGenerator<Uint8Array> {
   if (tensor.numel === 0) return;
   const { bytes, range } = tensor.storage;
   if (bytes) {
@@ -57,14 +81,14 @@ export async function* tensorChunks(tensor: Tensor): AsyncGenerator<Uint8Array> 
   }
   const whole = tensor.byteRange;
   if (whole) yield* chunks(whole);
-  else if (range) yield* gather(tensor, range);
+  else if (range) yield* gather(tensor, range, scratch);
   else yield (await tensor.load()).bytes();
 }
 
 type Words = Uint8Array<ArrayBuffer> | Uint16Array<ArrayBuffer> | Uint32Array<ArrayBuffer>;
 
 /** Splits the elements into blocks of leading indices that fit `BLOCK_SIZE`. */
-async function* gather(tensor: Tensor, range: ByteRange): AsyncGenerator<Uint8Array> {
+async function* gather(tensor: Tensor, range: ByteRange, scratch: Scratch): AsyncGenerator<Uint8Array> {
   const { shape, strides } = tensor;
   const size = itemsize(tensor.dtype);
   // The first axis whose single index fits a block; a 0-d tensor is one element.
@@ -75,16 +99,18 @@ async function* gather(tensor: Tensor, range: ByteRange): AsyncGenerator<Uint8Ar
     if (inner <= BLOCK_SIZE) break;
     axis++;
   }
-  const window = new Window(tensor, range);
+  const window = new Window(tensor, range, scratch);
   if (axis >= shape.length) {
-    yield await gatherBlock(window, size, [], [], tensor.offset);
+    yield await gatherBlock(window, new Uint8Array(size), size, [], [], tensor.offset);
     return;
   }
   const step = Math.max(1, Math.min(shape[axis], Math.floor(BLOCK_SIZE / inner)));
+  const block = scratch.block(step * inner);
   for (const outer of offsetsOf(shape.slice(0, axis), strides.slice(0, axis), tensor.offset)) {
     for (let from = 0; from < shape[axis]; from += step) {
       const blockShape = [Math.min(step, shape[axis] - from), ...shape.slice(axis + 1)];
-      yield await gatherBlock(window, size, blockShape, strides.slice(axis), outer + from * strides[axis]);
+      const out = block.subarray(0, blockShape[0] * inner);
+      yield await gatherBlock(window, out, size, blockShape, strides.slice(axis), outer + from * strides[axis]);
     }
   }
 }
@@ -104,13 +130,14 @@ function* offsetsOf(shape: readonly number[], strides: readonly number[], base: 
  */
 async function gatherBlock(
   window: Window,
+  block: Uint8Array<ArrayBuffer>,
   size: number,
   shape: readonly number[],
   strides: readonly number[],
   base: number,
 ): Promise<Uint8Array> {
   const count = shape.reduce((a, b) => a * b, 1);
-  const out = wordsOf(new Uint8Array(count * size), size);
+  const out = wordsOf(block, size);
   const perElement = out.length / count;
   let step = 1;
   const axes = shape.map((n, i) => ({ n, stride: strides[i], to: i })).reverse();
@@ -148,7 +175,7 @@ async function gatherBlock(
       index[d] = 0;
     }
   }
-  return new Uint8Array(out.buffer);
+  return block;
 }
 
 /** A view of part of a tensor's storage, in elements, already little-endian. */
@@ -164,10 +191,11 @@ class Window {
   readonly #swap: number;
   /** After the last element that the tensor reaches. */
   readonly #limit: number;
-  #buffer: Uint8Array<ArrayBuffer> = new Uint8Array(0);
+  readonly #scratch: Scratch;
 
-  constructor(tensor: Tensor, range: ByteRange) {
+  constructor(tensor: Tensor, range: ByteRange, scratch: Scratch) {
     this.#range = range;
+    this.#scratch = scratch;
     this.#size = itemsize(tensor.dtype);
     const unit = isComplex(tensor.dtype) ? this.#size / 2 : this.#size;
     this.#swap = tensor.storage.littleEndian ? 1 : unit;
@@ -183,8 +211,7 @@ class Window {
     const wanted = step > SPARSE_STEP ? 1 : Math.floor(WINDOW_SIZE / this.#size);
     const count = Math.min(wanted, this.#limit - element);
     const bytes = count * this.#size;
-    if (this.#buffer.byteLength < bytes) this.#buffer = new Uint8Array(bytes);
-    const target = this.#buffer.subarray(0, bytes);
+    const target = this.#scratch.window(bytes).subarray(0, bytes);
     const part = subRange(this.#range, element * this.#size, bytes);
     if (part.source.readInto) await part.source.readInto(part.offset, target);
     else target.set(await part.source.read(part.offset, bytes));

@@ -20,7 +20,7 @@ import {
   nameTensor,
   type SerializeOptions,
 } from "./serialize.ts";
-import { writeTensor } from "./tensor_bytes.ts";
+import { Scratch, writeTensor } from "./tensor_bytes.ts";
 
 /** A file that appears only when it is committed. */
 export interface OutputFile extends Sink {
@@ -28,7 +28,7 @@ export interface OutputFile extends Sink {
   abort(): Promise<void>;
 }
 
-/** The parts of a file system that writing needs; `createAtomic` and `commitAll` of `io/file.ts` are such. */
+/** The parts of a file system that writing needs: `createAtomic`, `commitAll` and `realPath` of `io/file.ts` are such. */
 export interface ModelFiles<F extends OutputFile = OutputFile> {
   create(path: string | URL): Promise<F>;
   /** Puts all files in their places, or none. */
@@ -149,6 +149,7 @@ function planAndEncode(
 /** Writes the data file of a plan. */
 async function writeData(sink: Sink, plan: WeightPlan, onBytes: (count: number) => void): Promise<void> {
   const start = sink.position;
+  const scratch = new Scratch();
   for (const { tensor, name, offset } of plan.copies) {
     const padding = start + offset - sink.position;
     if (padding > 0) {
@@ -156,7 +157,7 @@ async function writeData(sink: Sink, plan: WeightPlan, onBytes: (count: number) 
       onBytes(padding);
     }
     try {
-      await writeTensor(sink, tensor, onBytes);
+      await writeTensor(sink, tensor, onBytes, scratch);
     } catch (error) {
       throw nameTensor(error, name);
     }

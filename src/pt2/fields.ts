@@ -55,6 +55,11 @@ export class Field {
     return value === undefined || value === null ? null : new Field(value, this, key);
   }
 
+  /** Number of fields of an object. */
+  count(): number {
+    return this.map().size;
+  }
+
   /** The fields of an object in the order of the text. */
   *entries(): Generator<[string, Field]> {
     for (const [key, value] of this.map()) yield [key, new Field(value, this, key)];

@@ -67,7 +67,7 @@ class GraphReader implements ArgumentScope {
   private readonly context: GraphContext;
   private readonly names = new FxNamespace();
   private readonly values: Map<string, FxValue> = new Map();
-  private readonly tables: Map<Table, Map<string, Field>> = new Map();
+  private readonly tables: Map<Table, Field> = new Map();
   /** Whether the node at hand may hold graphs. */
   private isHigherOrder = false;
 
@@ -76,14 +76,14 @@ class GraphReader implements ArgumentScope {
     this.context = context;
     for (const table of TABLES) {
       const values = REQUIRED.has(table) ? field.get(table) : field.find(table);
-      this.tables.set(table, new Map(values?.entries() ?? []));
+      if (values !== null) this.tables.set(table, values);
     }
     for (const [i, input] of field.get("inputs").list().entries()) this.readInput(input, i, hints.at(i));
     for (const node of field.get("nodes").list()) this.readNode(node);
     this.graph.outputs = field.get("outputs").list().map((f) => this.readOutput(f));
     this.countAllUsers();
     let left = -this.values.size;
-    for (const table of this.tables.values()) left += table.size;
+    for (const table of this.tables.values()) left += table.count();
     if (left > 0) context.warnings.push(`Graph ${name} describes ${left} values that nothing defines`);
   }
 
@@ -115,7 +115,7 @@ class GraphReader implements ArgumentScope {
   private define(field: Field, table: Table, isToken = false): FxValue {
     const name = field.name();
     if (this.values.has(name)) return field.fail(`value ${quote(name)} is defined twice`);
-    const entry = this.tables.get(table)!.get(name) ?? field.fail(`value ${quote(name)} has no entry in ${table}`);
+    const entry = this.tables.get(table)?.find(name) ?? field.fail(`value ${quote(name)} has no entry in ${table}`);
     const value = new FxValue(name, this.readMeta(entry, table, isToken));
     this.values.set(name, value);
     return value;

@@ -6,7 +6,6 @@ import type { ModuleScope, Origin } from "../ir/mod.ts";
 /** The origin of a node of an archive. Its text shows the node as it was loaded, whatever becomes of the graph. */
 export class ArchiveOrigin implements Origin {
   readonly node: string;
-  readonly target: string;
   readonly modules: readonly ModuleScope[];
   readonly stackTrace: string;
   /** Users of the node when the graph was complete. */
@@ -21,9 +20,12 @@ export class ArchiveOrigin implements Origin {
   constructor(call: ArchiveOrigin["call"], modules: readonly ModuleScope[], stackTrace: string) {
     this.call = call;
     this.node = call.name;
-    this.target = operatorText(call.target);
     this.modules = modules;
     this.stackTrace = stackTrace;
+  }
+
+  get target(): string {
+    return operatorText(this.call.target);
   }
 
   get text(): string {

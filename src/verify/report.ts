@@ -3,13 +3,13 @@
 /** How one output compares with its reference. */
 export interface OutputComparison {
   readonly name: string;
-  /** `float32[2, 8]`, as the runtime gave it. */
+  /** `float32[2, 8]`, as the runtime gave it; empty when it gave none. */
   readonly actual: string;
-  /** As the reference has it. */
+  /** As the reference has it; empty when it has none. */
   readonly expected: string;
   /** Largest absolute difference; 0 for equal outputs, NaN where only one of a pair is NaN. */
   readonly maxAbs: number;
-  /** Largest relative difference. */
+  /** Largest difference relative to the reference, over elements whose reference is not 0. */
   readonly maxRel: number;
   /** Elements that differ by more than the tolerance. */
   readonly mismatches: number;
@@ -24,6 +24,8 @@ export interface RunComparison {
   readonly inputs: string;
   readonly outputs: readonly OutputComparison[];
   readonly passed: boolean;
+  /** Why the run gave no outputs, or no reference to compare them with; empty when it did. */
+  readonly reason: string;
 }
 
 /** The first node whose value differs. */
@@ -46,7 +48,13 @@ export interface VerificationReport {
   readonly runs: readonly RunComparison[];
   /** Only with `intermediates`: the first node that diverges, if one does. */
   readonly divergence: Divergence | null;
-  /** Only with `intermediates`: values that could not be shown. */
+  /** Only with `intermediates`: every value agrees when all are outputs, so what the runtime fuses otherwise is at fault. */
+  readonly runtimeFusion: boolean;
+  /** Only with `intermediates`: values that could not be shown, each with the reason. */
   readonly hidden: readonly string[];
+  /** Why the model could not be run at all; null when it could. */
+  readonly failure: string | null;
+  /** What a reader should know: a provider that was not used, outputs that are random, sizes that were not tried. */
+  readonly notes: readonly string[];
   readonly passed: boolean;
 }

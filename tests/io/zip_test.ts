@@ -146,7 +146,7 @@ Deno.test("zip: deflated entries inflate to what the directory states, and to no
     [{ size: 2 ** 31 - 1 }, "does not inflate to"],
     [{ crc: 1 }, "do not match their checksum"],
     [{ content: packed.map((byte, i) => i > 5 ? byte ^ 0x55 : byte) }, "Cannot read"],
-    [{ content: packed.slice(0, packed.length >> 1) }, "compressed bytes are damaged"],
+    [{ content: packed.slice(0, packed.length >> 1) }, "Cannot read entry"],
     [{ method: 12 }, "compression method 12"],
   ];
   for (const [change, message] of broken) {

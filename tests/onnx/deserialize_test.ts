@@ -16,9 +16,11 @@ import {
 } from "../../src/proto/onnx_pb.ts";
 import { branchModel, richModel, smallModel } from "./models.ts";
 
-type GraphInit = MessageInitShape<typeof GraphProtoSchema>;
-type TensorInit = MessageInitShape<typeof TensorProtoSchema>;
-type ModelInit = MessageInitShape<typeof ModelProtoSchema>;
+/** Plain contents of a message, not a message. */
+type Init<T> = Exclude<T, { $typeName: string }>;
+type GraphInit = Init<MessageInitShape<typeof GraphProtoSchema>>;
+type TensorInit = Init<MessageInitShape<typeof TensorProtoSchema>>;
+type ModelInit = Init<MessageInitShape<typeof ModelProtoSchema>>;
 
 function bytesOf(graph: GraphInit, more: ModelInit = {}): Uint8Array {
   const opsetImport = [{ domain: "", version: 21n }];
@@ -66,10 +68,10 @@ Deno.test("values know who yields and uses them", async () => {
 });
 
 Deno.test("dims are numbers, expressions or symbols of their own", async () => {
-  const dims = [4n, "s18", "2*s18 + 1", "batch size", "batch_size", null, "", -1n, "7", "and", "_batch_size"];
+  const dims = [4n, "s18", "2*s18 + 1", "batch size", "batch_size", null, "", -1n, "7", "and", "__dim_batch_size"];
   const { graph } = await read({ input: [info("x", T.FLOAT, dims), info("y", T.FLOAT, ["batch size", null])] });
   const [x, y] = graph.inputs.map((v) => v.meta!.shape.map(String));
-  assertEquals(x.slice(0, 5), ["4", "s18", "2*s18 + 1", "_batch_size", "batch_size"]);
+  assertEquals(x.slice(0, 5), ["4", "s18", "2*s18 + 1", "__dim_batch_size", "batch_size"]);
   assertEquals(x[8], "7");
   assertEquals(y[0], x[3]);
   assertEquals(new Set([...x, ...y]).size, x.length + 1);
@@ -253,8 +255,8 @@ Deno.test("flipped bytes are refused or read, never anything else", async () => 
 Deno.test("graphs nested without end are refused", async () => {
   let graph: GraphInit = { name: "leaf" };
   for (let i = 0; i < 90; i++) {
-    const attribute = [{ name: "body", type: A.GRAPH, g: graph }];
-    graph = { name: "g", node: [{ opType: "Loop", input: [], output: [`y${i}`], attribute }] };
+    const inner: GraphInit = graph;
+    graph = { node: [{ opType: "Loop", output: [`y${i}`], attribute: [{ name: "body", type: A.GRAPH, g: inner }] }] };
   }
   await assertRejects(() => read(graph), ArchiveError);
 });

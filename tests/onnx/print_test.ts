@@ -67,7 +67,7 @@ Deno.test("attributes of every kind print", () => {
     lines.find((line) => line.includes("my.domain"))!.replace(/x{300}/, "x…x"),
     `  [node_z] float32[] z, "" = my.domain.Custom <f = -0.0, i = -5, big = -9223372036854775808, ` +
       `large = 1099511627777, zero = 0, s = "grüße 🎈", none = "", t = int64[2] = {-1, 4611686018427387904}, ` +
-      `fs = [1.5, Infinity, 1.4e-45], is = [-1, 127, 128, 16384, 9223372036854775807], ss = ["a", "x…x"]> ()`,
+      `fs = [1.5, Infinity, 1e-45], is = [-1, 127, 128, 16384, 9223372036854775807], ss = ["a", "x…x"]> ()`,
   );
 });
 

@@ -1,0 +1,9 @@
+/** Reading an archive: zip directory, graph, signature; no weight. */
+import { load } from "../src/export/load.ts";
+import { MODELS } from "./models.ts";
+
+for (const { name, bytes } of MODELS) {
+  Deno.bench(name, { group: "open" }, async () => {
+    await load(bytes);
+  });
+}

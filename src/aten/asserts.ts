@@ -1,0 +1,92 @@
+/** Checks and hints of captured programs, which compute nothing and are dropped at export; and numbers taken out of tensors. */
+import type { Scalar } from "../fx/mod.ts";
+import { symbol } from "../sym/mod.ts";
+import { categoryOf, isComplex, isFloat, isInt, type Meta, type Tensor } from "../tensor/mod.ts";
+import type { OnnxBuilder } from "../onnx/builder.ts";
+import type { OnnxValue } from "../onnx/model.ts";
+import { defineOp, type MetaContext } from "./op.ts";
+
+/** Checks hold for the inputs the program was captured for; the size relations among them are kept as guards elsewhere. */
+const dropped = {
+  effectFree: true,
+  meta: (): [] => [],
+  kernel: (): [] => [],
+  onnx: (): [] => [],
+};
+
+/** dtype, sizes and strides that a value was captured with. */
+export const assertTensorMetadata = defineOp(
+  "aten::_assert_tensor_metadata(Tensor a, SymInt[]? size=None, SymInt[]? stride=None, ScalarType? dtype=None, *, Device? device=None, Layout? layout=None) -> ()",
+  dropped,
+);
+/** A tensor must be true. */
+export const assertAsync = defineOp("aten::_assert_async(Tensor self) -> ()", dropped);
+/** A tensor must be true. */
+export const assertAsyncMsg = defineOp("aten::_assert_async.msg(Tensor self, str assert_msg) -> ()", dropped);
+/** A number must be true. */
+export const assertScalar = defineOp("aten::_assert_scalar(Scalar self, str assert_msg) -> ()", dropped);
+/** Bounds of a number. */
+export const symConstrainRange = defineOp(
+  "aten::sym_constrain_range(Scalar size, *, int? min=None, int? max=None) -> ()",
+  dropped,
+);
+/** Bounds of a number that is used as a size. */
+export const symConstrainRangeForSize = defineOp(
+  "aten::sym_constrain_range_for_size(Scalar size, *, int? min=None, int? max=None) -> ()",
+  dropped,
+);
+/** Prints a text while the program runs. */
+export const print = defineOp("aten::_print(str s) -> ()", dropped);
+
+/** The functional forms give on the token that orders them. */
+const token = {
+  meta: (_: MetaContext, { dep_token }: { readonly dep_token: Meta }): Meta => dep_token,
+  kernel: ({ dep_token }: { readonly dep_token: Tensor }): Tensor => dep_token,
+  onnx: (_: OnnxBuilder, { dep_token }: { readonly dep_token: OnnxValue }): OnnxValue => dep_token,
+};
+
+/** A tensor must be true. */
+export const functionalAssertAsync = defineOp(
+  "aten::_functional_assert_async.msg(Tensor self, str assert_msg, Tensor dep_token) -> Tensor",
+  token,
+);
+/** A number must be true. */
+export const functionalAssertScalar = defineOp(
+  "aten::_functional_assert_scalar(Scalar self, str assert_msg, Tensor dep_token) -> Tensor",
+  token,
+);
+/** Bounds of a number. */
+export const functionalSymConstrainRange = defineOp(
+  "aten::_functional_sym_constrain_range(Scalar size, int? min, int? max, Tensor dep_token) -> Tensor",
+  token,
+);
+/** Bounds of a number that is used as a size. */
+export const functionalSymConstrainRangeForSize = defineOp(
+  "aten::_functional_sym_constrain_range_for_size(Scalar size, int? min, int? max, Tensor dep_token) -> Tensor",
+  token,
+);
+
+const scalarOf = {
+  meta(ctx: MetaContext, { self }: { readonly self: Meta }): Scalar {
+    if (isComplex(self.dtype)) throw new TypeError("The item of a complex tensor can't be followed as a number");
+    const fresh = ctx.freshSymbol("item");
+    return isFloat(self.dtype) ? symbol(fresh.key, "float") : fresh;
+  },
+  kernel({ self }: { readonly self: Tensor }): Scalar {
+    if (isComplex(self.dtype)) throw new TypeError("The item of a complex tensor can't be followed as a number");
+    const value = self.item();
+    return categoryOf(self.dtype) === "bool" ? value !== 0 : isInt(self.dtype) ? BigInt(value) : Number(value);
+  },
+  /** The scalar stays a value of the graph: sizes and numbers made of it are computed from it. */
+  onnx(b: OnnxBuilder, { self }: { readonly self: OnnxValue }): Scalar {
+    const { dtype } = b.meta(self);
+    const scalar = b.reshape(self, []);
+    const wide = isFloat(dtype) ? "float64" : categoryOf(dtype) === "bool" ? "bool" : "int64";
+    return b.cast(scalar, wide) as unknown as Scalar;
+  },
+};
+
+/** https://docs.pytorch.org/docs/stable/generated/torch.Tensor.item.html */
+export const item = defineOp("aten::item(Tensor self) -> Scalar", scalarOf);
+/** The number in a tensor of one element. */
+export const localScalarDense = defineOp("aten::_local_scalar_dense(Tensor self) -> Scalar", scalarOf);

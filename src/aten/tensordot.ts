@@ -1,0 +1,129 @@
+/** Products over chosen dims: outer, inner, Kronecker, bilinear; most are one Einsum. */
+import type { OnnxBuilder } from "../onnx/builder.ts";
+import type { OnnxValue } from "../onnx/model.ts";
+import { mul } from "../sym/mod.ts";
+import { normalizeDim } from "../tensor/mod.ts";
+import { convert, mapBinary } from "../tensor/loops.ts";
+import { einsum } from "./einsum.ts";
+import { defineOp } from "./op.ts";
+import { computeIn, productDType, widen } from "./precision.ts";
+
+/** Elementwise product; of bools, "and". */
+function times(b: OnnxBuilder, x: OnnxValue, y: OnnxValue): OnnxValue {
+  const { dtype } = b.meta(x);
+  return dtype === "bool"
+    ? b.op("And", [x, y])
+    : computeIn(b, productDType(dtype), [x, y], (x, y) => b.op("Mul", [x, y]));
+}
+
+/** https://docs.pytorch.org/docs/stable/generated/torch.outer.html */
+export const outer = defineOp("aten::outer(Tensor self, Tensor vec2) -> Tensor", {
+  promote: { args: ["self", "vec2"], to: "default" },
+  meta: (_, { self, vec2 }) => ({ dtype: self.dtype, shape: [self.shape[0], vec2.shape[0]] }),
+  kernel: ({ self, vec2 }) => mapBinary(self.reshape([self.shape[0], 1]), vec2, self.dtype, (a, b) => a * b),
+  onnx: (b, { self, vec2 }) => times(b, b.unsqueeze(self, 1), vec2),
+});
+
+/** https://docs.pytorch.org/docs/stable/generated/torch.ger.html */
+export const ger = defineOp("aten::ger(Tensor self, Tensor vec2) -> Tensor", {
+  decompose: (t, { self, vec2 }) => t.call(outer, self, vec2),
+});
+
+/** Letters for einsum, as many as wanted, from a point of the alphabet on. */
+function letters(count: number, from = 0): string[] {
+  const all = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+  if (from + count > all.length) throw new RangeError(`A product over ${from + count} dimensions is not supported`);
+  return [...all.slice(from, from + count)];
+}
+
+/** https://docs.pytorch.org/docs/stable/generated/torch.inner.html */
+export const inner = defineOp("aten::inner(Tensor self, Tensor other) -> Tensor", {
+  decompose: (t, { self, other }) => {
+    const [n, m] = [t.meta(self).shape.length, t.meta(other).shape.length];
+    if (n === 0 || m === 0) {
+      const [x, y] = [letters(n), letters(m)];
+      return t.call(einsum, `${x.join("")},${y.join("")}->${(n > 0 ? x : y).join("")}`, [self, other]);
+    }
+    const [x, y] = [letters(n - 1, 1), letters(m - 1, n)];
+    return t.call(einsum, `${x.join("")}a,${y.join("")}a->${x.join("")}${y.join("")}`, [self, other]);
+  },
+});
+
+/** https://docs.pytorch.org/docs/stable/generated/torch.tensordot.html */
+export const tensordot = defineOp(
+  "aten::tensordot(Tensor self, Tensor other, int[] dims_self, int[] dims_other) -> Tensor",
+  {
+    decompose: (t, { self, other, dims_self, dims_other }) => {
+      const [n, m] = [t.meta(self).shape.length, t.meta(other).shape.length];
+      const [from, to] = [dims_self.map((d) => normalizeDim(d, n)), dims_other.map((d) => normalizeDim(d, m))];
+      if (from.length !== to.length) throw new RangeError("tensordot needs as many dims of self as of other");
+      const x = letters(n);
+      const y = letters(m, n).map((letter, d) => to.includes(d) ? x[from[to.indexOf(d)]] : letter);
+      const kept = [...x.filter((_, d) => !from.includes(d)), ...y.filter((_, d) => !to.includes(d))];
+      return t.call(einsum, `${x.join("")},${y.join("")}->${kept.join("")}`, [self, other]);
+    },
+  },
+);
+
+/** https://docs.pytorch.org/docs/stable/generated/torch.kron.html */
+export const kron = defineOp("aten::kron(Tensor self, Tensor other) -> Tensor", {
+  promote: { args: ["self", "other"], to: "default" },
+  meta: (_, { self, other }) => {
+    const { rank, left, right } = interleaved(self.shape, other.shape);
+    return { dtype: self.dtype, shape: Array.from({ length: rank }, (_, i) => mul(left[2 * i], right[2 * i + 1])) };
+  },
+  kernel: ({ self, other }) => {
+    const { rank, left, right } = interleaved(self.shape, other.shape);
+    const y = mapBinary(self.reshape(left), other.reshape(right), self.dtype, (a, b) => a * b);
+    return y.reshape(Array.from({ length: rank }, (_, i) => left[2 * i] * right[2 * i + 1]));
+  },
+  onnx: (b, { self, other }) => {
+    const { rank, left, right } = interleaved(b.meta(self).shape, b.meta(other).shape);
+    const y = times(b, b.reshape(self, left), b.reshape(other, right));
+    return b.reshape(y, Array.from({ length: rank }, (_, i) => mul(left[2 * i], right[2 * i + 1])));
+  },
+});
+
+/** Shapes under which the elementwise product is the Kronecker product: `[a, 1, c, 1]` and `[1, b, 1, d]`. */
+function interleaved<D>(x: readonly D[], y: readonly D[]): { rank: number; left: (D | 1)[]; right: (D | 1)[] } {
+  const rank = Math.max(x.length, y.length);
+  const padded = (shape: readonly D[]): (D | 1)[] => [...new Array<1>(rank - shape.length).fill(1), ...shape];
+  return { rank, left: padded(x).flatMap((d) => [d, 1 as const]), right: padded(y).flatMap((d) => [1 as const, d]) };
+}
+
+/** https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.bilinear.html */
+export const bilinear = defineOp(
+  "aten::bilinear(Tensor input1, Tensor input2, Tensor weight, Tensor? bias=None) -> Tensor",
+  {
+    meta: (_, { input1, weight }) => ({
+      dtype: input1.dtype,
+      shape: [...input1.shape.slice(0, -1), weight.shape[0]],
+    }),
+    kernel: ({ input1, input2, weight, bias }) => {
+      const y = einsum.kernel!({
+        equation: "...i,oij,...j->...o",
+        tensors: [widen(input1), widen(weight), widen(input2)],
+        path: null,
+      });
+      return convert(bias ? mapBinary(y, widen(bias), y.dtype, (p, q) => p + q) : y, input1.dtype);
+    },
+    onnx: (b, { input1, input2, weight, bias }) =>
+      computeIn(b, productDType(b.meta(input1).dtype), [input1, input2, weight, bias], (x, z, w, bias) => {
+        const y = einsum.onnx!(b, { equation: "...i,oij,...j->...o", tensors: [x, w, z], path: null });
+        return bias ? b.op("Add", [y, bias]) : y;
+      }),
+  },
+);
+
+/** https://docs.pytorch.org/docs/stable/generated/torch.linalg.vecdot.html */
+export const linalgVecdot = defineOp("aten::linalg_vecdot(Tensor x, Tensor y, *, int dim=-1) -> Tensor", {
+  decompose: (t, { x, y, dim }) => {
+    const [a, b] = [t.meta(x).shape.length, t.meta(y).shape.length];
+    const rank = Math.max(a, b);
+    const all = letters(rank);
+    const axis = normalizeDim(dim, rank);
+    const kept = all.filter((_, d) => d !== axis);
+    const term = (n: number): string => all.slice(rank - n).join("");
+    return t.call(einsum, `${term(a)},${term(b)}->${kept.join("")}`, [x, y]);
+  },
+});

@@ -1,0 +1,143 @@
+/** The command from outside: what it writes, prints and exits with. */
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { fromFileUrl, join } from "@std/path";
+import { fixture } from "../fixtures.ts";
+
+const cli = fromFileUrl(new URL("../../cli.ts", import.meta.url));
+
+interface Result {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+async function run(...args: string[]): Promise<Result> {
+  const output = await new Deno.Command(Deno.execPath(), { args: ["run", "-A", cli, ...args] }).output();
+  const text = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
+  return { code: output.code, stdout: text(output.stdout), stderr: text(output.stderr) };
+}
+
+async function inFolder(body: (folder: string) => Promise<void>): Promise<void> {
+  const folder = await Deno.makeTempDir();
+  try {
+    await body(folder);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+function files(folder: string): string[] {
+  return [...Deno.readDirSync(folder)].map((e) => e.name).sort();
+}
+
+const MISUSE: readonly (readonly [string, readonly string[], string])[] = [
+  ["no command", [], "Usage"],
+  ["an unknown command", ["convert"], "Unknown command convert"],
+  ["no input", ["export"], "No input"],
+  ["an unknown option", ["export", "a.pt2", "--fast"], "Unknown option --fast"],
+  ["-o for several inputs", ["export", "a.pt2", "b.pt2", "-o", "x.onnx"], "--out-dir"],
+  ["-o and --out-dir", ["export", "a.pt2", "-o", "x.onnx", "--out-dir", "d"], "exclude each other"],
+  ["equal stems", ["export", "a/m.pt2", "b/m.pt2", "--out-dir", "d"], "Several inputs would be written to"],
+  ["a dim without a name", ["export", "a.pt2", "--dim", "s0"], "SYMBOL=NAME"],
+  ["an unknown placement", ["export", "a.pt2", "--external-data", "x"], "must be one of"],
+  ["verify without a program", ["verify", "a.onnx"], "--program"],
+];
+
+for (const [name, args, message] of MISUSE) {
+  Deno.test(`misuse exits with 2: ${name}`, async () => {
+    const { code, stderr, stdout } = await run(...args);
+    assertEquals(code, 2);
+    assertEquals(stdout, "");
+    assertStringIncludes(stderr, message);
+    assertStringIncludes(stderr, "Usage");
+  });
+}
+
+Deno.test("export writes one file and says what it is", async () => {
+  await inFolder(async (folder) => {
+    const output = join(folder, "x.onnx");
+    const { code, stdout, stderr } = await run("export", fixture("mlp.pt2"), "-o", output, "--dim", "s18=batch_size");
+    assertEquals(code, 0, stderr);
+    assertEquals(files(folder), ["x.onnx"]);
+    assertStringIncludes(stdout, "tensor_x float32[batch_size, 8]");
+    assertMatch(stderr, /✅ Translate to ONNX \(/);
+    assert(!stderr.includes("\x1b["), "no colours when not a terminal");
+  });
+});
+
+Deno.test("--quiet prints nothing", async () => {
+  await inFolder(async (folder) => {
+    const { code, stdout, stderr } = await run("export", fixture("mlp.pt2"), "-o", join(folder, "x.onnx"), "--quiet");
+    assertEquals([code, stdout, stderr], [0, "", ""]);
+  });
+});
+
+Deno.test("several inputs: all are tried, the table tells each, exit 1 if one failed", async () => {
+  await inFolder(async (folder) => {
+    const bad = join(folder, "bad.pt2");
+    await Deno.writeTextFile(bad, "no archive");
+    const out = join(folder, "out");
+    const { code, stdout } = await run("export", bad, fixture("mlp.pt2"), "--out-dir", out);
+    assertEquals(code, 1);
+    assertEquals(files(out), ["mlp.onnx"]);
+    assertMatch(stdout, /❌ .*bad\.pt2/);
+    assertMatch(stdout, /✅ .*mlp\.pt2/);
+    assertStringIncludes(stdout, "1 exported, 1 failed");
+  });
+});
+
+Deno.test("--json prints a line per input", async () => {
+  await inFolder(async (folder) => {
+    const bad = join(folder, "bad.pt2");
+    await Deno.writeTextFile(bad, "no archive");
+    const { code, stdout } = await run("export", bad, fixture("mlp.pt2"), "--out-dir", folder, "--json");
+    assertEquals(code, 1);
+    const [first, second] = stdout.trim().split("\n").map((line) => JSON.parse(line));
+    assertEquals(first.status, "error");
+    assertStringIncludes(first.error.message, "bad.pt2");
+    assertEquals(second, { input: fixture("mlp.pt2"), output: join(folder, "mlp.onnx"), status: "ok" });
+  });
+});
+
+Deno.test("several models without --model are listed", async () => {
+  await inFolder(async (folder) => {
+    const output = join(folder, "x.onnx");
+    const { code, stderr } = await run("export", fixture("two_models.pt2"), "-o", output);
+    assertEquals(code, 1);
+    assertStringIncludes(stderr, "--model");
+    assertEquals(files(folder), []);
+  });
+});
+
+Deno.test("a missing file is an error that names it, exit 1", async () => {
+  const { code, stderr } = await run("export", "nowhere.pt2", "-o", "x.onnx");
+  assertEquals(code, 1);
+  assertStringIncludes(stderr, "nowhere.pt2");
+  assert(!stderr.includes("    at "), "no stack");
+});
+
+Deno.test("inspect prints the program", async () => {
+  const { code, stdout } = await run("inspect", fixture("mlp.pt2"));
+  assertEquals(code, 0);
+  assertStringIncludes(stdout, "torch.ops.aten.linear.default");
+  assertStringIncludes(stdout, "Range constraints: {s18: VR[0, int_oo]}");
+});
+
+Deno.test("inspect prints the model", async () => {
+  await inFolder(async (folder) => {
+    const output = join(folder, "x.onnx");
+    await run("export", fixture("mlp.pt2"), "-o", output, "--quiet");
+    const { code, stdout } = await run("inspect", output);
+    assertEquals(code, 0);
+    assertStringIncludes(stdout, "Gemm");
+  });
+});
+
+Deno.test("--version and --help", async () => {
+  assertMatch((await run("--version")).stdout, /^fx2onnx \d+\.\d+\.\d+\n$/);
+  for (const args of [["--help"], ["export", "--help"], ["verify", "--help"], ["inspect", "--help"]]) {
+    const { code, stdout } = await run(...args);
+    assertEquals(code, 0);
+    assertStringIncludes(stdout, "Usage");
+  }
+});

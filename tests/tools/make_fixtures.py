@@ -1,0 +1,372 @@
+"""Makes the archives in tests/fixtures with PyTorch itself, and reads ONNX files back with the Python package `onnx`.
+
+    pip install torch==2.13.0 --index-url https://download.pytorch.org/whl/cpu
+    pip install numpy safetensors onnx==1.23.2
+    python tests/tools/make_fixtures.py                      # writes tests/fixtures/*.pt2 and *.safetensors
+    python tests/tools/make_fixtures.py model.onnx [...]     # reads back and checks what fx2onnx wrote
+
+Beside each NAME.pt2 but two_models.pt2 lies NAME.safetensors: the tensors among the flattened inputs (`input_0`, ...)
+and PyTorch's eager outputs (`output_0`, ...), and the same at other sizes for dynamic programs (`alt_input_0`,
+`alt_output_0`, ...). printed.json holds the programs as PyTorch prints them after loading. Weights and inputs are random
+with fixed seeds. The models are texts here, compiled under names of their own, so that no path of the machine that runs
+this script gets into the stack traces; those of installed packages are cut.
+"""
+
+import copy
+import json
+import linecache
+import pathlib
+import re
+import sys
+
+import torch
+from torch.export import Dim
+
+FIXTURES = pathlib.Path(__file__).resolve().parents[1] / "fixtures"
+
+MLP = '''import torch
+from torch import nn
+class MLPModel(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc0 = nn.Linear(8, 8, bias=True)
+        self.fc1 = nn.Linear(8, 4, bias=True)
+        self.fc2 = nn.Linear(4, 2, bias=True)
+        self.fc3 = nn.Linear(2, 2, bias=True)
+        self.fc_combined = nn.Linear(8 + 8 + 8, 8, bias=True)
+    def forward(self, tensor_x: torch.Tensor, input_dict: dict, input_list: list):
+        dict_tensor = input_dict["tensor_x"]
+        list_tensor = input_list[0]
+        combined_tensor = torch.cat([tensor_x, dict_tensor, list_tensor], dim=1)
+        combined_tensor = self.fc_combined(combined_tensor)
+        combined_tensor = torch.sigmoid(combined_tensor)
+        combined_tensor = self.fc0(combined_tensor)
+        combined_tensor = torch.sigmoid(combined_tensor)
+        combined_tensor = self.fc1(combined_tensor)
+        combined_tensor = torch.sigmoid(combined_tensor)
+        combined_tensor = self.fc2(combined_tensor)
+        combined_tensor = torch.sigmoid(combined_tensor)
+        output = self.fc3(combined_tensor)
+        return output
+'''
+
+CONVNET = '''import torch
+from torch import nn
+class Block(nn.Module):
+    def __init__(self, channels):
+        super().__init__()
+        self.conv1 = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(channels)
+        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
+        self.bn2 = nn.BatchNorm2d(channels)
+        self.relu = nn.ReLU(inplace=True)
+    def forward(self, x):
+        y = self.relu(self.bn1(self.conv1(x)))
+        y = self.bn2(self.conv2(y))
+        y += x
+        return self.relu(y)
+class ConvNet(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.stem = nn.Conv2d(3, 8, 3, padding=1)
+        self.bn = nn.BatchNorm2d(8)
+        self.relu = nn.ReLU(inplace=True)
+        self.pool = nn.MaxPool2d(3, stride=2, padding=1)
+        self.block = Block(8)
+        self.avgpool = nn.AdaptiveAvgPool2d((1, 1))
+        self.fc = nn.Linear(8, 5)
+    def forward(self, image):
+        x = self.pool(self.relu(self.bn(self.stem(image))))
+        x = self.block(x)
+        return self.fc(torch.flatten(self.avgpool(x), 1))
+'''
+
+TRANSFORMER = '''import torch
+from torch import nn
+from torch.nn import functional as F
+class Attention(nn.Module):
+    def __init__(self, width, heads):
+        super().__init__()
+        self.heads = heads
+        self.qkv = nn.Linear(width, 3 * width)
+        self.proj = nn.Linear(width, width)
+    def forward(self, x, mask):
+        batch, length, width = x.shape
+        q, k, v = self.qkv(x).view(batch, length, 3, self.heads, width // self.heads).permute(2, 0, 3, 1, 4)
+        y = F.scaled_dot_product_attention(q, k, v, attn_mask=mask[:, None, None, :])
+        return self.proj(y.transpose(1, 2).reshape(batch, length, width))
+class Encoder(nn.Module):
+    def __init__(self, width=8, heads=2, tokens=20, length=32):
+        super().__init__()
+        self.embed = nn.Embedding(tokens, width)
+        self.position = nn.Parameter(torch.randn(length, width) * 0.1)
+        self.norm1 = nn.LayerNorm(width)
+        self.attention = Attention(width, heads)
+        self.norm2 = nn.LayerNorm(width)
+        self.fc1 = nn.Linear(width, 2 * width)
+        self.fc2 = nn.Linear(2 * width, width)
+        self.dropout = nn.Dropout(0.1)
+    def forward(self, ids, mask):
+        x = self.embed(ids) + self.position[: ids.shape[1]]
+        x = x + self.attention(self.norm1(x), mask)
+        x = x + self.dropout(self.fc2(F.gelu(self.fc1(self.norm2(x)))))
+        return x, x[:, 0]
+'''
+
+LSTM = '''import torch
+from torch import nn
+class Lstm(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.lstm = nn.LSTM(6, 5, num_layers=2, batch_first=True, bidirectional=True)
+        self.head = nn.Linear(10, 3)
+    def forward(self, x):
+        y, (h, c) = self.lstm(x)
+        return self.head(y), h, c
+'''
+
+INPLACE = '''import torch
+from torch import nn
+class Inplace(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("steps", torch.zeros(3))
+        self.scale = nn.Parameter(torch.tensor([1.0, 2.0, 3.0]))
+    def forward(self, x):
+        y = x.clone()
+        y[:, 0] = 1.0
+        y[1:, 1:].mul_(2)
+        view = y.transpose(0, 1)
+        view += self.scale[:, None]
+        self.steps += 1
+        z = torch.zeros_like(y)
+        z[:, ::2] = y[:, ::2].relu_()
+        z.view(-1)[:2].fill_(7)
+        return y, z, view.sum(1), self.steps + 0
+'''
+
+MULTI = '''import torch
+from torch import nn
+class Multi(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.embed = nn.Embedding(11, 6)
+        self.head = nn.Linear(6, 11, bias=False)
+        self.head.weight = self.embed.weight
+        self.register_buffer("mean", torch.linspace(-1, 1, 6))
+        self.register_buffer("offset", torch.arange(6) - 3, persistent=False)
+        self.constant = torch.tensor([0.5, -0.5])
+    def forward(self, ids, scale: int, mask=None, *, flag: bool = True, name: str = "a"):
+        x = (self.embed(ids) - self.mean) * scale + self.offset
+        values, indices = torch.topk(x, 2, dim=-1)
+        a, b, c = torch.split(x, [1, 2, 3], dim=-1)
+        low, high = torch.aminmax(c, dim=-1)
+        unused, order = torch.sort(b, dim=-1)
+        logits = self.head(x) if flag else x
+        return {"logits": logits, "top": (values * self.constant, indices), "rest": [a, order, low], "scale": scale}
+'''
+
+ENCODER = '''import torch
+from torch import nn
+class Pair(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.fc = nn.Linear(width, 3)
+    def forward(self, x):
+        return torch.tanh(self.fc(x))
+'''
+
+COND = '''import torch
+from torch import nn
+class Cond(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(4, 4)
+    def forward(self, x):
+        def inner_true(x):
+            return self.fc(x)
+        def inner_false(x):
+            return x - 1
+        def outer_true(x):
+            return torch.cond(x.sum() > 4, inner_true, inner_false, (x,))
+        def outer_false(x):
+            return x * 2
+        return torch.cond(x.mean() > 0, outer_true, outer_false, (x,)) + 1
+'''
+
+
+def model_class(name, file_name, source):
+    """The class `name` of a text, with `file_name` in its stack traces."""
+    linecache.cache[file_name] = (len(source), None, source.splitlines(keepends=True), file_name)
+    scope = {"__name__": "__main__"}
+    exec(compile(source, file_name, "exec"), scope)
+    return scope[name]
+
+
+def neutralise(program):
+    """Cuts the paths of installed packages to what every machine has."""
+    for module in program.graph_module.modules():
+        if not isinstance(module, torch.fx.GraphModule):
+            continue
+        for node in module.graph.nodes:
+            if trace := node.meta.get("stack_trace"):
+                node.meta["stack_trace"] = re.sub(r'File "[^"]*/site-packages/', 'File "/site-packages/', trace)
+    return program
+
+
+def tensors(prefix, tree):
+    """The tensors among the leaves of a structure, numbered among themselves."""
+    from torch.utils import _pytree as pytree
+
+    leaves = [leaf for leaf in pytree.tree_leaves(tree) if isinstance(leaf, torch.Tensor)]
+    return {f"{prefix}_{i}": leaf.detach().clone().contiguous() for i, leaf in enumerate(leaves)}
+
+
+def run(program, args, kwargs, prefix=""):
+    """Inputs and eager outputs by name. The program may write to its inputs and buffers, so it gets copies of both."""
+    inputs = tensors(f"{prefix}input", (args, kwargs))
+    outputs = copy.deepcopy(program).module()(*copy.deepcopy(args), **copy.deepcopy(kwargs))
+    return inputs | tensors(f"{prefix}output", outputs)
+
+
+def export(model, args, kwargs=None, dynamic_shapes=None):
+    return neutralise(torch.export.export(model.eval(), args, kwargs or {}, dynamic_shapes=dynamic_shapes, strict=False))
+
+
+def write(name, program, calls):
+    """Saves a program and what it computes; `calls` are the arguments at one size, and at another if it is dynamic."""
+    from safetensors.torch import save_file
+
+    torch.export.save(program, FIXTURES / f"{name}.pt2")
+    cases = {}
+    for prefix, (args, kwargs) in zip(("", "alt_"), calls):
+        cases |= run(program, args, kwargs, prefix)
+    save_file(cases, FIXTURES / f"{name}.safetensors")
+
+
+def randomise_statistics(model):
+    """Batch norms whose statistics are not 0 and 1."""
+    for module in model.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.running_mean.normal_(0, 0.3)
+            module.running_var.uniform_(0.5, 1.5)
+            module.weight.data.uniform_(0.5, 1.5)
+            module.bias.data.normal_(0, 0.3)
+    return model
+
+
+def make_mlp():
+    model = model_class("MLPModel", "mlp.py", MLP)()
+    batch = Dim("batch")
+    call = lambda n: ((torch.rand(n, 8), {"tensor_x": torch.rand(n, 8)}, [torch.rand(n, 8)]), {})
+    first, second = call(3), call(5)
+    shapes = ({0: batch}, {"tensor_x": {0: batch}}, [{0: batch}])
+    write("mlp", export(model, *first, dynamic_shapes=shapes), [first, second])
+
+
+def make_convnet():
+    model = randomise_statistics(model_class("ConvNet", "convnet.py", CONVNET)())
+    first, second = ((torch.randn(2, 3, 10, 12),), {}), ((torch.randn(3, 3, 18, 10),), {})
+    shapes = ({0: Dim.DYNAMIC, 2: Dim.DYNAMIC, 3: Dim.DYNAMIC},)
+    write("convnet", export(model, *first, dynamic_shapes=shapes), [first, second])
+
+
+def make_transformer():
+    model = model_class("Encoder", "encoder.py", TRANSFORMER)()
+    first = ((torch.randint(0, 20, (2, 7)), torch.ones(2, 7, dtype=torch.bool)), {})
+    second = ((torch.randint(0, 20, (3, 11)), torch.rand(3, 11) > 0.3), {})
+    second[0][1][:, 0] = True
+    batch, length = Dim("batch"), Dim("length", max=32)
+    shapes = ({0: batch, 1: length}, {0: batch, 1: length})
+    write("transformer", export(model, *first, dynamic_shapes=shapes), [first, second])
+
+
+def make_lstm():
+    model = model_class("Lstm", "lstm.py", LSTM)()
+    first, second = ((torch.randn(2, 4, 6),), {}), ((torch.randn(3, 4, 6),), {})
+    write("lstm", export(model, *first, dynamic_shapes=({0: Dim("batch")},)), [first, second])
+
+
+def make_inplace():
+    model = model_class("Inplace", "inplace.py", INPLACE)()
+    first, second = ((torch.randn(4, 3),), {}), ((torch.randn(6, 3),), {})
+    write("inplace", export(model, *first, dynamic_shapes=({0: Dim("rows", min=3)},)), [first, second])
+
+
+def make_multi():
+    model = model_class("Multi", "multi.py", MULTI)()
+    call = ((torch.randint(0, 11, (3, 4)), 3), {"mask": None, "flag": True, "name": "a"})
+    write("multi", export(model, *call), [call])
+
+
+def make_two_models():
+    from torch.export.pt2_archive._package import package_pt2
+
+    pair = model_class("Pair", "pair.py", ENCODER)
+    programs = {name: export(pair(width), (torch.randn(2, width),)) for name, width in (("enc", 4), ("dec/sub model", 6))}
+    package_pt2(str(FIXTURES / "two_models.pt2"), exported_programs=programs)
+
+
+def make_cond():
+    model = model_class("Cond", "cond.py", COND)()
+    calls = [((torch.full((2, 4), 1.5),), {}), ((torch.full((2, 4), -0.5),), {})]
+    write("cond", export(model, *calls[0]), calls)
+
+
+def printed(path):
+    """A program as PyTorch prints it: whole, its signature, its ranges, and node by node with those of its subgraphs."""
+    program = torch.export.load(path)
+
+    def lines(module):
+        own = [node.format_node() for node in module.graph.nodes]
+        nested = [lines(child) for child in module.children() if isinstance(child, torch.fx.GraphModule)]
+        return own + sum(nested, [])
+
+    return {
+        "text": str(program),
+        "signature": str(program.graph_signature),
+        "ranges": str(program.range_constraints),
+        "nodes": lines(program.graph_module),
+    }
+
+
+MAKERS = [make_mlp, make_convnet, make_transformer, make_lstm, make_inplace, make_multi, make_two_models, make_cond]
+LIMIT = 60_000
+
+
+def make_all():
+    FIXTURES.mkdir(exist_ok=True)
+    for seed, make in enumerate(MAKERS):
+        torch.manual_seed(seed)
+        with torch.no_grad():
+            make()
+    texts = {}
+    for path in sorted(FIXTURES.glob("*.pt2")):
+        if path.stem != "two_models":
+            texts[path.stem] = printed(path)
+        size = path.stat().st_size
+        print(f"{path.name}: {size} bytes")
+        assert size < LIMIT, f"{path.name} is too large to be committed"
+    (FIXTURES / "printed.json").write_text(json.dumps(texts, indent=1) + "\n")
+
+
+def read_back(path):
+    """Reads an ONNX file with the `onnx` package, checks it, and prints what it consists of."""
+    import onnx
+
+    model = onnx.load(path)
+    onnx.checker.check_model(path, full_check=True)
+    show = lambda value: f"{value.name}: {onnx.helper.printable_type(value.type)}"
+    opsets = ", ".join(f"{opset.domain or 'ai.onnx'} {opset.version}" for opset in model.opset_import)
+    print(f"{path}: IR {model.ir_version}, {opsets}")
+    print(f"  inputs: {'; '.join(show(value) for value in model.graph.input)}")
+    print(f"  outputs: {'; '.join(show(value) for value in model.graph.output)}")
+    print(f"  {len(model.graph.node)} nodes, {len(model.graph.initializer)} initializers, checked")
+
+
+if __name__ == "__main__":
+    if len(sys.argv) > 1:
+        for argument in sys.argv[1:]:
+            read_back(argument)
+    else:
+        make_all()
