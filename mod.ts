@@ -14,7 +14,7 @@
  * @module
  */
 export { exportProgram as export } from "./src/export/export.ts";
-export { load, type LoadOptions } from "./src/export/load.ts";
+export { load, type LoadOptions } from "./src/pt2/load.ts";
 export { ONNXProgram, type SaveOptions } from "./src/export/onnx_program.ts";
 export type { ExecutionProvider, ExportOptions, ExternalData, StepEvent } from "./src/export/options.ts";
 export type { SourceMap } from "./src/export/metadata.ts";

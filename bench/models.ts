@@ -1,6 +1,6 @@
 /** The three models that the benches run on, and what several of them prepare alike. */
 import { OpTable } from "../src/aten/mod.ts";
-import { load } from "../src/export/load.ts";
+import { load } from "../src/pt2/load.ts";
 import { lower, type Lowered } from "../src/export/lower.ts";
 import { settingsOf } from "../src/export/options.ts";
 import { targetsOf } from "../src/export/preflight.ts";

@@ -3,24 +3,12 @@ import type { Scalar } from "../fx/mod.ts";
 import type { OnnxBuilder } from "../onnx/builder.ts";
 import type { OnnxValue } from "../onnx/model.ts";
 import { isSym } from "../sym/mod.ts";
-import { broadcastShapes, type DType, type Meta, type Tensor } from "../tensor/mod.ts";
+import { broadcastShapes, type DType, type Tensor } from "../tensor/mod.ts";
 import { mapBinary } from "../tensor/loops.ts";
 import { choose, constantLike, emit, emitTest, NUMBERS } from "./emit.ts";
-import { type Calls, defineOp } from "./op.ts";
-import { broadcastOther, element, like, mapTernary, requireReal } from "./rules.ts";
-
-/** Both operands come to their result type. */
-export const both = { args: ["self", "other"], to: "default" } as const;
-
-/** A number as a 0-d tensor of the dtype of `self`. */
-export function scalarLike<T>(t: Calls<T>, self: T, value: Scalar): T {
-  return t.full([], value, t.meta(self).dtype);
-}
-
-/** Meta rule of an overload with a number: the promoted `self`. */
-export function promotedSelf(_: unknown, { self }: { readonly self: Meta }): Meta {
-  return like(self);
-}
+import { defineOp } from "./op.ts";
+import { alias, both, scalarLike, withScalar } from "./overloads.ts";
+import { broadcastOther, element, mapTernary, requireReal } from "./rules.ts";
 
 /** A product in the dtype; int32 and uint32 wrap like C's, for which doubles are too short. */
 export function multiply(dtype: DType): (x: number, y: number) => number {
@@ -69,22 +57,13 @@ export const mul = defineOp("aten::mul.Tensor(Tensor self, Tensor other) -> Tens
 });
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.mul.html */
-export const mulScalar = defineOp("aten::mul.Scalar(Tensor self, Scalar other) -> Tensor", {
-  promote: both,
-  decompose: (t, { self, other }) => t.call(mul, self, scalarLike(t, self, other)),
-});
+export const mulScalar = defineOp("aten::mul.Scalar(Tensor self, Scalar other) -> Tensor", withScalar(mul));
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.multiply.html */
-export const multiplyTensor = defineOp("aten::multiply.Tensor(Tensor self, Tensor other) -> Tensor", {
-  promote: both,
-  decompose: (t, { self, other }) => t.call(mul, self, other),
-});
+export const multiplyTensor = defineOp("aten::multiply.Tensor(Tensor self, Tensor other) -> Tensor", alias(mul));
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.multiply.html */
-export const multiplyScalar = defineOp("aten::multiply.Scalar(Tensor self, Scalar other) -> Tensor", {
-  promote: both,
-  decompose: (t, { self, other }) => t.call(mul, self, scalarLike(t, self, other)),
-});
+export const multiplyScalar = defineOp("aten::multiply.Scalar(Tensor self, Scalar other) -> Tensor", withScalar(mul));
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.square.html */
 export const square = defineOp("aten::square(Tensor self) -> Tensor", {

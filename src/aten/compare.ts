@@ -1,11 +1,11 @@
 /** Elementwise comparisons. Both sides are compared in their result type, as PyTorch does. */
 import type { OnnxBuilder } from "../onnx/builder.ts";
 import type { OnnxValue } from "../onnx/model.ts";
-import type { Scalar } from "../fx/mod.ts";
 import { isFloat } from "../tensor/mod.ts";
-import { both, scalarLike } from "./binary.ts";
+
 import { choose, constantLike, emit, emitTest, FLOATS, type Native, NUMBERS } from "./emit.ts";
-import { type Calls, defineOp, type Op } from "./op.ts";
+import { defineOp } from "./op.ts";
+import { alias, both, withScalar } from "./overloads.ts";
 import { binary, broadcastBool, broadcastOther, refuse, requireReal } from "./rules.ts";
 
 const EQUALITY: Native = [...NUMBERS, "bool"];
@@ -23,24 +23,6 @@ function comparison(opType: string, fn: (x: number, y: number) => boolean) {
     meta: broadcastBool,
     kernel: binary(fn, "bool"),
     onnx: (b: OnnxBuilder, { self, other }: Pair<OnnxValue>): OnnxValue => emitTest(b, native, opType, [self, other]),
-  };
-}
-
-/** Rules of the overload with a number. */
-function withScalar<S extends string>(op: Op<S>) {
-  return {
-    promote: both,
-    decompose: <T extends object>(t: Calls<T>, { self, other }: { readonly self: T; readonly other: Scalar }): T =>
-      (t.call as (op: Op, ...args: unknown[]) => T)(op, self, scalarLike(t, self, other)),
-  };
-}
-
-/** Rules of another name of the same comparison. */
-function alias<S extends string>(op: Op<S>) {
-  return {
-    promote: both,
-    decompose: <T extends object>(t: Calls<T>, { self, other }: Pair<T>): T =>
-      (t.call as (op: Op, ...args: unknown[]) => T)(op, self, other),
   };
 }
 

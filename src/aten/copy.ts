@@ -110,19 +110,31 @@ const writtenTo = {
 /** https://docs.pytorch.org/docs/stable/generated/torch.Tensor.to.html */
 export const toDtype = defineOp(
   "aten::to.dtype(Tensor(a) self, ScalarType dtype, bool non_blocking=False, bool copy=False, MemoryFormat? memory_format=None) -> Tensor(a)",
-  { ...writtenTo, decompose: (t, { self, ...args }) => converted(t, self, args), aliases: (self, args) => isSame(self, args) },
+  {
+    ...writtenTo,
+    decompose: (t, { self, ...args }) => converted(t, self, args),
+    aliases: (self, args) => isSame(self, args),
+  },
 );
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.Tensor.to.html */
 export const toDtypeLayout = defineOp(
   "aten::to.dtype_layout(Tensor(a) self, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, bool non_blocking=False, bool copy=False, MemoryFormat? memory_format=None) -> Tensor(a)",
-  { ...writtenTo, decompose: (t, { self, ...args }) => converted(t, self, args), aliases: (self, args) => isSame(self, args) },
+  {
+    ...writtenTo,
+    decompose: (t, { self, ...args }) => converted(t, self, args),
+    aliases: (self, args) => isSame(self, args),
+  },
 );
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.Tensor.to.html */
 export const toDevice = defineOp(
   "aten::to.device(Tensor(a) self, Device device, ScalarType dtype, bool non_blocking=False, bool copy=False, MemoryFormat? memory_format=None) -> Tensor(a)",
-  { ...writtenTo, decompose: (t, { self, ...args }) => converted(t, self, args), aliases: (self, args) => isSame(self, args) },
+  {
+    ...writtenTo,
+    decompose: (t, { self, ...args }) => converted(t, self, args),
+    aliases: (self, args) => isSame(self, args),
+  },
 );
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.Tensor.to.html */

@@ -3,27 +3,22 @@ import type { OnnxBuilder } from "../onnx/builder.ts";
 import type { OnnxValue } from "../onnx/model.ts";
 import { broadcastShapes, type DType, isFloat, isSigned, type Meta } from "../tensor/mod.ts";
 import { convert, mapBinary } from "../tensor/loops.ts";
-import { both, scalarLike } from "./binary.ts";
 import { add } from "./binary.ts";
 import { choose, constantLike, emit, emitTest, FLOATS, NUMBERS } from "./emit.ts";
 import { defineOp } from "./op.ts";
+import { alias, both, bothToFloat, ofScalar, scalarLike, withScalar } from "./overloads.ts";
 import { binary, broadcastOther, refuse, requireReal } from "./rules.ts";
-
-const toFloat = { args: ["self", "other"], to: "float" } as const;
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.div.html */
 export const div = defineOp("aten::div.Tensor(Tensor self, Tensor other) -> Tensor", {
-  promote: toFloat,
+  promote: bothToFloat,
   meta: broadcastOther,
   kernel: binary((x, y) => x / y),
   onnx: (b, { self, other }) => emit(b, NUMBERS, "Div", [self, other]),
 });
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.div.html */
-export const divScalar = defineOp("aten::div.Scalar(Tensor self, Scalar other) -> Tensor", {
-  promote: toFloat,
-  decompose: (t, { self, other }) => t.call(div, self, scalarLike(t, self, other)),
-});
+export const divScalar = defineOp("aten::div.Scalar(Tensor self, Scalar other) -> Tensor", withScalar(div));
 
 function floatOf(dtype: DType): DType {
   return isFloat(dtype) ? dtype : "float32";
@@ -150,16 +145,10 @@ export const divScalarMode = defineOp(
 );
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.divide.html */
-export const divide = defineOp("aten::divide.Tensor(Tensor self, Tensor other) -> Tensor", {
-  promote: toFloat,
-  decompose: (t, { self, other }) => t.call(div, self, other),
-});
+export const divide = defineOp("aten::divide.Tensor(Tensor self, Tensor other) -> Tensor", alias(div));
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.divide.html */
-export const divideScalar = defineOp("aten::divide.Scalar(Tensor self, Scalar other) -> Tensor", {
-  promote: toFloat,
-  decompose: (t, { self, other }) => t.call(div, self, scalarLike(t, self, other)),
-});
+export const divideScalar = defineOp("aten::divide.Scalar(Tensor self, Scalar other) -> Tensor", withScalar(div));
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.divide.html */
 export const divideMode = defineOp(
@@ -180,16 +169,13 @@ export const divideScalarMode = defineOp(
 );
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.true_divide.html */
-export const trueDivide = defineOp("aten::true_divide.Tensor(Tensor self, Tensor other) -> Tensor", {
-  promote: toFloat,
-  decompose: (t, { self, other }) => t.call(div, self, other),
-});
+export const trueDivide = defineOp("aten::true_divide.Tensor(Tensor self, Tensor other) -> Tensor", alias(div));
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.true_divide.html */
-export const trueDivideScalar = defineOp("aten::true_divide.Scalar(Tensor self, Scalar other) -> Tensor", {
-  promote: toFloat,
-  decompose: (t, { self, other }) => t.call(div, self, scalarLike(t, self, other)),
-});
+export const trueDivideScalar = defineOp(
+  "aten::true_divide.Scalar(Tensor self, Scalar other) -> Tensor",
+  withScalar(div),
+);
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.floor_divide.html */
 export const floorDivide = defineOp("aten::floor_divide(Tensor self, Tensor other) -> Tensor", {
@@ -226,16 +212,16 @@ export const remainder = defineOp("aten::remainder.Tensor(Tensor self, Tensor ot
 });
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.remainder.html */
-export const remainderScalar = defineOp("aten::remainder.Scalar(Tensor self, Scalar other) -> Tensor", {
-  promote: both,
-  decompose: (t, { self, other }) => t.call(remainder, self, scalarLike(t, self, other)),
-});
+export const remainderScalar = defineOp(
+  "aten::remainder.Scalar(Tensor self, Scalar other) -> Tensor",
+  withScalar(remainder),
+);
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.remainder.html */
-export const remainderOfScalar = defineOp("aten::remainder.Scalar_Tensor(Scalar self, Tensor other) -> Tensor", {
-  promote: both,
-  decompose: (t, { self, other }) => t.call(remainder, scalarLike(t, other, self), other),
-});
+export const remainderOfScalar = defineOp(
+  "aten::remainder.Scalar_Tensor(Scalar self, Tensor other) -> Tensor",
+  ofScalar(remainder),
+);
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.fmod.html */
 export const fmod = defineOp("aten::fmod.Tensor(Tensor self, Tensor other) -> Tensor", {
@@ -246,10 +232,7 @@ export const fmod = defineOp("aten::fmod.Tensor(Tensor self, Tensor other) -> Te
 });
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.fmod.html */
-export const fmodScalar = defineOp("aten::fmod.Scalar(Tensor self, Scalar other) -> Tensor", {
-  promote: both,
-  decompose: (t, { self, other }) => t.call(fmod, self, scalarLike(t, self, other)),
-});
+export const fmodScalar = defineOp("aten::fmod.Scalar(Tensor self, Scalar other) -> Tensor", withScalar(fmod));
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.addcdiv.html */
 export const addcdiv = defineOp(

@@ -60,7 +60,10 @@ export const featureDropout = defineOp(
   evaluationOnly,
 );
 /** https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.alpha_dropout.html */
-export const alphaDropout = defineOp("aten::alpha_dropout(Tensor input, float p, bool train) -> Tensor", evaluationOnly);
+export const alphaDropout = defineOp(
+  "aten::alpha_dropout(Tensor input, float p, bool train) -> Tensor",
+  evaluationOnly,
+);
 /** https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.feature_alpha_dropout.html */
 export const featureAlphaDropout = defineOp(
   "aten::feature_alpha_dropout(Tensor input, float p, bool train) -> Tensor",
@@ -71,7 +74,9 @@ export const featureAlphaDropout = defineOp(
 export const nativeDropout = defineOp("aten::native_dropout(Tensor input, float p, bool? train) -> (Tensor, Tensor)", {
   meta: (_, { input }) => [shaped(input, input.shape), like(input, "bool")],
   kernel: ({ input, p, train }) => {
-    if (!isIdentity({ p, train: train ?? true })) refuse("train", train, "results of dropout in training differ from call to call");
+    if (!isIdentity({ p, train: train ?? true })) {
+      refuse("train", train, "results of dropout in training differ from call to call");
+    }
     return [input, filled("bool", input.shape, true)];
   },
   onnx: (b, { input, p, train }) => {

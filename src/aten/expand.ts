@@ -6,6 +6,7 @@ import { type Meta, normalizeDim } from "../tensor/mod.ts";
 import { expandTo, gatherBy } from "../tensor/loops.ts";
 import { type Calls, defineOp } from "./op.ts";
 import { expandedShape, shaped } from "./shapes.ts";
+import { onnxRepeat } from "./move.ts";
 import { slice } from "./slice.ts";
 import { flatten, reshape, unsqueeze, view } from "./view.ts";
 
@@ -21,7 +22,7 @@ export function onnxExpand(b: OnnxBuilder, self: OnnxValue, size: readonly Dim[]
   const lead = shape.length - from.length;
   const target = shape.map((d, i) => i >= lead && eq(from[i - lead], d) === true ? 1 : d);
   if (target.every((d) => d === 1)) return lead === 0 ? self : b.unsqueeze(self, ...target.slice(0, lead).keys());
-  return b.op("Expand", [self, b.ints(target)]);
+  return onnxRepeat(b, "Expand", self, b.ints(target));
 }
 
 /** What was written to an expanded view is the same in each repetition: the first one is the base. */
@@ -91,15 +92,16 @@ export const repeat = defineOp("aten::repeat(Tensor self, SymInt[] repeats) -> T
     const shape = padded(b.meta(self).shape, repeats.length);
     // Where only sizes of 1 are repeated, nothing has to be interleaved.
     const isExpand = repeats.every((n, d) => n === 1 || (shape[d] === 1 && ge(n, 1) === true));
-    if (isExpand && repeats.some((n) => n !== 1)) return b.op("Expand", [self, b.ints(repeats)]);
+    if (isExpand && repeats.some((n) => n !== 1)) return onnxRepeat(b, "Expand", self, b.ints(repeats));
     const x = b.unsqueeze(self, ...new Array(repeats.length - b.meta(self).shape.length).keys());
-    return isExpand ? x : b.op("Tile", [x, b.ints(repeats)]);
+    return isExpand ? x : onnxRepeat(b, "Tile", x, b.ints(repeats));
   },
 });
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.tile.html */
 export const tile = defineOp("aten::tile(Tensor self, SymInt[] dims) -> Tensor", {
-  decompose: (t, { self, dims }) => t.call(repeat, self, padded(dims, Math.max(dims.length, t.meta(self).shape.length))),
+  decompose: (t, { self, dims }) =>
+    t.call(repeat, self, padded(dims, Math.max(dims.length, t.meta(self).shape.length))),
 });
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.repeat_interleave.html */
@@ -116,7 +118,11 @@ export const repeatInterleave = defineOp(
         throw new RangeError(`Repeating ${size} elements ${repeats} times does not give output_size=${output_size}`);
       }
       const shape = t.meta(known).shape;
-      const wide = t.call(expand, t.call(unsqueeze, known, d + 1), [...shape.slice(0, d + 1), repeats, ...shape.slice(d + 1)]);
+      const wide = t.call(expand, t.call(unsqueeze, known, d + 1), [
+        ...shape.slice(0, d + 1),
+        repeats,
+        ...shape.slice(d + 1),
+      ]);
       return t.call(flatten, wide, d, d + 1);
     },
   },

@@ -3,9 +3,9 @@ import type { OnnxBuilder } from "../onnx/builder.ts";
 import type { OnnxValue } from "../onnx/model.ts";
 import { broadcastShapes, isFloat, type Meta, type Tensor } from "../tensor/mod.ts";
 import { mapBinary } from "../tensor/loops.ts";
-import { both, promotedSelf } from "./binary.ts";
 import { choose, emit, emitTest, FLOATS, ORDERED } from "./emit.ts";
 import { defineOp } from "./op.ts";
+import { alias, both, promotedSelf } from "./overloads.ts";
 import { binary, broadcastOther, element, requireReal, unary } from "./rules.ts";
 
 /** The larger; NaN if one is. */
@@ -43,16 +43,10 @@ export const minimum = defineOp("aten::minimum(Tensor self, Tensor other) -> Ten
 });
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.max.html */
-export const maxOther = defineOp("aten::max.other(Tensor self, Tensor other) -> Tensor", {
-  promote: both,
-  decompose: (t, { self, other }) => t.call(maximum, self, other),
-});
+export const maxOther = defineOp("aten::max.other(Tensor self, Tensor other) -> Tensor", alias(maximum));
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.min.html */
-export const minOther = defineOp("aten::min.other(Tensor self, Tensor other) -> Tensor", {
-  promote: both,
-  decompose: (t, { self, other }) => t.call(minimum, self, other),
-});
+export const minOther = defineOp("aten::min.other(Tensor self, Tensor other) -> Tensor", alias(minimum));
 
 /** The first unless it is NaN, then the second; otherwise what `opType` says. */
 function emitIgnoringNaN(b: OnnxBuilder, self: OnnxValue, other: OnnxValue, opType: "Max" | "Min"): OnnxValue {

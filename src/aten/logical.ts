@@ -1,12 +1,11 @@
 /** Logical and bitwise operators. Logical ones take any dtype as its truth; bitwise ones take bools and integers. */
-import type { Scalar } from "../fx/mod.ts";
 import type { OnnxBuilder } from "../onnx/builder.ts";
 import type { OnnxValue } from "../onnx/model.ts";
 import { type DType, isFloat, type Meta, type Tensor } from "../tensor/mod.ts";
 import { convert, mapBinary, mapUnary } from "../tensor/loops.ts";
-import { both, scalarLike } from "./binary.ts";
+import { alias, both, ofScalar, withScalar } from "./overloads.ts";
 import { emit, type Native } from "./emit.ts";
-import { type Calls, defineOp, type Op } from "./op.ts";
+import { defineOp } from "./op.ts";
 import { binary, broadcastBool, broadcastOther, like, sameAsSelf, unary } from "./rules.ts";
 
 const INTEGERS: Native = ["int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"];
@@ -70,33 +69,6 @@ function bitwise(logicalOp: string, opType: string, fn: (x: number, y: number) =
       requireInteger(dtype);
       return dtype === "bool" ? b.op(logicalOp, [self, other]) : emit(b, INTEGERS, opType, [self, other]);
     },
-  };
-}
-
-/** Rules of an overload whose second operand is a number. */
-function withScalar<S extends string>(op: Op<S>) {
-  return {
-    promote: both,
-    decompose: <T extends object>(t: Calls<T>, { self, other }: { readonly self: T; readonly other: Scalar }): T =>
-      (t.call as (op: Op, ...args: unknown[]) => T)(op, self, scalarLike(t, self, other)),
-  };
-}
-
-/** Rules of an overload whose first operand is a number. */
-function ofScalar<S extends string>(op: Op<S>) {
-  return {
-    promote: both,
-    decompose: <T extends object>(t: Calls<T>, { self, other }: { readonly self: Scalar; readonly other: T }): T =>
-      (t.call as (op: Op, ...args: unknown[]) => T)(op, scalarLike(t, other, self), other),
-  };
-}
-
-/** Rules of another name of the same operator. */
-function alias<S extends string>(op: Op<S>) {
-  return {
-    promote: both,
-    decompose: <T extends object>(t: Calls<T>, { self, other }: Pair<T>): T =>
-      (t.call as (op: Op, ...args: unknown[]) => T)(op, self, other),
   };
 }
 
@@ -185,50 +157,3 @@ export const bitwiseNot = defineOp("aten::bitwise_not(Tensor self) -> Tensor", {
     return dtype === "bool" ? b.op("Not", [self]) : emit(b, INTEGERS, "BitwiseNot", [self]);
   },
 });
-
-/** Powers of two that a shift multiplies by; shifting by as many bits as there are, or more, leaves nothing. */
-const FACTORS: readonly bigint[] = [...Array.from({ length: 64 }, (_, i) => BigInt.asIntN(64, 1n << BigInt(i))), 0n];
-
-function bitsOf(dtype: DType): number {
-  return Number(/\d+/.exec(dtype)?.[0]);
-}
-
-function shiftLeft(dtype: DType): (x: number, y: number) => number | bigint {
-  const bits = bitsOf(dtype);
-  return (x, y) => {
-    const value = y < 0 || y >= bits ? 0n : BigInt(x) << BigInt(y);
-    return bits === 64 ? value : Number(BigInt.asIntN(32, value));
-  };
-}
-
-function shiftRight(dtype: DType): (x: number, y: number) => number | bigint {
-  const bits = bitsOf(dtype);
-  return (x, y) => {
-    const value = BigInt(x) >> BigInt(y < 0 || y >= bits ? bits : Number(y));
-    return bits === 64 ? value : Number(value);
-  };
-}
-
-/** Shifts are computed in int64: left as a product, right as a division rounded down, in two steps for all 63 bits. */
-function emitShift(b: OnnxBuilder, self: OnnxValue, other: OnnxValue, left: boolean): OnnxValue {
-  const { dtype } = b.meta(self);
-  if (dtype === "uint64" || dtype === "bool" || isFloat(dtype)) {
-    throw new TypeError(`Shifts of ${dtype} are not supported`);
-  }
-  const bits = bitsOf(dtype);
-  const [x, by] = [b.cast(self, "int64"), b.cast(other, "int64")];
-  const table = (values: readonly bigint[]): OnnxValue => {
-    const constant = b.constant(Tensor64(values));
-    // Negative amounts count as too large ones.
-    const known = b.op("Where", [b.op("Less", [by, b.scalar(0n, "int64")]), b.scalar(64n, "int64"), by]);
-    return b.op("Gather", [constant, b.op("Min", [known, b.scalar(64n, "int64")])], { axis: 0 });
-  };
-  if (left) {
-    const factors = FACTORS.map((f, i) => i < bits ? f : 0n);
-    return b.cast(b.op("Mul", [x, table(factors)]), dtype);
-  }
-  const floorDivide = (p: OnnxValue, q: OnnxValue): OnnxValue =>
-    b.op("Div", [b.op("Sub", [p, b.op("Mod", [p, q])]), q]);
-  const first = floorDivide(x, table(FACTORS.map((_, i) => FACTORS[Math.min(i, 62)])));
-  return b.cast(floorDivide(first, table(FACTORS.map((_, i) => i > 62 ? 2n : 1n))), dtype);
-}

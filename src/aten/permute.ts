@@ -69,7 +69,9 @@ export const swapdims = defineOp("aten::swapdims(Tensor(a) self, int dim0, int d
 /** https://docs.pytorch.org/docs/stable/generated/torch.swapaxes.html */
 export const swapaxes = defineOp(
   "aten::swapaxes(Tensor(a) self, int axis0, int axis1) -> Tensor(a)",
-  permuting<{ readonly axis0: number; readonly axis1: number }>((rank, { axis0, axis1 }) => exchanged(rank, axis0, axis1)),
+  permuting<{ readonly axis0: number; readonly axis1: number }>((rank, { axis0, axis1 }) =>
+    exchanged(rank, axis0, axis1)
+  ),
 );
 
 function matrixOrder(rank: number): readonly number[] {
@@ -105,7 +107,9 @@ export const numpyT = defineOp(
 
 /** Conjugate transposes are plain ones where numbers are real. */
 function requireReal({ dtype }: Meta, name: string): void {
-  if (isComplex(dtype)) throw new TypeError(`${name} of ${dtype} is not supported: take the conjugate and transpose apart`);
+  if (isComplex(dtype)) {
+    throw new TypeError(`${name} of ${dtype} is not supported: take the conjugate and transpose apart`);
+  }
 }
 
 function adjoints(name: string, orderOf = lastTwo): PermuteRules<unknown> {

@@ -1,8 +1,8 @@
 /** Max and average pooling over sliding windows. */
 import type { OnnxBuilder } from "../onnx/builder.ts";
-import { float, type OnnxValue } from "../onnx/model.ts";
-import { add, type Dim, isSym, max, min, prod, sub } from "../sym/mod.ts";
-import { type DType, elementCount, isFloat, type Meta, type Tensor } from "../tensor/mod.ts";
+import type { OnnxValue } from "../onnx/model.ts";
+import { add, type Dim, isSym, max, prod } from "../sym/mod.ts";
+import { isFloat, type Meta, type Tensor } from "../tensor/mod.ts";
 import { convert } from "../tensor/loops.ts";
 import { defineOp, type MetaContext } from "./op.ts";
 import { averageKernel, type Bins, maximumKernel } from "./pool_kernels.ts";
@@ -80,12 +80,18 @@ function attributesOf(slides: readonly Slide[], rest: { readonly dilations: bool
   };
 }
 
-/** How far the windows reach after each dim; negative where the last elements are in none. */
+/** Padding before each dim, batch and channels included. */
+function padsBefore(slides: readonly Slide[]): Dim[] {
+  return [0, 0, ...slides.map((s) => s.pads[0])];
+}
+
+/** How far the windows reach after each dim. */
 function padsAfter(sizes: readonly Dim[], slides: readonly Slide[]): Dim[] {
-  return slides.map((slide, i) => {
+  const reach = slides.map((slide, i) => {
     const over = overhang(sizes[i], slide);
     return isSym(over) ? max(over, 0) : Math.max(over, 0);
   });
+  return [0, 0, ...reach];
 }
 
 /** Gives the maximum and, where wanted, its index in the plane of the spatial dims. */
@@ -97,6 +103,16 @@ function maxPoolNode(b: OnnxBuilder, self: OnnxValue, rank: number, args: PoolAr
     ...withBatch(b, self, rank, (x) => {
       if (!isFloat(dtype) && dtype !== "int8" && dtype !== "uint8") return maxOfWindows(b, x, slides, indices);
       const attributes = attributesOf(slides, { dilations: true });
+      if (slides.some((s) => s.pads[0] >= s.kernel)) {
+        // Runtimes refuse padding as long as the kernel, which a dilated window may have: padded by a node of its own.
+        if (indices) throw new TypeError("Indices of the maximum are not supported where padding is as long as the kernel");
+        const lowest = b.scalar(-Infinity, wide);
+        const bare = slides.map((s): Slide => ({ ...s, pads: [0, 0], ceil: false }));
+        return [computeIn(b, wide, [x], (x) => {
+          const padded = padNode(b, x, padsBefore(slides), padsAfter(shape.slice(-rank), slides), lowest);
+          return b.op("MaxPool", [padded], attributesOf(bare, { dilations: true }));
+        })];
+      }
       if (!indices) return [computeIn(b, wide, [x], (x) => b.op("MaxPool", [x], attributes))];
       const [y, flat] = b.ops("MaxPool", [b.cast(x, wide)], 2, attributes);
       // ONNX counts from the start of the whole tensor, PyTorch within each plane.
@@ -115,7 +131,7 @@ function maxOfWindows(b: OnnxBuilder, x: OnnxValue, slides: readonly Slide[], in
   const wide = dtype === "int64" ? "int64" : "int32";
   const y = computeIn(b, wide, [x], (x) => {
     const lowest = b.scalar(wide === "int64" ? -(2n ** 63n) : -(2n ** 31n), wide);
-    const padded = padNode(b, x, [0, 0, ...slides.map((s) => s.pads[0])], [0, 0, ...padsAfter(sizes, slides)], lowest);
+    const padded = padNode(b, x, padsBefore(slides), padsAfter(sizes, slides), lowest);
     const windows = b.transpose(gatherWindows(b, padded, counts, slides), windowOrder(2, rank, "outs"));
     return b.op("ReduceMax", [windows, b.ints(slides.map((_, i) => 2 + rank + i))], { keepdims: 0 });
   });
@@ -206,28 +222,31 @@ function avgPoolNode(b: OnnxBuilder, self: OnnxValue, rank: number, args: AvgPoo
   const { dtype, shape } = b.meta(self);
   const sizes = shape.slice(-rank);
   const [y] = withBatch(b, self, rank, (x) => {
-    if (!hasFloatKernel(dtype)) {
+    const padded = slides.some((s) => s.pads[0] > 0);
+    const isCounted = padded && args.count_include_pad;
+    // A window that would start in the padding after the dim is left out, which a node for the padding hides.
+    const isHidden = isCounted && args.ceil_mode && slides.some((s) => extentOf(s) < s.stride + s.pads[1]);
+    if (!hasFloatKernel(dtype) || isHidden) {
       return [computeIn(b, productDType(dtype), [x], (x) => averageOfWindows(b, x, slides, args))];
     }
     return [computeIn(b, floatKernelDType(dtype), [x], (x) => {
       const divisor = args.divisor_override ?? null;
       if (divisor !== null) {
         // Averages over whole windows, padded as far as they reach, and scaled to the other divisor.
-        const padded = padNode(b, x, [0, 0, ...slides.map((s) => s.pads[0])], [0, 0, ...padsAfter(sizes, slides)]);
+        const padded = padNode(b, x, padsBefore(slides), padsAfter(sizes, slides));
         const bare = slides.map((s): Slide => ({ ...s, pads: [0, 0], ceil: false }));
         const mean = b.op("AveragePool", [padded], attributesOf(bare, { dilations: false }));
         return b.op("Mul", [mean, b.scalar(prod(slides.map((s) => s.kernel)) as number / divisor, b.meta(x).dtype)]);
       }
-      const padded = slides.some((s) => s.pads[0] > 0);
-      if (padded && args.count_include_pad && args.ceil_mode) {
+      if (isCounted && args.ceil_mode) {
         // Padding counts, but not what windows reach beyond it; with padding of its own the rest is plain.
-        const pads = [0, 0, ...slides.map((s) => s.pads[0])];
+        const pads = padsBefore(slides);
         const bare = slides.map((s): Slide => ({ ...s, pads: [0, 0] }));
         return b.op("AveragePool", [padNode(b, x, pads, pads)], attributesOf(bare, { dilations: false }));
       }
       return b.op("AveragePool", [x], {
         ...attributesOf(slides, { dilations: false }),
-        ...(padded && args.count_include_pad ? { count_include_pad: 1 } : {}),
+        ...(isCounted ? { count_include_pad: 1 } : {}),
       });
     })];
   });
@@ -240,7 +259,7 @@ function averageOfWindows(b: OnnxBuilder, x: OnnxValue, slides: readonly Slide[]
   const rank = slides.length;
   const sizes = shape.slice(2);
   const counts = slides.map((slide, i) => windowCount(sizes[i], slide));
-  const padded = padNode(b, x, [0, 0, ...slides.map((s) => s.pads[0])], [0, 0, ...padsAfter(sizes, slides)]);
+  const padded = padNode(b, x, padsBefore(slides), padsAfter(sizes, slides));
   const windows = b.transpose(gatherWindows(b, padded, counts, slides), windowOrder(2, rank, "outs"));
   const sums = b.op("ReduceSum", [windows, b.ints(slides.map((_, i) => 2 + rank + i))], { keepdims: 0 });
   if (args.divisor_override) return b.op("Div", [sums, b.scalar(BigInt(args.divisor_override), dtype)]);

@@ -5,9 +5,9 @@ import type { OnnxValue } from "../onnx/model.ts";
 import { isSym } from "../sym/mod.ts";
 import { broadcastShapes, type DType, isFloat, type Meta } from "../tensor/mod.ts";
 import { mapBinary } from "../tensor/loops.ts";
-import { both, promotedSelf, scalarLike } from "./binary.ts";
 import { choose, constantLike, emit, emitTest, FLOATS, NUMBERS, WIDE } from "./emit.ts";
 import { defineOp } from "./op.ts";
+import { both, bothToFloat, ofScalar, promotedSelf, scalarLike, withScalar } from "./overloads.ts";
 import { broadcastOther, element, refuse, requireReal, unary } from "./rules.ts";
 import { power } from "./special.ts";
 
@@ -119,7 +119,7 @@ export const floatPowerOfScalar = defineOp("aten::float_power.Scalar(Scalar self
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.xlogy.html */
 export const xlogy = defineOp("aten::xlogy.Tensor(Tensor self, Tensor other) -> Tensor", {
-  promote: { args: ["self", "other"], to: "float" },
+  promote: bothToFloat,
   meta: broadcastOther,
   kernel: ({ self, other }) => {
     requireReal(self.dtype);
@@ -135,16 +135,10 @@ export const xlogy = defineOp("aten::xlogy.Tensor(Tensor self, Tensor other) -> 
 });
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.xlogy.html */
-export const xlogyScalar = defineOp("aten::xlogy.Scalar_Other(Tensor self, Scalar other) -> Tensor", {
-  promote: { args: ["self", "other"], to: "float" },
-  decompose: (t, { self, other }) => t.call(xlogy, self, scalarLike(t, self, other)),
-});
+export const xlogyScalar = defineOp("aten::xlogy.Scalar_Other(Tensor self, Scalar other) -> Tensor", withScalar(xlogy));
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.xlogy.html */
-export const xlogyOfScalar = defineOp("aten::xlogy.Scalar_Self(Scalar self, Tensor other) -> Tensor", {
-  promote: { args: ["self", "other"], to: "float" },
-  decompose: (t, { self, other }) => t.call(xlogy, scalarLike(t, other, self), other),
-});
+export const xlogyOfScalar = defineOp("aten::xlogy.Scalar_Self(Scalar self, Tensor other) -> Tensor", ofScalar(xlogy));
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.hypot.html */
 export const hypot = defineOp("aten::hypot(Tensor self, Tensor other) -> Tensor", {
@@ -162,7 +156,7 @@ export const hypot = defineOp("aten::hypot(Tensor self, Tensor other) -> Tensor"
 
 /** `log(exp(self) + exp(other))`: https://docs.pytorch.org/docs/stable/generated/torch.logaddexp.html */
 export const logaddexp = defineOp("aten::logaddexp(Tensor self, Tensor other) -> Tensor", {
-  promote: { args: ["self", "other"], to: "float" },
+  promote: bothToFloat,
   meta: broadcastOther,
   kernel: ({ self, other }) => {
     requireReal(self.dtype);
@@ -173,7 +167,7 @@ export const logaddexp = defineOp("aten::logaddexp(Tensor self, Tensor other) ->
 
 /** `log2(2 ** self + 2 ** other)`: https://docs.pytorch.org/docs/stable/generated/torch.logaddexp2.html */
 export const logaddexp2 = defineOp("aten::logaddexp2(Tensor self, Tensor other) -> Tensor", {
-  promote: { args: ["self", "other"], to: "float" },
+  promote: bothToFloat,
   meta: broadcastOther,
   kernel: ({ self, other }) => {
     requireReal(self.dtype);
@@ -207,4 +201,3 @@ function emitLogSum(b: OnnxBuilder, self: OnnxValue, other: OnnxValue, base: num
 function emitTwice(b: OnnxBuilder, x: OnnxValue, base: number): OnnxValue {
   return emit(b, NUMBERS, "Add", [x, constantLike(b, x, Math.LN2 / base)]);
 }
-

@@ -61,9 +61,9 @@ export const roundDecimals = defineOp("aten::round.decimals(Tensor self, *, int 
     // The power of ten and the product are rounded to the dtype, as in PyTorch.
     const rounded: (x: number) => number = self.dtype === "float64" ? (x) => x : Math.fround;
     const scale = 10 ** Math.abs(decimals);
-    return unary((x) =>
-      decimals < 0 ? roundEven(rounded(x / scale)) * scale : roundEven(rounded(x * scale)) / scale
-    )({ self });
+    return unary((x) => decimals < 0 ? roundEven(rounded(x / scale)) * scale : roundEven(rounded(x * scale)) / scale)({
+      self,
+    });
   },
   onnx: (b, { self, decimals }) => {
     if (!isFloat(b.meta(self).dtype)) refuse("decimals", decimals, "PyTorch rounds only floats to decimals");

@@ -42,7 +42,10 @@ export function unary(fn: ElementFn, dtype?: DType): (args: { readonly self: Ten
 }
 
 /** Kernel: `fn` of each pair of elements, broadcast. */
-export function binary(fn: ElementFn2, dtype?: DType): (args: { readonly self: Tensor; readonly other: Tensor }) => Tensor {
+export function binary(
+  fn: ElementFn2,
+  dtype?: DType,
+): (args: { readonly self: Tensor; readonly other: Tensor }) => Tensor {
   return ({ self, other }) => {
     requireReal(self.dtype);
     return mapBinary(self, other, dtype ?? self.dtype, fn);
@@ -91,7 +94,9 @@ export function refuse(argument: string, value: unknown, why: string): never {
 
 /** A Python number as the elements of a dtype are given to a loop: a bigint (typed as number) for int64 and uint64. */
 export function element(value: Scalar, dtype: DType): number {
-  if (isSym(value) || value instanceof Complex) throw new TypeError(`A ${dtype} element can't be made of ${String(value)}`);
+  if (isSym(value) || value instanceof Complex) {
+    throw new TypeError(`A ${dtype} element can't be made of ${String(value)}`);
+  }
   if (dtype === "int64" || dtype === "uint64") {
     return BigInt(typeof value === "number" ? Math.trunc(value) : value) as unknown as number;
   }

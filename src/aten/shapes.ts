@@ -25,7 +25,9 @@ export function resolveShape(from: readonly Dim[], size: readonly Dim[]): Dim[] 
   const open = size.indexOf(-1);
   if (open !== size.lastIndexOf(-1)) throw new RangeError(`Only one size of [${size.join(", ")}] can be -1`);
   const negative = size.find((d) => !isSym(d) && d < -1);
-  if (negative !== undefined) throw new RangeError(`Cannot make a shape of [${size.join(", ")}]: ${negative} is no size`);
+  if (negative !== undefined) {
+    throw new RangeError(`Cannot make a shape of [${size.join(", ")}]: ${negative} is no size`);
+  }
   const total = prod(from);
   const known = prod(size.filter((_, i) => i !== open));
   const wrong = (): never => {
@@ -106,13 +108,25 @@ export function shaped(self: Meta, shape: readonly Dim[]): Meta {
 export function sliceView(x: Tensor, dim: number, start: number, length: number, step = 1): Tensor {
   const shape = x.shape.map((n, d) => d === dim ? length : n);
   const strides = x.strides.map((s, d) => d === dim ? s * step : s);
-  return new ConcreteTensor(x.dtype, shape, x.storage, strides, length === 0 ? x.offset : x.offset + start * x.strides[dim]);
+  return new ConcreteTensor(
+    x.dtype,
+    shape,
+    x.storage,
+    strides,
+    length === 0 ? x.offset : x.offset + start * x.strides[dim],
+  );
 }
 
 /** A view without a dim, at one index of it. */
 export function selectView(x: Tensor, dim: number, index: number): Tensor {
   const without = (list: readonly number[]): number[] => list.filter((_, d) => d !== dim);
-  return new ConcreteTensor(x.dtype, without(x.shape), x.storage, without(x.strides), x.offset + index * x.strides[dim]);
+  return new ConcreteTensor(
+    x.dtype,
+    without(x.shape),
+    x.storage,
+    without(x.strides),
+    x.offset + index * x.strides[dim],
+  );
 }
 
 /** The order of dims that undoes an order of dims. */

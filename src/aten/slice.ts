@@ -6,7 +6,7 @@ import { elementOffsets, type Meta, normalizeDim, Storage, Tensor } from "../ten
 import { defineOp, type MetaContext } from "./op.ts";
 import { type Bound, plainIndex, selectView, shaped, slicedDim, sliceView, withSize } from "./shapes.ts";
 import { choose } from "./emit.ts";
-import { onnxScatterRows } from "./scatter_rows.ts";
+import { onnxScatterRows } from "./move.ts";
 
 function axisOf(dim: number, shape: readonly Dim[], what: string): number {
   if (shape.length === 0) throw new RangeError(`${what} needs a tensor of at least one dimension`);
@@ -160,7 +160,8 @@ export const slice = defineOp(
   "aten::slice.Tensor(Tensor(a) self, int dim=0, SymInt? start=None, SymInt? end=None, SymInt step=1) -> Tensor(a)",
   {
     ...slicing,
-    inverse: (t, { self, dim, start, end, step }, updated) => t.call(sliceScatter, self, updated, dim, start, end, step),
+    inverse: (t, { self, dim, start, end, step }, updated) =>
+      t.call(sliceScatter, self, updated, dim, start, end, step),
   },
 );
 

@@ -126,7 +126,9 @@ interface SizesArgs {
   readonly dim: number;
 }
 
-const bySizesRules: SplitRules<SizesArgs> = splitting((shape, { split_sizes, dim }) => bySizes(shape, split_sizes, dim));
+const bySizesRules: SplitRules<SizesArgs> = splitting((shape, { split_sizes, dim }) =>
+  bySizes(shape, split_sizes, dim)
+);
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.split.html */
 export const splitWithSizes = defineOp(
@@ -179,7 +181,10 @@ const chunking: SplitRules<ChunkArgs> = splitting((shape, { chunks, dim }) => {
 export const chunk = defineOp("aten::chunk(Tensor(a -> *) self, int chunks, int dim=0) -> Tensor(a)[]", chunking);
 
 /** Parts whose bases nobody else sees. */
-export const unsafeChunk = defineOp("aten::unsafe_chunk(Tensor self, int chunks, int dim=0) -> Tensor[]", copies(chunking));
+export const unsafeChunk = defineOp(
+  "aten::unsafe_chunk(Tensor self, int chunks, int dim=0) -> Tensor[]",
+  copies(chunking),
+);
 
 interface UnbindArgs<T> {
   readonly self: T;
@@ -276,7 +281,10 @@ function namedSections(name: "hsplit" | "vsplit" | "dsplit"): SplitRules<{ reado
 
 function namedIndices(name: "hsplit" | "vsplit" | "dsplit") {
   return {
-    decompose<T extends object>(t: Calls<T>, args: { readonly self: T; readonly indices: readonly number[] }): readonly T[] {
+    decompose<T extends object>(
+      t: Calls<T>,
+      args: { readonly self: T; readonly indices: readonly number[] },
+    ): readonly T[] {
       return t.call(tensorSplit, args.self, args.indices, namedDim(name, t.meta(args.self).shape.length));
     },
     inverse<T extends object>(
@@ -293,21 +301,30 @@ function namedIndices(name: "hsplit" | "vsplit" | "dsplit") {
 }
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.hsplit.html */
-export const hsplit = defineOp("aten::hsplit.int(Tensor(a -> *) self, int sections) -> Tensor(a)[]", namedSections("hsplit"));
+export const hsplit = defineOp(
+  "aten::hsplit.int(Tensor(a -> *) self, int sections) -> Tensor(a)[]",
+  namedSections("hsplit"),
+);
 /** https://docs.pytorch.org/docs/stable/generated/torch.hsplit.html */
 export const hsplitArray = defineOp(
   "aten::hsplit.array(Tensor(a -> *) self, int[] indices) -> Tensor(a)[]",
   namedIndices("hsplit"),
 );
 /** https://docs.pytorch.org/docs/stable/generated/torch.vsplit.html */
-export const vsplit = defineOp("aten::vsplit.int(Tensor(a -> *) self, int sections) -> Tensor(a)[]", namedSections("vsplit"));
+export const vsplit = defineOp(
+  "aten::vsplit.int(Tensor(a -> *) self, int sections) -> Tensor(a)[]",
+  namedSections("vsplit"),
+);
 /** https://docs.pytorch.org/docs/stable/generated/torch.vsplit.html */
 export const vsplitArray = defineOp(
   "aten::vsplit.array(Tensor(a -> *) self, int[] indices) -> Tensor(a)[]",
   namedIndices("vsplit"),
 );
 /** https://docs.pytorch.org/docs/stable/generated/torch.dsplit.html */
-export const dsplit = defineOp("aten::dsplit.int(Tensor(a -> *) self, int sections) -> Tensor(a)[]", namedSections("dsplit"));
+export const dsplit = defineOp(
+  "aten::dsplit.int(Tensor(a -> *) self, int sections) -> Tensor(a)[]",
+  namedSections("dsplit"),
+);
 /** https://docs.pytorch.org/docs/stable/generated/torch.dsplit.html */
 export const dsplitArray = defineOp(
   "aten::dsplit.array(Tensor(a -> *) self, int[] indices) -> Tensor(a)[]",

@@ -81,7 +81,9 @@ export const reshapeAs = defineOp("aten::reshape_as(Tensor(a) self, Tensor other
 function flatShape(from: readonly Dim[], start_dim: number, end_dim: number): readonly Dim[] {
   if (from.length === 0) return [1];
   const [first, last] = [normalizeDim(start_dim, from.length), normalizeDim(end_dim, from.length)];
-  if (first > last) throw new RangeError(`Cannot flatten dims ${start_dim} to ${end_dim}: the first lies behind the last`);
+  if (first > last) {
+    throw new RangeError(`Cannot flatten dims ${start_dim} to ${end_dim}: the first lies behind the last`);
+  }
   return [...from.slice(0, first), prod(from.slice(first, last + 1)), ...from.slice(last + 1)];
 }
 
@@ -129,7 +131,8 @@ function squeezing<A>(dimsOf: (rank: number, args: A) => readonly number[]): Res
     meta: (_, args) => shaped(args.self, rest(args.self.shape, args)),
     kernel: (args) => args.self.reshape(rest(args.self.shape, args)),
     onnx: (b, args) => b.squeeze(args.self, ...gone(b.meta(args.self).shape, args)),
-    inverse: (t, args, updated) => gone(t.meta(args.self).shape, args).reduce((x, d) => t.call(unsqueeze, x, d), updated),
+    inverse: (t, args, updated) =>
+      gone(t.meta(args.self).shape, args).reduce((x, d) => t.call(unsqueeze, x, d), updated),
   };
 }
 
@@ -155,8 +158,7 @@ export const unsqueeze = defineOp("aten::unsqueeze(Tensor(a) self, int dim) -> T
   meta: (_, { self, dim }) => shaped(self, unsqueezed(self.shape, dim)),
   kernel: ({ self, dim }) => self.reshape(unsqueezed(self.shape, dim)),
   onnx: (b, { self, dim }) => b.unsqueeze(self, normalizeDim(dim, b.meta(self).shape.length + 1)),
-  inverse: (t, { self, dim }, updated) =>
-    t.call(squeezeDim, updated, normalizeDim(dim, t.meta(self).shape.length + 1)),
+  inverse: (t, { self, dim }, updated) => t.call(squeezeDim, updated, normalizeDim(dim, t.meta(self).shape.length + 1)),
 });
 
 function unsqueezed<D extends Dim>(shape: readonly D[], dim: number): (D | 1)[] {

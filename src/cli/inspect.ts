@@ -18,7 +18,7 @@ async function run(args: readonly string[]): Promise<number> {
 }
 
 async function inspectProgram(path: string, model: string | undefined): Promise<string> {
-  const [{ load }, { printProgram }] = await Promise.all([import("../export/load.ts"), import("../fx/print_program.ts")]);
+  const [{ load }, { printProgram }] = await Promise.all([import("../pt2/load.ts"), import("../fx/print_program.ts")]);
   const program = await load(path, model === undefined ? {} : { model });
   try {
     return printProgram(program).trimEnd();

@@ -6,7 +6,7 @@ import type { SourceInput } from "../io/open.ts";
 import { optimize } from "../optimize/mod.ts";
 import { functionalize } from "../passes/functionalize.ts";
 import { isSym } from "../sym/mod.ts";
-import { load } from "./load.ts";
+import { load } from "../pt2/load.ts";
 import { type Lowered, lower } from "./lower.ts";
 import { addMetadata } from "./metadata.ts";
 import { ONNXProgram } from "./onnx_program.ts";

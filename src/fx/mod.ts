@@ -2,7 +2,14 @@
 export * from "./args.ts";
 export * from "./graph.ts";
 export * from "./program.ts";
-export { type Alias, type FunctionSchema, parseSchema, type SchemaArg, type SchemaReturn, type SchemaType } from "./schema.ts";
+export {
+  type Alias,
+  type FunctionSchema,
+  parseSchema,
+  type SchemaArg,
+  type SchemaReturn,
+  type SchemaType,
+} from "./schema.ts";
 export type { Args, Positional, Result } from "./schema_types.ts";
-export { FxNamespace, candidateName } from "./namespace.ts";
+export { candidateName, FxNamespace } from "./namespace.ts";
 export { formatArg, formatGraph, formatNode, formatSignature, formatTarget, operatorText } from "./print.ts";

@@ -4,6 +4,7 @@
  *
  * Source: https://github.com/pytorch/pytorch/blob/main/aten/src/ATen/native/README.md
  */
+import { isDType } from "../tensor/mod.ts";
 import { Complex, DTypeArg, type FxArg, LayoutArg, MemoryFormatArg } from "./args.ts";
 
 /** The type of an argument or result. */
@@ -66,7 +67,8 @@ function splitTop(text: string): string[] {
   for (let i = 0; i < text.length; i++) {
     const c = text[i];
     if (quote) {
-      if (c === quote) quote = "";
+      if (c === "\\") i++;
+      else if (c === quote) quote = "";
     } else if (c === '"' || c === "'") quote = c;
     else if (c === "(" || c === "[") depth++;
     else if (c === ")" || c === "]") depth--;
@@ -113,12 +115,14 @@ function parseType(text: string): { type: SchemaType; alias: Alias | null } {
   return { type: parse(bare), alias };
 }
 
+const ESCAPES: ReadonlyMap<string, string> = new Map([["n", "\n"], ["t", "\t"], ["r", "\r"], ["f", "\f"], ["v", "\v"]]);
+
 const REDUCTIONS: ReadonlyMap<string, bigint> = new Map([["None", 0n], ["Mean", 1n], ["Sum", 2n]]);
 
 function parseDefault(text: string, type: SchemaType): FxArg {
   if (text === "None") return null;
   if (text === "True" || text === "False") return text === "True";
-  if (/^(["']).*\1$/.test(text)) return text.slice(1, -1);
+  if (/^(["']).*\1$/.test(text)) return text.slice(1, -1).replace(/\\(.)/g, (_, c) => ESCAPES.get(c) ?? c);
   const of = type.kind === "optional" ? type.of : type;
   if (text.startsWith("[")) {
     const element = of.kind === "list" ? of.of : of;
@@ -127,7 +131,7 @@ function parseDefault(text: string, type: SchemaType): FxArg {
   // A list-typed argument with a scalar default means that value in each place: `int[2] stride=1`.
   if (of.kind === "list") return new Array(of.size ?? 1).fill(parseDefault(text, of.of));
   const base = of.kind === "base" ? of.name : "";
-  if (base === "ScalarType") return new DTypeArg(scalarTypeName(text));
+  if (base === "ScalarType") return new DTypeArg(scalarType(text));
   if (base === "MemoryFormat") return new MemoryFormatArg(text);
   if (base === "Layout") return new LayoutArg(text);
   if (/^-?\d+$/.test(text)) return base === "float" ? Number(text) : BigInt(text);
@@ -139,15 +143,25 @@ function parseDefault(text: string, type: SchemaType): FxArg {
   return text;
 }
 
-const SCALAR_TYPES: Readonly<Record<string, DTypeArg["dtype"]>> = {
-  float: "float32",
-  double: "float64",
-  half: "float16",
-  long: "int64",
-  int: "int32",
-  bool: "bool",
-};
+/** Names of C++ and numbers of `c10::ScalarType`, which PyTorch prints defaults with. */
+const SCALAR_TYPES: ReadonlyMap<string, DTypeArg["dtype"]> = new Map([
+  ["float", "float32"],
+  ["double", "float64"],
+  ["half", "float16"],
+  ["long", "int64"],
+  ["int", "int32"],
+  ["bool", "bool"],
+  ["3", "int32"],
+  ["4", "int64"],
+  ["5", "float16"],
+  ["6", "float32"],
+  ["7", "float64"],
+  ["11", "bool"],
+]);
 
-function scalarTypeName(text: string): DTypeArg["dtype"] {
-  return SCALAR_TYPES[text] ?? text as DTypeArg["dtype"];
+/** @throws {SyntaxError} */
+function scalarType(text: string): DTypeArg["dtype"] {
+  const dtype = SCALAR_TYPES.get(text) ?? (isDType(text) ? text : undefined);
+  if (dtype === undefined) throw new SyntaxError(`Cannot parse ${text} as a dtype`);
+  return dtype;
 }

@@ -3,9 +3,10 @@
  * leave nothing to interleave; writes go to a temporary name and are renamed at the end, so that a failure leaves no
  * half-written file and no old one destroyed.
  */
+import { crc32 } from "./crc32.ts";
 import type { Sink } from "./sink.ts";
 import { paddingTo } from "./sink.ts";
-import { type ByteRange, checkBounds, CHUNK_SIZE, rootRange, type Source } from "./source.ts";
+import { type ByteRange, checkBounds, checkCrc, CHUNK_SIZE, rootRange, type Source } from "./source.ts";
 
 /** Writes up to this size are collected, so that many small ones cost one system call. */
 const BUFFER_SIZE = 1 << 16;
@@ -165,29 +166,39 @@ export class AtomicFile implements Sink, AsyncDisposable {
     return Promise.try(() => this.#write(bytes));
   }
 
-  /** Appends the bytes of a range; memory stays at one chunk however long the range is. */
-  async copyFrom(range: ByteRange): Promise<void> {
+  /** Appends the bytes of a range, as `copyRange`; memory stays at one chunk however long the range is. */
+  async copyFrom(range: ByteRange, onBytes?: (count: number) => void): Promise<void> {
     const { source, offset, length } = rootRange(range);
     checkBounds(offset, length, source.size, source.name);
+    const checksum = range.crc32 === undefined ? null : await fastestCrc32(length);
+    let crc = 0;
+    const take = (part: Uint8Array): void => {
+      if (checksum) crc = checksum(part, crc);
+      onBytes?.(part.byteLength);
+    };
     if (source.readInto === undefined) {
       for (let done = 0; done < length; done += CHUNK_SIZE) {
-        this.#write(await source.read(offset + done, Math.min(CHUNK_SIZE, length - done)));
+        const part = await source.read(offset + done, Math.min(CHUNK_SIZE, length - done));
+        this.#write(part);
+        take(part);
       }
-      return;
-    }
-    if (length <= BUFFER_SIZE - this.#buffered) {
-      await source.readInto(offset, this.#buffer.subarray(this.#buffered, this.#buffered + length));
+    } else if (length <= BUFFER_SIZE - this.#buffered) {
+      const part = this.#buffer.subarray(this.#buffered, this.#buffered + length);
+      await source.readInto(offset, part);
       this.#buffered += length;
-      return;
+      take(part);
+    } else {
+      this.#flush();
+      const chunk = this.#chunk ??= new Uint8Array(CHUNK_SIZE);
+      for (let done = 0; done < length; done += CHUNK_SIZE) {
+        const part = chunk.subarray(0, Math.min(CHUNK_SIZE, length - done));
+        // A promise per chunk lets other work run between chunks of a long copy.
+        await source.readInto(offset + done, part);
+        this.#writeThrough(part);
+        take(part);
+      }
     }
-    this.#flush();
-    const chunk = this.#chunk ??= new Uint8Array(CHUNK_SIZE);
-    for (let done = 0; done < length; done += CHUNK_SIZE) {
-      const part = chunk.subarray(0, Math.min(CHUNK_SIZE, length - done));
-      // A promise per chunk lets other work run between chunks of a long copy.
-      await source.readInto(offset + done, part);
-      this.#writeThrough(part);
-    }
+    if (checksum) checkCrc(range, crc);
   }
 
   /** Appends zeros up to a multiple of `alignment` bytes. */
@@ -283,6 +294,11 @@ export class AtomicFile implements Sink, AsyncDisposable {
     }
     this.#written += bytes.byteLength;
   }
+}
+
+/** zlib's checksum is three times as fast as ours; its module is worth loading for large copies only. */
+async function fastestCrc32(length: number): Promise<(bytes: Uint8Array, previous: number) => number> {
+  return length < 8 * 2 ** 20 ? crc32 : (await import("node:zlib")).crc32;
 }
 
 /** What a commit did to one name. */

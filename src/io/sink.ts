@@ -2,7 +2,8 @@
  * Sequential output of bytes. Writers (zip, safetensors, ONNX) write to a Sink and don't know whether it is a file, memory
  * or a stream.
  */
-import { type ByteRange, chunks } from "./source.ts";
+import { crc32 } from "./crc32.ts";
+import { type ByteRange, checkCrc, chunks } from "./source.ts";
 
 /** Sequential output of bytes. */
 export interface Sink {
@@ -10,14 +11,25 @@ export interface Sink {
   readonly position: number;
   /** Appends bytes. The caller may reuse `bytes` once the promise is settled. */
   write(bytes: Uint8Array): Promise<void>;
-  /** Appends the bytes of a range, if the sink knows a faster way than reading and writing chunks. */
-  copyFrom?(range: ByteRange): Promise<void>;
+  /** As `copyRange`, if the sink knows a faster way than reading and writing chunks. */
+  copyFrom?(range: ByteRange, onBytes?: (count: number) => void): Promise<void>;
 }
 
-/** Appends the bytes of a range to a sink, in bounded memory. */
-export async function copyRange(sink: Sink, range: ByteRange): Promise<void> {
-  if (sink.copyFrom !== undefined) return await sink.copyFrom(range);
-  for await (const chunk of chunks(range)) await sink.write(chunk);
+/**
+ * Appends the bytes of a range to a sink, in bounded memory, and compares their checksum where it is known. `onBytes` is
+ * told how many bytes were written since it was last called.
+ *
+ * @throws {RangeError} when the bytes are not those that were stored; they are written by then
+ */
+export async function copyRange(sink: Sink, range: ByteRange, onBytes?: (count: number) => void): Promise<void> {
+  if (sink.copyFrom !== undefined) return await sink.copyFrom(range, onBytes);
+  let crc = 0;
+  for await (const chunk of chunks(range)) {
+    if (range.crc32 !== undefined) crc = crc32(chunk, crc);
+    await sink.write(chunk);
+    onBytes?.(chunk.byteLength);
+  }
+  checkCrc(range, crc);
 }
 
 /** Number of bytes that bring `position` to a multiple of `alignment`. */

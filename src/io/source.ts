@@ -35,6 +35,8 @@ export interface ByteRange {
   readonly offset: number;
   /** Number of bytes. */
   readonly length: number;
+  /** The CRC-32 of exactly these bytes, where it is known: whoever reads them all compares it. */
+  readonly crc32?: number;
 }
 
 /** Chunk size of copies: large enough that the cost per call vanishes, small enough to stay in the processor's cache. */
@@ -146,7 +148,13 @@ export function rootRange(range: ByteRange): ByteRange {
     offset += source.within.offset;
     source = source.within.source;
   }
-  return { source, offset, length: range.length };
+  return { ...range, source, offset };
+}
+
+/** Compares the checksum of a range's bytes with the known one. @throws {RangeError} when they differ */
+export function checkCrc(range: ByteRange, crc: number): void {
+  if (range.crc32 === undefined || range.crc32 === crc) return;
+  throw new RangeError(`Cannot use ${range.length} bytes of ${range.source.name}: they do not match their checksum`);
 }
 
 /** A part of a range, checked against the range. `offset` counts from the start of the range. */

@@ -114,7 +114,9 @@ export class Zip {
     if (entry.compressed) {
       throw new TypeError(`Cannot refer into entry ${quote(entry.name)} of ${this.source.name}: it is compressed`);
     }
-    return rootRange(await this.#packed(entry));
+    const range = rootRange(await this.#packed(entry));
+    // PyTorch can be told to leave checksums out: then they are 0.
+    return entry.crc32 === 0 ? range : { ...range, crc32: entry.crc32 };
   }
 
   /**

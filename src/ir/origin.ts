@@ -31,6 +31,7 @@ export interface SourceLine {
 
 const FRAME = /^\s*File "([^"]*)", line (\d+)(?:, in .*)?$/;
 const LIBRARY = /[/\\](?:site|dist)-packages[/\\]/;
+const TORCH = /[/\\](?:site|dist)-packages[/\\]torch[/\\]/;
 
 /** The frames of a recorded stack trace, outermost first. */
 export function framesOf(stackTrace: string): SourceLine[] {
@@ -45,8 +46,12 @@ export function framesOf(stackTrace: string): SourceLine[] {
   return frames;
 }
 
-/** The innermost line of the user's own code: the last frame that is not in an installed package. */
+/**
+ * The innermost line of the user's own code: the last frame that is not in an installed package, else the last that is
+ * not in torch itself, else the last.
+ */
 export function userSource(origin: Origin): SourceLine | null {
   const frames = framesOf(origin.stackTrace);
-  return frames.findLast((f) => !LIBRARY.test(f.file)) ?? frames.at(-1) ?? null;
+  return frames.findLast((f) => !LIBRARY.test(f.file)) ?? frames.findLast((f) => !TORCH.test(f.file)) ??
+    frames.at(-1) ?? null;
 }

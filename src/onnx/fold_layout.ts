@@ -1,5 +1,5 @@
 /** Constant folding of operators that move elements, choose them, or reduce dims. */
-import { type DType, elementCount, isFloat, isInt, newData, Tensor } from "../tensor/mod.ts";
+import { type DType, elementCount, isFloat, isSigned, itemsize, newData, Tensor } from "../tensor/mod.ts";
 import { expandTo, gatherBy, indices, matmul, permuteDims, reduceDims } from "../tensor/loops.ts";
 import { type Element, type Fold, type FoldRule, generate, indicesOf, isPlain } from "./fold_site.ts";
 
@@ -189,7 +189,7 @@ function pad(f: Fold): Tensor | null {
   if (f.site.text("mode", "constant") !== "constant" || !pads || !axes || !isPlain(x.dtype)) return null;
   const before = x.shape.map(() => 0);
   for (const [i, axis] of f.site.axes(axes, x.shape.length).entries()) before[axis] = pads[i];
-  const fill: Element = f.inputs[2] ? f.inputs[2].item() : x.dtype === "int64" || x.dtype === "uint64" ? 0n : 0;
+  const fill: Element = f.inputs[2] ? f.inputs[2].item() : zeroOf(x.dtype);
   const data = x.data();
   const out = newData(x.dtype, elementCount(f.shape));
   let n = 0;
@@ -262,7 +262,7 @@ function cumSum(f: Fold): Tensor | null {
   const [size, inner] = [x.shape[axis], elementCount(x.shape.slice(axis + 1))];
   for (let lane = 0; lane < data.length / Math.max(size, 1); lane++) {
     const start = Math.floor(lane / inner) * size * inner + lane % inner;
-    let total = (typeof data[0] === "bigint" ? 0n : 0) as number;
+    let total = zeroOf(x.dtype);
     for (let i = 0; i < size; i++) {
       const at = start + (backward ? size - 1 - i : i) * inner;
       const next = total + (data[at] as number);
@@ -287,7 +287,23 @@ function nonZero(f: Fold): Tensor | null {
 /** Elements of a group to one; null when the group can't be reduced. Bigints for int64 and uint64. */
 type Reduction = (values: number[], dtype: DType) => Element | null;
 
-const sum: Reduction = (values) => values.reduce((a, b) => a + b, (typeof values[0] === "bigint" ? 0n : 0) as number);
+/** Zero as an element: a bigint for the dtypes of 64 bits. */
+function zeroOf(dtype: DType): number {
+  return (dtype === "int64" || dtype === "uint64" ? 0n : 0) as number;
+}
+
+function oneOf(dtype: DType): number {
+  return (dtype === "int64" || dtype === "uint64" ? 1n : 1) as number;
+}
+
+/** Runtimes differ in what they make of an integer overflow. */
+function inRange(value: number, dtype: DType): Element | null {
+  if (isFloat(dtype)) return value;
+  const bits = 8 * itemsize(dtype);
+  const exact = typeof value === "bigint" ? value as bigint : Number.isSafeInteger(value) ? BigInt(value) : null;
+  if (exact === null) return null;
+  return (isSigned(dtype) ? BigInt.asIntN(bits, exact) : BigInt.asUintN(bits, exact)) === exact ? value : null;
+}
 
 function ofFloats(fn: (values: number[]) => number): Reduction {
   return (values, dtype) => isFloat(dtype) ? fn(values) : null;
@@ -298,13 +314,8 @@ function total(values: readonly number[]): number {
 }
 
 const REDUCTIONS: ReadonlyMap<string, Reduction> = new Map<string, Reduction>([
-  ["ReduceSum", sum],
-  ["ReduceProd", (values, dtype) =>
-    values.reduce(
-      // Wraps at 32 bits, where a product of doubles would lose the low ones.
-      isInt(dtype) && typeof values[0] !== "bigint" ? Math.imul : (a, b) => a * b,
-      (typeof values[0] === "bigint" ? 1n : 1) as number,
-    )],
+  ["ReduceSum", (values, dtype) => inRange(values.reduce((a, b) => a + b, zeroOf(dtype)), dtype)],
+  ["ReduceProd", (values, dtype) => inRange(values.reduce((a, b) => a * b, oneOf(dtype)), dtype)],
   ["ReduceMax", (values) => values.length === 0 ? null : values.reduce((a, b) => Number.isNaN(a) || b <= a ? a : b)],
   ["ReduceMin", (values) => values.length === 0 ? null : values.reduce((a, b) => Number.isNaN(a) || b >= a ? a : b)],
   ["ReduceMean", ofFloats((values) => total(values) / values.length)],

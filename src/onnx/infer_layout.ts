@@ -225,30 +225,38 @@ function split(s: Site): void {
   }
 }
 
-/** An index into a dim as Slice reads it: negative counts from the end, then clamped. Null when its sign is unknown. */
-function clampIndex(s: Site, index: Dim, size: Dim, low: Dim, high: Dim): Dim | null {
+/**
+ * An index into a dim as Slice reads it: negative counts from the end, then clamped; without a `low` not from below. Null
+ * when its sign is unknown.
+ */
+function clampIndex(s: Site, index: Dim, size: Dim, low: Dim | null, high: Dim): Dim | null {
   // The greatest numbers stand for "to the end", however long the dim is.
   if (index === Number.MAX_SAFE_INTEGER) return high;
-  if (index === -Number.MAX_SAFE_INTEGER) return low;
+  if (index === -Number.MAX_SAFE_INTEGER) return low ?? 0;
   const isFromStart = s.atLeast(index, 0);
   if (isFromStart === undefined) return null;
-  return isFromStart ? s.smaller(index, high) : s.larger(add(index, size), low);
+  if (isFromStart) return s.smaller(index, high);
+  const at = add(index, size);
+  return low === null ? at : s.larger(at, low);
 }
 
 /** The length of `start:end:step` of a dim, or null when it can't be told. */
 function slicedSize(s: Site, size: Dim, start: Dim, end: Dim, step: number): Dim | null {
   if (step === 0) throw new RangeError("Slice has a step of 0");
   if (step > 0) {
-    const to = clampIndex(s, end, size, 0, size);
+    // Below zero the end need not be clamped: the difference is.
+    const to = clampIndex(s, end, size, null, size);
     if (to === null) return null;
     if (s.atLeast(start, 0) === true) {
       // The end never lies beyond the size, so the start need not be clamped to it.
-      const span = s.difference(to, start);
-      return step === 1 ? span : ceilDiv(span, step);
+      return ceilDiv(s.difference(to, start), step);
+    }
+    if (s.atLeast(-1, start) === true && s.same(to, size) === true) {
+      // The last elements, as many as there are.
+      return ceilDiv(s.smaller(neg(start), size), step);
     }
     const from = clampIndex(s, start, size, 0, size);
-    if (from === null) return null;
-    return ceilDiv(s.difference(to, from), step);
+    return from === null ? null : ceilDiv(s.difference(to, from), step);
   }
   const last = sub(size, 1);
   const from = clampIndex(s, start, size, 0, last);

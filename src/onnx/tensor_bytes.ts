@@ -3,9 +3,10 @@
  * can be copied as it is goes from source to sink; transposed, sliced, expanded and big-endian weights are gathered block
  * by block, so that a large one costs passes over its storage instead of memory.
  */
+import { crc32 } from "../io/crc32.ts";
 import { copyRange, type Sink } from "../io/sink.ts";
-import { type ByteRange, chunks, subRange } from "../io/source.ts";
-import { isComplex, itemsize, type Tensor } from "../tensor/mod.ts";
+import { type ByteRange, checkCrc, chunks, subRange } from "../io/source.ts";
+import { isComplex, itemsize, type Storage, type Tensor } from "../tensor/mod.ts";
 
 /** Bytes of one block of gathered elements: tensors up to this size take one pass over their storage. */
 const BLOCK_SIZE = 32 << 20;
@@ -13,11 +14,10 @@ const BLOCK_SIZE = 32 << 20;
 const WINDOW_SIZE = 8 << 20;
 /** Elements further apart than this (in bytes) are read one by one. */
 const SPARSE_STEP = 256 << 10;
-/** Progress is told after at most this many bytes. */
-const PROGRESS_STEP = 16 << 20;
 
-/** Memory that gathering works in, kept from tensor to tensor: garbage of this size would pile up. */
+/** What is kept from tensor to tensor: memory that gathering works in, and which storages were checked. */
 export class Scratch {
+  readonly #checked: Set<Storage> = new Set();
   #block: Uint8Array<ArrayBuffer> = new Uint8Array(0);
   #window: Uint8Array<ArrayBuffer> = new Uint8Array(0);
 
@@ -25,6 +25,20 @@ export class Scratch {
   block(size: number): Uint8Array<ArrayBuffer> {
     if (this.#block.byteLength < size) this.#block = new Uint8Array(size);
     return this.#block;
+  }
+
+  /**
+   * Compares a storage's bytes with their checksum, once: for tensors that are only a part of it.
+   *
+   * @throws {RangeError} when they differ
+   */
+  async check(storage: Storage): Promise<void> {
+    const { range } = storage;
+    if (range?.crc32 === undefined || this.#checked.has(storage)) return;
+    this.#checked.add(storage);
+    let crc = 0;
+    for await (const chunk of chunks(range)) crc = crc32(chunk, crc);
+    checkCrc(range, crc);
   }
 
   /** At least `size` bytes for what is read. */
@@ -44,16 +58,13 @@ export async function writeTensor(
   sink: Sink,
   tensor: Tensor,
   onBytes?: (count: number) => void,
-  scratch?: Scratch,
+  scratch: Scratch = new Scratch(),
 ): Promise<void> {
   const start = sink.position;
   const range = tensor.storage.bytes ? null : tensor.byteRange;
   if (range) {
-    for (let done = 0; done < range.length; done += PROGRESS_STEP) {
-      const part = subRange(range, done, Math.min(PROGRESS_STEP, range.length - done));
-      await copyRange(sink, part);
-      onBytes?.(part.length);
-    }
+    if (range.crc32 === undefined) await scratch.check(tensor.storage);
+    await copyRange(sink, range, onBytes);
   } else {
     for await (const chunk of tensorChunks(tensor, scratch)) {
       await sink.write(chunk);
@@ -74,6 +85,7 @@ export async function writeTensor(
  */
 export async function* tensorChunks(tensor: Tensor, scratch: Scratch = new Scratch()): AsyncGenerator<Uint8Array> {
   if (tensor.numel === 0) return;
+  await scratch.check(tensor.storage);
   const { bytes, range } = tensor.storage;
   if (bytes) {
     yield tensor.bytes();

@@ -3,7 +3,7 @@
  * with a message that says what it is instead.
  */
 import { readZipDirectory, type Zip, type ZipEntry } from "../io/zip.ts";
-import type { ByteRange, Source } from "../io/source.ts";
+import { type ByteRange, checkBounds, type Source } from "../io/source.ts";
 import { parseJson } from "../io/json.ts";
 import { ArchiveError } from "../ir/errors.ts";
 import { Field, quote } from "./fields.ts";
@@ -12,6 +12,8 @@ import { Field, quote } from "./fields.ts";
 const MAX_JSON = 500_000_000;
 /** Archives are written uncompressed; a compressed text could claim any size. */
 const MAX_COMPRESSED_JSON = 64 << 20;
+/** The same for a weight; where it is larger, the archive must be stored as torch writes it. */
+const MAX_COMPRESSED_WEIGHT = 2 ** 30;
 const MAX_SMALL = 1 << 16;
 /** Levels of nesting: graphs in graphs take about seven each. */
 const MAX_DEPTH = 400;
@@ -26,6 +28,8 @@ export class Archive {
   readonly layout: Layout;
   /** The folder that all entries lie in, with its slash; empty for `files`. */
   private readonly root: string;
+  /** The compressed entry that was read last: one is held at a time. */
+  private inflated: { readonly entry: ZipEntry; readonly bytes: Promise<Uint8Array> } | null = null;
 
   constructor(file: string, zip: Zip, layout: Layout, root: string) {
     this.file = file;
@@ -69,10 +73,28 @@ export class Archive {
     return decodeText(this.file, name, bytes).trim();
   }
 
-  /** Where the content of an entry lies; nothing of it is read unless it is compressed. */
+  /** Where the content of an entry lies; nothing of it is read. */
   async open(name: string): Promise<ByteRange> {
     const entry = this.get(name);
-    return await guarded(this.file, () => this.zip.open(entry));
+    if (entry.compressed) return { source: this.inflating(entry), offset: 0, length: entry.size };
+    return await guarded(this.file, () => this.zip.range(entry));
+  }
+
+  /** A compressed entry as a source, inflated when it is read. */
+  private inflating(entry: ZipEntry): Source {
+    const name = `entry ${shorten(entry.name)}`;
+    return {
+      name,
+      size: entry.size,
+      read: async (offset, length) => {
+        checkBounds(offset, length, entry.size, name);
+        if (this.inflated?.entry !== entry) {
+          const bytes = guarded(this.file, () => this.zip.read(entry, { maxBytes: MAX_COMPRESSED_WEIGHT }));
+          this.inflated = { entry, bytes };
+        }
+        return (await this.inflated.bytes).subarray(offset, offset + length);
+      },
+    };
   }
 
   /** Whether elements lie in little-endian order. */

@@ -80,16 +80,25 @@ export class SymReader {
   /** A size or stride, or else a storage offset. */
   dim(field: Field, isOffset = false): Dim {
     const expr = this.number(field, "as_int", isOffset);
-    if (typeof expr === "number") return expr >= 0 ? expr : field.fail(`expected a non-negative integer, met ${expr}`);
+    if (typeof expr === "number") {
+      const isSize = Number.isSafeInteger(expr) && expr >= 0;
+      return isSize ? expr : field.fail(`expected a non-negative integer, met ${expr}`);
+    }
     return isSym(expr) && expr.kind === "int" ? expr : field.fail("expected an integer expression");
   }
 
   /** What is known of a symbolic value. */
   value(field: Field, type: SymMeta["type"]): SymMeta {
     const expr = this.number(field, `as_${type}`);
-    const kind = isSym(expr) ? expr.kind : typeof expr === "boolean" ? "bool" : "number";
+    const kind = isSym(expr)
+      ? expr.kind
+      : typeof expr === "boolean"
+      ? "bool"
+      : Number.isSafeInteger(expr)
+      ? "int"
+      : "float";
     // An integer expression may stand for a float or, as the indicator functions do, for a bool.
-    const fits = kind === type || (kind === "number" && type !== "bool") || (kind === "int" && type !== "int");
+    const fits = kind === type || kind === "int";
     return fits
       ? { kind: "sym", type, expr }
       : field.fail(`expected an expression of type ${type}, met one of type ${kind}`);

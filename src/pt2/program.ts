@@ -79,9 +79,7 @@ export async function readProgram(archive: Archive, model: string): Promise<Expo
   };
   const graph = readGraph(module.get("graph"), "main_graph", context, drafts);
   const signature = readSignature(signatureField, drafts, graph);
-  for (const [i, spec] of signature.inputSpecs.entries()) {
-    checkWeight(signatureField.get("input_specs").list()[i], spec, state, constants);
-  }
+  for (const [i, spec] of signature.inputSpecs.entries()) checkWeight(drafts[i].field, spec, state, constants);
   if (context.stacks.ambiguous) {
     warnings.push("Some nodes have a module stack that can't be told apart; it is left out");
   }

@@ -86,7 +86,8 @@ export function readSignature(signature: Field, drafts: readonly InputDraft[], g
   if (specs.length !== graph.outputs.length) {
     signature.get("output_specs").fail(`${specs.length} outputs do not match the graph's ${graph.outputs.length}`);
   }
-  return { inputSpecs, outputSpecs: specs.map((spec, i) => readOutput(spec, graph.outputs[i], inputSpecs)) };
+  const targets = new Set(inputSpecs.map((spec) => `${spec.kind} ${spec.target ?? spec.value.name}`));
+  return { inputSpecs, outputSpecs: specs.map((spec, i) => readOutput(spec, graph.outputs[i], targets)) };
 }
 
 function joinInput(draft: InputDraft, value: FxValue): InputSpec {
@@ -103,7 +104,8 @@ function joinInput(draft: InputDraft, value: FxValue): InputSpec {
   return { kind, value, target, persistent };
 }
 
-function readOutput(spec: Field, arg: FxArg, inputs: readonly InputSpec[]): OutputSpec {
+/** `targets` are the kinds of the inputs, each with what it stands for, or its name if it is the user's. */
+function readOutput(spec: Field, arg: FxArg, targets: ReadonlySet<string>): OutputSpec {
   const [key, value] = spec.union();
   if (key === "user_output") {
     checkArgument(value.get("arg"), arg);
@@ -115,16 +117,18 @@ function readOutput(spec: Field, arg: FxArg, inputs: readonly InputSpec[]): Outp
     value.fail(`output ${quote(name)} does not match the graph's output ${quote(formatArg(arg))}`);
   }
   const target = targetKey === null ? null : value.get(targetKey).name();
-  if (target !== null && !inputs.some((input) => isTarget(input, targetKey!, target))) {
+  if (target !== null && !targets.has(`${TARGET_KINDS.get(targetKey!)} ${target}`)) {
     value.fail(`${quote(target)} is not an input of that kind`);
   }
   return { kind, arg, target };
 }
 
-function isTarget(input: InputSpec, key: string, name: string): boolean {
-  if (key === "user_input_name") return input.kind === "USER_INPUT" && input.value.name === name;
-  return input.kind === (key === "buffer_name" ? "BUFFER" : "PARAMETER") && input.target === name;
-}
+/** What kind of input the name under a key belongs to. */
+const TARGET_KINDS: ReadonlyMap<string, InputKind> = new Map<string, InputKind>([
+  ["user_input_name", "USER_INPUT"],
+  ["buffer_name", "BUFFER"],
+  ["parameter_name", "PARAMETER"],
+]);
 
 /** An output's argument in the signature must be the graph's: the same name, or the same literal. */
 function checkArgument(field: Field, arg: FxArg): void {

@@ -62,14 +62,7 @@ export function isBigData(data: Data): data is BigInt64Array | BigUint64Array {
 /** Bytes to elements; no copy where alignment allows. */
 export function decode(dtype: DType, bytes: Uint8Array): Data {
   const codec = CODECS[dtype];
-  if (codec) {
-    const out = new Float32Array(bytes.length / codec.size);
-    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    for (let i = 0; i < out.length; i++) {
-      out[i] = codec.decode(codec.size === 2 ? view.getUint16(2 * i, true) : bytes[i]);
-    }
-    return out;
-  }
+  if (codec) return codec.decode(bytes);
   const array = ARRAYS[dtype];
   const aligned = bytes.byteOffset % array.BYTES_PER_ELEMENT === 0 ? bytes : bytes.slice();
   return new array(aligned.buffer, aligned.byteOffset, aligned.byteLength / array.BYTES_PER_ELEMENT);
@@ -78,15 +71,9 @@ export function decode(dtype: DType, bytes: Uint8Array): Data {
 /** Elements to bytes; shares memory with `data` where no rounding is needed. */
 export function encode(dtype: DType, data: Data): Uint8Array {
   const codec = CODECS[dtype];
+  // PyTorch rounds through float32, whatever it converts from.
   if (codec) {
-    const out = new Uint8Array(data.length * codec.size);
-    const view = new DataView(out.buffer);
-    for (let i = 0; i < data.length; i++) {
-      const bits = codec.encode(Number(data[i]));
-      if (codec.size === 2) view.setUint16(2 * i, bits, true);
-      else out[i] = bits;
-    }
-    return out;
+    return codec.encode(data instanceof Float32Array ? data : Float32Array.from(data as ArrayLike<number>, Number));
   }
   if (data.constructor !== ARRAYS[dtype]) {
     throw new TypeError(`Cannot store ${data.constructor.name} as ${dtype}: ${ARRAYS[dtype].name} is needed`);
@@ -95,44 +82,61 @@ export function encode(dtype: DType, data: Data): Uint8Array {
 }
 
 interface Codec {
-  readonly size: 1 | 2;
-  decode(bits: number): number;
-  encode(value: number): number;
+  decode(bytes: Uint8Array): Float32Array;
+  encode(values: Float32Array): Uint8Array;
 }
 
-const scratch = new DataView(new ArrayBuffer(4));
-
+/** The upper half of a float32. */
 const bfloat16: Codec = {
-  size: 2,
-  decode(bits) {
-    scratch.setUint32(0, bits * 65536);
-    return scratch.getFloat32(0);
+  decode(bytes) {
+    const bits = new Uint32Array(bytes.length / 2);
+    for (let i = 0; i < bits.length; i++) bits[i] = (bytes[2 * i] | bytes[2 * i + 1] << 8) << 16;
+    return new Float32Array(bits.buffer);
   },
-  encode(value) {
-    scratch.setFloat32(0, value);
-    const bits = scratch.getUint32(0);
-    if (Number.isNaN(value)) return 0x7fc0;
-    return ((bits + 0x7fff + ((bits >>> 16) & 1)) >>> 16) & 0xffff;
+  encode(values) {
+    const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
+    const out = new Uint8Array(2 * values.length);
+    for (let i = 0; i < values.length; i++) {
+      const half = Number.isNaN(values[i]) ? 0x7fc0 : (bits[i] + 0x7fff + ((bits[i] >>> 16) & 1)) >>> 16;
+      out[2 * i] = half;
+      out[2 * i + 1] = half >>> 8;
+    }
+    return out;
   },
 };
 
+function bytewise(decodeBits: (bits: number) => number, encodeValue: (value: number) => number): Codec {
+  return {
+    decode(bytes) {
+      const out = new Float32Array(bytes.length);
+      for (let i = 0; i < out.length; i++) out[i] = decodeBits(bytes[i]);
+      return out;
+    },
+    encode(values) {
+      const out = new Uint8Array(values.length);
+      for (let i = 0; i < out.length; i++) out[i] = encodeValue(values[i]);
+      return out;
+    },
+  };
+}
+
 /** An 8-bit float with `mantissa` mantissa bits; the formats differ in bias and in what their top codes mean. */
 function float8(mantissa: number, bias: number, kind: "ieee" | "fn" | "fnuz"): Codec {
+  const top = 0x7f >> mantissa;
   const decodeBits = (bits: number): number => {
     const sign = bits & 0x80 ? -1 : 1;
     const exponent = (bits & 0x7f) >> mantissa;
     const fraction = bits & ((1 << mantissa) - 1);
-    const top = (0x7f >> mantissa);
     if (kind === "fnuz" && bits === 0x80) return NaN;
     if (kind === "fn" && (bits & 0x7f) === 0x7f) return NaN;
     if (kind === "ieee" && exponent === top) return fraction ? NaN : sign * Infinity;
     if (exponent === 0) return sign * fraction * 2 ** (1 - bias - mantissa);
     return sign * (1 + fraction / 2 ** mantissa) * 2 ** (exponent - bias);
   };
-  return { size: 1, decode: decodeBits, encode: nearest(decodeBits, kind) };
+  return bytewise(decodeBits, nearest(decodeBits, kind));
 }
 
-/** Rounds to the nearest code, ties to the even one. PyTorch's conversions overflow to NaN (fn, fnuz) or infinity. */
+/** Rounds to the nearest code, ties to the even one. As in PyTorch, what is too large becomes infinity, the largest (fn) or NaN (fnuz). */
 function nearest(decodeBits: (bits: number) => number, kind: "ieee" | "fn" | "fnuz"): (value: number) => number {
   const codes = Array.from({ length: 128 }, (_, i) => decodeBits(i));
   const finite = codes.findLastIndex(Number.isFinite);
@@ -151,12 +155,12 @@ function nearest(decodeBits: (bits: number) => number, kind: "ieee" | "fn" | "fn
     if (low < finite) {
       const [down, up] = [x - codes[low], codes[low + 1] - x];
       if (up < down || (up === down && low % 2 === 1)) code = low + 1;
-    } else {
+    } else if (kind !== "fn") {
       const step = codes[finite] - codes[finite - 1];
       const over = x - codes[finite];
       if (over > step / 2 || (over === step / 2 && finite % 2 === 1)) {
-        if (kind === "ieee") code = finite + 1;
-        else return negative && kind === "fn" ? 0xff : nan;
+        if (kind === "fnuz") return nan;
+        code = finite + 1;
       }
     }
     if (kind === "fnuz" && code === 0) return 0;
@@ -164,13 +168,16 @@ function nearest(decodeBits: (bits: number) => number, kind: "ieee" | "fn" | "fn
   };
 }
 
+/** The exponent of a float32: a power of two, without a sign. Ties are rounded up, but for those of subnormal numbers. */
 const float8_e8m0fnu: Codec = {
-  size: 1,
-  decode: (bits) => bits === 0xff ? NaN : 2 ** (bits - 127),
-  encode(value) {
-    if (!(value > 0) || !Number.isFinite(value)) return value === 0 ? 0 : 0xff;
-    const exponent = Math.round(Math.log2(value));
-    return Math.min(254, Math.max(0, exponent + 127));
+  decode: bytewise((bits) => bits === 0xff ? NaN : 2 ** (bits - 127), Number).decode,
+  encode(values) {
+    const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
+    return Uint8Array.from(bits, (word) => {
+      const [exponent, fraction] = [(word >>> 23) & 0xff, word & 0x7fffff];
+      if (exponent === 0xff) return 0xff;
+      return fraction > 0x400000 || (fraction === 0x400000 && exponent > 0) ? exponent + 1 : exponent;
+    });
   },
 };
 

@@ -114,6 +114,9 @@ export function toComplex(dtype: DType): DType {
   return isComplex(dtype) ? dtype : "complex64";
 }
 
+/** Unsigned integers that PyTorch promotes with floats only. */
+const BAREBONES: ReadonlySet<DType> = new Set<DType>(["uint16", "uint32", "uint64"]);
+
 /**
  * `torch.promote_types(a, b)`: the smallest dtype that both can be converted to by PyTorch's rules.
  *
@@ -121,7 +124,7 @@ export function toComplex(dtype: DType): DType {
  * ```ts
  * promoteTypes("uint8", "int8"); // "int16"
  * ```
- * @throws {TypeError} for the pairs that PyTorch refuses (float8 and a different dtype, uint16/32/64 and a signed integer)
+ * @throws {TypeError} for the pairs that PyTorch refuses (float8 or uint16/32/64 and most other dtypes)
  */
 export function promoteTypes(a: DType, b: DType): DType {
   if (a === b) return a;
@@ -129,14 +132,17 @@ export function promoteTypes(a: DType, b: DType): DType {
   if (a.startsWith("float8") || b.startsWith("float8")) {
     throw new TypeError(`Cannot promote ${a} and ${b}: PyTorch does not promote float8 dtypes`);
   }
-  const order: DTypeCategory[] = ["bool", "int", "float", "complex"];
-  const [i, j] = [order.indexOf(x.category), order.indexOf(y.category)];
-  if (i < j) return promoteUp(a, b);
-  if (j < i) return promoteUp(b, a);
+  if ((BAREBONES.has(a) && y.category !== "float") || (BAREBONES.has(b) && x.category !== "float")) {
+    throw new TypeError(`Cannot promote ${a} and ${b}: PyTorch promotes ${BAREBONES.has(a) ? a : b} with floats only`);
+  }
+  const order = ORDER.indexOf(x.category) - ORDER.indexOf(y.category);
+  if (order !== 0) return order < 0 ? promoteUp(a, b) : promoteUp(b, a);
   if (x.category === "int") return promoteInts(a, b);
   if (x.category === "float") return promoteFloats(a, b);
   return toComplex(promoteFloats(toReal(a), toReal(b)));
 }
+
+const ORDER: readonly DTypeCategory[] = ["bool", "int", "float", "complex"];
 
 /** `low` is of a lower category than `high`. */
 function promoteUp(low: DType, high: DType): DType {
@@ -150,10 +156,10 @@ function promoteFloats(a: DType, b: DType): DType {
   return INFO[a].itemsize > INFO[b].itemsize ? a : b;
 }
 
+/** Of int8 to int64 and uint8. */
 function promoteInts(a: DType, b: DType): DType {
   if (INFO[a].signed === INFO[b].signed) return INFO[a].itemsize > INFO[b].itemsize ? a : b;
-  const [signed, unsigned] = INFO[a].signed ? [a, b] : [b, a];
-  if (unsigned !== "uint8") throw new TypeError(`Cannot promote ${a} and ${b}: PyTorch refuses this pair`);
+  const signed = INFO[a].signed ? a : b;
   return INFO[signed].itemsize > 1 ? signed : "int16";
 }
 
@@ -165,30 +171,39 @@ export interface PromotionOperand {
 }
 
 /**
- * `torch.result_type`: promotes dimensioned tensors first; 0-d tensors, then Python numbers, take part only where their
- * category is higher than what came before.
+ * `torch.result_type`: promotes dimensioned tensors, 0-d tensors and Python numbers among themselves; each group counts
+ * only where its category is higher than what came before.
+ *
+ * Source: https://github.com/pytorch/pytorch/blob/main/aten/src/ATen/native/TypeProperties.cpp
+ *
+ * @throws {TypeError} for dtypes that PyTorch does not promote
+ * @throws {RangeError} when there is no operand
  */
 export function resultType(operands: readonly PromotionOperand[], defaultDType: DType = "float32"): DType {
-  const groups = [
-    operands.filter((o) => !o.zeroDim && !o.wrapped),
-    operands.filter((o) => o.zeroDim && !o.wrapped),
-    operands.filter((o) => o.wrapped),
-  ];
-  const order: DTypeCategory[] = ["bool", "int", "float", "complex"];
-  let result: DType | null = null;
-  for (const [level, group] of groups.entries()) {
-    if (group.length === 0) continue;
-    let dtype = group.map((o) => o.dtype).reduce(promoteTypes);
-    if (level === 2) {
-      // A Python float means the default dtype, a Python complex its complex counterpart.
-      if (isFloat(dtype)) dtype = defaultDType;
-      else if (isComplex(dtype)) dtype = toComplex(result !== null && isFloat(result) ? result : defaultDType);
-    }
-    if (result === null) result = dtype;
-    else if (order.indexOf(categoryOf(dtype)) > order.indexOf(categoryOf(result))) {
-      result = promoteTypes(result, dtype);
-    }
-  }
+  const promoteAll = (dtypes: readonly DType[]): DType | null =>
+    dtypes.length === 0 ? null : dtypes.reduce((a, b) => promoteTypes(a, b));
+  const dims = promoteAll(operands.filter((o) => !o.zeroDim && !o.wrapped).map((o) => o.dtype));
+  const zeroDims = promoteAll(operands.filter((o) => o.zeroDim && !o.wrapped).map((o) => o.dtype));
+  // A Python float means the default dtype, a Python complex its complex counterpart.
+  const numbers = promoteAll(
+    operands.filter((o) => o.wrapped).map(({ dtype }) =>
+      isFloat(dtype) ? defaultDType : isComplex(dtype) ? toComplex(defaultDType) : dtype
+    ),
+  );
+  const result = combine(dims, combine(zeroDims, numbers));
   if (result === null) throw new RangeError("Cannot promote dtypes: there is no operand");
   return result;
+}
+
+/** A float dtype keeps its precision beside a complex one of lower rank. */
+function combine(higher: DType | null, lower: DType | null): DType | null {
+  if (higher === null || lower === null) return higher ?? lower;
+  if (isComplex(higher)) return higher;
+  if (isFloat(higher)) {
+    if (!isComplex(lower)) return higher;
+    if (higher.startsWith("float8")) promoteTypes(higher, lower);
+    return toComplex(higher);
+  }
+  if (isComplex(lower)) return lower;
+  return higher === "bool" || isFloat(lower) ? promoteTypes(higher, lower) : higher;
 }

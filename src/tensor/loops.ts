@@ -6,7 +6,7 @@
  * function such as `(x, y) => x + y` serves every dtype; results are rounded or wrapped by the array they are stored in.
  */
 import { type Data, isBigData, newData } from "./data.ts";
-import { type DType, categoryOf, isComplex, isFloat } from "./dtype.ts";
+import { categoryOf, type DType, isComplex, isFloat } from "./dtype.ts";
 import { broadcastShapes, contiguousStrides } from "./meta.ts";
 import { elementCount, Tensor } from "./tensor.ts";
 
@@ -61,36 +61,55 @@ export function permuteDims(x: Tensor, perm: readonly number[]): Tensor {
   return new Tensor(x.dtype, perm.map((p) => x.shape[p]), x.storage, perm.map((p) => x.strides[p]), x.offset);
 }
 
-/** The tensor in another dtype, by C++'s `static_cast` as PyTorch does it: truncation to integers, nonzero to true. */
+/**
+ * The tensor in another dtype, by C++'s `static_cast` as PyTorch does it: truncation to integers, nonzero to true. The
+ * floats of less than 32 bits are rounded from float32.
+ */
 export function convert(x: Tensor, dtype: DType): Tensor {
   if (x.dtype === dtype) return x;
   const [from, to] = [isComplex(x.dtype), isComplex(dtype)];
   const data = x.data();
   const n = x.numel;
   const out = newData(dtype, to ? 2 * n : n);
+  const isDouble = dtype === "float64" || dtype === "complex128";
+  const toFloat = (value: number | bigint): number => isDouble ? Number(value) : toFloat32(value);
+  const isWide = dtype === "int64" || dtype === "uint64";
+  const isFractional = from || isFloat(x.dtype);
   for (let i = 0; i < n; i++) {
     const value = data[from ? 2 * i : i];
     if (to) {
-      store(out, 2 * i, Number(value));
-      if (from) store(out, 2 * i + 1, Number(data[2 * i + 1]));
+      out[2 * i] = toFloat(value);
+      if (from) out[2 * i + 1] = toFloat(data[2 * i + 1]);
     } else if (dtype === "bool") {
-      store(out, i, Number(value) !== 0 || (from && Number(data[2 * i + 1]) !== 0));
-    } else if (isFloat(dtype)) store(out, i, Number(value));
-    else store(out, i, toIntegerValue(value, dtype));
+      out[i] = Number(Number(value) !== 0 || (from && Number(data[2 * i + 1]) !== 0));
+    } else if (isFloat(dtype)) out[i] = toFloat(value);
+    else if (isWide) out[i] = typeof value === "bigint" ? value : toInt64(value, dtype);
+    else out[i] = isFractional ? truncated(value as number, dtype) : Number(BigInt.asIntN(32, BigInt(value)));
   }
   return Tensor.of(dtype, x.shape, out);
 }
 
-/** Truncates and wraps to the integer dtype. */
-function toIntegerValue(value: number | bigint, dtype: DType): number | bigint {
-  const big = typeof value === "bigint"
-    ? value
-    : Number.isFinite(value)
-    ? BigInt(Math.trunc(value))
-    : dtype === "int64"
-    ? -(2n ** 63n)
-    : 0n;
-  return dtype === "int64" || dtype === "uint64" ? big : Number(BigInt.asIntN(32, big));
+/** Rounds once, where a bigint made a number first would be rounded twice. */
+function toFloat32(value: number | bigint): number {
+  if (typeof value === "number") return Math.fround(value);
+  const magnitude = value < 0n ? -value : value;
+  if (magnitude <= 2n ** 53n) return Math.fround(Number(value));
+  // The last bit of a double tells that something was cut off: float32 then rounds the right way.
+  const shift = BigInt(magnitude.toString(2).length - 52);
+  const top = (magnitude >> shift) << 1n | (magnitude & ((1n << shift) - 1n) ? 1n : 0n);
+  return Math.fround((value < 0n ? -1 : 1) * Number(top) * 2 ** (Number(shift) - 1));
+}
+
+/** What the integer can't hold becomes the lowest one, as on the machines PyTorch's results are recorded on. */
+function toInt64(value: number, dtype: DType): bigint {
+  return Math.abs(value) < (dtype === "int64" ? 2 ** 63 : 2 ** 64) ? BigInt(Math.trunc(value)) : -(2n ** 63n);
+}
+
+/** Through the register that holds the result: 64 bits for uint32, 32 bits for the others. */
+function truncated(value: number, dtype: DType): number {
+  const limit = dtype === "uint32" ? 2 ** 63 : 2 ** 31;
+  const whole = Math.trunc(value);
+  return whole >= -limit && whole < limit ? whole | 0 : dtype === "uint32" ? 0 : -limit;
 }
 
 /** A tensor filled with one value. */
@@ -98,7 +117,7 @@ export function filled(dtype: DType, shape: readonly number[], value: number | b
   const out = newData(dtype, elementCount(shape) * (isComplex(dtype) ? 2 : 1));
   const one = newData(dtype, 1);
   store(one, 0, categoryOf(dtype) === "bool" ? Boolean(value) : value);
-  if (isComplex(dtype)) for (let i = 0; i < out.length; i += 2) out[i] = one[0];
+  if (isComplex(dtype)) { for (let i = 0; i < out.length; i += 2) out[i] = one[0]; }
   else (out as Float32Array).fill(one[0] as number);
   return Tensor.of(dtype, shape, out);
 }

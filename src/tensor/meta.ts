@@ -67,7 +67,9 @@ export function broadcastShapes(...shapes: readonly (readonly Dim[])[]): Dim[] {
       else if (isSym(have)) result[at] = isSym(dim) ? have : dim;
       else if (!isSym(dim)) {
         throw new RangeError(
-          `Cannot broadcast shapes ${shapes.map((s) => `[${s.join(", ")}]`).join(" and ")}: sizes ${have} and ${dim} differ`,
+          `Cannot broadcast shapes ${
+            shapes.map((s) => `[${s.join(", ")}]`).join(" and ")
+          }: sizes ${have} and ${dim} differ`,
         );
       }
     }

@@ -2,8 +2,9 @@
  * Concrete tensors: a dtype, a strided shape, and a storage that is either bytes in memory or a range of a `Source` that
  * nobody has read yet. Weights stay ranges from the archive to the written model; kernels see loaded tensors only.
  */
-import { type ByteRange, readRange } from "../io/source.ts";
-import { decode, encode, type Data, newData } from "./data.ts";
+import { crc32 } from "../io/crc32.ts";
+import { type ByteRange, checkCrc, readRange } from "../io/source.ts";
+import { type Data, decode, encode, newData } from "./data.ts";
 import { type DType, isComplex, itemsize } from "./dtype.ts";
 import { contiguousStrides } from "./meta.ts";
 
@@ -72,7 +73,9 @@ export class Tensor {
   static of(dtype: DType, shape: readonly number[], values: Data | readonly number[] | readonly bigint[]): Tensor {
     const count = elementCount(shape) * (isComplex(dtype) ? 2 : 1);
     if (values.length !== count) {
-      throw new RangeError(`Cannot make a ${dtype}[${shape.join(", ")}] of ${values.length} values: ${count} are needed`);
+      throw new RangeError(
+        `Cannot make a ${dtype}[${shape.join(", ")}] of ${values.length} values: ${count} are needed`,
+      );
     }
     const data = ArrayBuffer.isView(values) ? values as Data : fillData(dtype, values);
     return new Tensor(dtype, shape, Storage.of(encode(dtype, data)));
@@ -119,6 +122,7 @@ export class Tensor {
     if (!range || !this.isContiguous) return null;
     const size = itemsize(this.dtype);
     if (!this.storage.littleEndian && size > 1) return null;
+    if (this.byteLength === range.length) return range;
     return { source: range.source, offset: range.offset + this.offset * size, length: this.byteLength };
   }
 
@@ -130,11 +134,9 @@ export class Tensor {
     if (!range) throw new RangeError(`Cannot read a ${this.dtype} tensor: its values are not included in the archive`);
     const size = itemsize(this.dtype);
     const span = this.shape.reduce((sum, n, i) => sum + (n - 1) * this.strides[i], 0) + 1;
-    const bytes = await readRange({
-      source: range.source,
-      offset: range.offset + this.offset * size,
-      length: span * size,
-    });
+    const part = { source: range.source, offset: range.offset + this.offset * size, length: span * size };
+    const bytes = await readRange(part);
+    if (part.length === range.length && range.crc32 !== undefined) checkCrc(range, crc32(bytes));
     const storage = Storage.of(this.storage.littleEndian ? bytes : swapBytes(bytes, unitSize(this.dtype)));
     return new Tensor(this.dtype, this.shape, storage, this.strides, 0).contiguous();
   }

@@ -1,4 +1,109 @@
-/** temporary */
+/**
+ * Verification: a model runs in onnxruntime-web on the inputs that its program was captured with, and at other sizes; every
+ * output is compared with what the program itself gives.
+ */
+import { OpTable, type OpTable as Operators } from "../aten/mod.ts";
+import type { ExportedProgram, FxValue } from "../fx/mod.ts";
+import type { SourceInput } from "../io/open.ts";
+import { openSource } from "../io/open.ts";
+import type { Model, OnnxValue } from "../onnx/model.ts";
+import { readPt2 } from "../pt2/mod.ts";
+import type { Sym } from "../sym/mod.ts";
+import { connect, openModel } from "./model_file.ts";
+import { targetsOf } from "./reference.ts";
 import type { VerificationReport } from "./report.ts";
-export function verifyProgram(_p: unknown, _o: unknown): Promise<VerificationReport> { throw new Error("not yet"); }
-export function verify(_p: unknown, _o: unknown): Promise<VerificationReport> { throw new Error("not yet"); }
+import type { BoundInput, BoundOutput } from "./subject.ts";
+import { runVerification, type VerifyOptions } from "./verification.ts";
+
+export { compareTensors, type Tolerance } from "./compare.ts";
+export { formatReport } from "./format.ts";
+export { type ReferenceValue, type RunOptions, runProgram } from "./reference.ts";
+export {
+  type Divergence,
+  type OutputComparison,
+  type RunComparison,
+  SERIALIZATION_ID,
+  type VerificationReport,
+} from "./report.ts";
+export { hasWebGpu } from "./session.ts";
+export type { BoundInput, BoundOutput } from "./subject.ts";
+export type { VerifyOptions } from "./verification.ts";
+
+/** What an export yields, as far as verification needs it: an `ONNXProgram` is one. */
+export interface VerifiableProgram {
+  readonly model: Model;
+  /** The program without mutations, which the model was made of. */
+  readonly functionalProgram: ExportedProgram;
+  /** What connects the model to the program. */
+  readonly lowered: {
+    readonly values: ReadonlyMap<FxValue, OnnxValue>;
+    readonly inputs: readonly BoundInput[];
+    readonly outputs: readonly BoundOutput[];
+  };
+  /** The text of a symbol. */
+  readonly dimName?: (dim: Sym) => string;
+}
+
+/** Options of `verify`. */
+export interface VerifyFileOptions extends VerifyOptions {
+  /** The program that the model was made of: the archive, or what was loaded from it. */
+  readonly program: SourceInput | ExportedProgram;
+  /** Name of the model in an archive that holds several. */
+  readonly model?: string;
+}
+
+/**
+ * Verifies the result of an export.
+ *
+ * A difference, a model that the runtime refuses and an operator without a reference are told in the report; errors are
+ * thrown for options that do not fit.
+ *
+ * @throws {VerificationError} when WebGPU is asked for and missing, or given inputs or outputs do not fit
+ */
+export async function verifyProgram(
+  program: VerifiableProgram,
+  options: VerifyOptions = {},
+): Promise<VerificationReport> {
+  const { model, functionalProgram, lowered, dimName = String } = program;
+  const table: Operators = await OpTable.load(targetsOf(functionalProgram.graph));
+  return await runVerification({ model, program: functionalProgram, table, ...lowered, bytes: null, dimName }, options);
+}
+
+/**
+ * Verifies a model against the program it was made of.
+ *
+ * Weights in external data are found from the model's path or URL. Inputs and outputs are matched by position; with
+ * `intermediates`, values inside the model by their names.
+ *
+ * @param model path, URL, Blob or bytes of an ONNX file, or a model in memory
+ * @throws {ArchiveError} when the model or the archive can't be read
+ * @throws {VerificationError} when WebGPU is asked for and missing, or model, program, inputs and outputs do not fit
+ *
+ * @example
+ * ```ts
+ * import { verify } from "@fx2onnx/fx2onnx";
+ *
+ * const report = await verify("model.onnx", { program: "model.pt2" });
+ * console.log(report.passed);
+ * ```
+ */
+export async function verify(model: SourceInput | Model, options: VerifyFileOptions): Promise<VerificationReport> {
+  const { program: input, model: name, ...rest } = options;
+  const isLoaded = isProgram(input);
+  const source = isLoaded ? null : await openSource(input);
+  try {
+    const program = isLoaded ? input : await readPt2(source!, name === undefined ? {} : { model: name });
+    const opened = await openModel(model);
+    try {
+      return await runVerification(await connect(opened, program), rest);
+    } finally {
+      opened.close();
+    }
+  } finally {
+    if (source && source !== input) source.close?.();
+  }
+}
+
+function isProgram(input: SourceInput | ExportedProgram): input is ExportedProgram {
+  return typeof input === "object" && "graph" in input && "signature" in input;
+}

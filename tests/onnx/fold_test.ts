@@ -49,6 +49,8 @@ const refused: Array<[what: string, opType: string, attributes: Record<string, u
   ["NaN as an integer", "Cast", { to: 7 }, "f{nan}"],
   ["a negative float as an unsigned integer", "Cast", { to: 2 }, "f{-1}"],
   ["an int64 between doubles", "Cast", { to: 1 }, "l{9007199254740993}"],
+  ["a sum beyond the integers", "ReduceSum", {}, "l{9223372036854775807,1}"],
+  ["a product beyond the integers", "ReduceProd", {}, "i{65537,65537}"],
   ["the largest of nothing", "ReduceMax", {}, "f{} l{0}"],
   ["an input that is not constant", "Add", {}, "f[2] f{1,2}"],
   ["a result too large", "Expand", {}, "f(1) l{200,200}"],
@@ -104,7 +106,15 @@ Deno.test("foldNode: what shape arithmetic has decided", () => {
 Deno.test("foldNode: Constant", () => {
   assertEquals(fold("Constant", { value_ints: [1, 2] }, "")?.[0].toArray(), [1n, 2n]);
   assertEquals(fold("Constant", { value_float: { f: 0.5 } }, "")?.[0].item(), 0.5);
-  assertEquals(fold("Constant", { value: Tensor.of("float32", [1], [3]) }, ""), null);
+  const value = Tensor.of("float32", [1], [3]);
+  const node = new OnnxNode({
+    name: "n",
+    opType: "Constant",
+    inputs: [],
+    outputs: [new OnnxValue("y")],
+    attributes: new Map([["value", { type: "TENSOR", value }]]),
+  });
+  assertEquals(foldNode(node, 21), [value]);
 });
 
 Deno.test("foldNode: an index out of range is an error", () => {

@@ -146,7 +146,7 @@ def layout():
         yield "Reduce" + op, {"keepdims": 0}, matrix
     for op in "Sum Prod Max Min".split():
         yield "Reduce" + op, {"keepdims": 0}, f"{cube} l{{0,-1}}"
-    yield "ReduceProd", {}, "i{65537,65537,3}"
+    yield "ReduceProd", {}, "i{46340,46340,1}"
     yield "ReduceMax", {"keepdims": 0}, "f{1,2,3}"
 
 

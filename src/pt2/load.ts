@@ -1,7 +1,7 @@
 /** Loads programs from wherever they lie. */
 import type { ExportedProgram } from "../fx/mod.ts";
 import { openSource, type SourceInput } from "../io/open.ts";
-import { readPt2 } from "../pt2/mod.ts";
+import { readPt2 } from "./mod.ts";
 
 /** What `load` needs to know beyond the input. */
 export interface LoadOptions {

@@ -1,0 +1,228 @@
+/** Evenly spaced values: arange, linspace, logspace, and the indices of triangles. */
+import type { Scalar } from "../fx/mod.ts";
+import type { OnnxBuilder } from "../onnx/builder.ts";
+import type { OnnxValue } from "../onnx/model.ts";
+import { add, ceilDiv, type Dim, isSym, mul, sub } from "../sym/mod.ts";
+import { type DType, isFloat, isInt, type Meta, newData, Tensor } from "../tensor/mod.ts";
+import { store } from "../tensor/loops.ts";
+import { requireStrided } from "./create.ts";
+import { defineOp } from "./op.ts";
+import { refuse } from "./rules.ts";
+
+/** Constants up to this many elements are written into the model rather than computed by it. */
+const MAX_CONSTANT = 4096;
+
+interface Options {
+  readonly dtype: DType | null;
+  readonly layout: string | null;
+}
+
+/** A range as PyTorch counts it. */
+interface Range {
+  readonly start: Scalar;
+  readonly step: Scalar;
+  readonly count: Dim;
+  readonly dtype: DType;
+}
+
+function isWhole(value: Scalar): boolean {
+  return typeof value === "bigint" || typeof value === "boolean" || (isSym(value) && value.kind === "int");
+}
+
+/** @throws {TypeError} when the number is symbolic or complex */
+function realOf(argument: string, value: Scalar): number {
+  if (isSym(value) || typeof value === "object") refuse(argument, value, "it must be a real number");
+  return Number(value);
+}
+
+/** A number as a size: whole numbers may be symbolic. */
+function wholeOf(argument: string, value: Scalar): Dim {
+  if (isSym(value) && value.kind === "int") return value;
+  return Math.trunc(realOf(argument, value));
+}
+
+function rangeOf(start: Scalar, end: Scalar, step: Scalar, { dtype: given, layout }: Options): Range {
+  requireStrided(layout);
+  const dtype = given ?? ([start, end, step].every(isWhole) ? "int64" : "float32");
+  if (!isInt(dtype) && !isFloat(dtype)) refuse("dtype", dtype, "a range has integers or floats");
+  const symbolic = [start, end, step].some(isSym);
+  if (!symbolic && dtype !== "int64") {
+    // Other dtypes than int64 are counted in double precision.
+    const [from, to, by] = [realOf("start", start), realOf("end", end), realOf("step", step)];
+    requireDirection(from, to, by);
+    return { start, step, count: Math.ceil((to - from) / by), dtype };
+  }
+  const [from, to, by] = [wholeOf("start", start), wholeOf("end", end), wholeOf("step", step)];
+  if (isSym(by)) refuse("step", by, "a symbolic step has no sign");
+  if (!isSym(from) && !isSym(to)) requireDirection(from, to, by);
+  else if (by === 0) requireDirection(0, 0, by);
+  const count = by > 0 ? ceilDiv(sub(to, from), by) : ceilDiv(sub(from, to), -by);
+  return { start, step, count, dtype };
+}
+
+function requireDirection(from: number, to: number, by: number): void {
+  if (by === 0) refuse("step", by, "it must not be 0");
+  if ((to - from) * by < 0) refuse("step", by, `it leads away from the end, ${from} to ${to}`);
+}
+
+function rangeTensor({ start, step, count, dtype }: Range): Tensor {
+  const n = count as number;
+  const out = newData(dtype, n);
+  const whole = dtype === "int64" || (isWhole(start) && isWhole(step));
+  if (whole) {
+    const [from, by] = [start, step].map((v) => BigInt(Math.trunc(Number(v))));
+    for (let i = 0; i < n; i++) {
+      const value = from + by * BigInt(i);
+      store(out, i, typeof out[0] === "bigint" ? value : Number(value));
+    }
+  } else {
+    const [from, by] = [realOf("start", start), realOf("step", step)];
+    for (let i = 0; i < n; i++) store(out, i, isFloat(dtype) ? from + by * i : Math.trunc(from + by * i));
+  }
+  return Tensor.of(dtype, [n], out);
+}
+
+function emitRange(b: OnnxBuilder, range: Range): OnnxValue {
+  const { start, step, count, dtype } = range;
+  if (!isSym(count) && !isSym(start) && count <= MAX_CONSTANT) return b.constant(rangeTensor(range));
+  if (isWhole(start) && isWhole(step)) {
+    const from = wholeOf("start", start);
+    const by = Number(step);
+    const end: Dim = endOf(from, by, count);
+    return b.cast(b.op("Range", [b.dim(from), b.dim(end), b.dim(by)]), dtype);
+  }
+  // onnxruntime adds the step again and again; PyTorch multiplies it, in double precision.
+  const index = b.cast(b.op("Range", [b.dim(0), b.dim(count), b.dim(1)]), "float64");
+  const scaled = b.op("Mul", [index, b.scalar(realOf("step", step), "float64")]);
+  return b.cast(b.op("Add", [scaled, b.scalar(realOf("start", start), "float64")]), dtype);
+}
+
+/** An end that gives `count` values. */
+function endOf(from: Dim, by: number, count: Dim): Dim {
+  return add(from, mul(count, by));
+}
+
+/** Rules of an overload of arange. */
+function arangeRules<A extends Options>(bounds: (args: A) => readonly [start: Scalar, end: Scalar, step: Scalar]) {
+  const range = (args: A): Range => rangeOf(...bounds(args), args);
+  return {
+    meta: (_: unknown, args: A): Meta => {
+      const { dtype, count } = range(args);
+      return { dtype, shape: [count] };
+    },
+    kernel: (args: A): Tensor => rangeTensor(range(args)),
+    onnx: (b: OnnxBuilder, args: A): OnnxValue => emitRange(b, range(args)),
+  };
+}
+
+/** https://docs.pytorch.org/docs/stable/generated/torch.arange.html */
+export const arange = defineOp(
+  "aten::arange(Scalar end, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor",
+  arangeRules(({ end }: Options & { readonly end: Scalar }) => [0n, end, 1n]),
+);
+
+/** https://docs.pytorch.org/docs/stable/generated/torch.arange.html */
+export const arangeStart = defineOp(
+  "aten::arange.start(Scalar start, Scalar end, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor",
+  arangeRules(({ start, end }: Options & { readonly start: Scalar; readonly end: Scalar }) => [start, end, 1n]),
+);
+
+/** https://docs.pytorch.org/docs/stable/generated/torch.arange.html */
+export const arangeStep = defineOp(
+  "aten::arange.start_step(Scalar start, Scalar end, Scalar step=1, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor",
+  arangeRules(
+    (
+      { start, end, step }: Options & { readonly start: Scalar; readonly end: Scalar; readonly step: Scalar },
+    ) => [start, end, step],
+  ),
+);
+
+interface Spaced extends Options {
+  readonly start: Scalar;
+  readonly end: Scalar;
+  readonly steps: number;
+}
+
+/** PyTorch counts from the nearer end, so that both ends are exact. */
+function spacedTensor({ start, end, steps, dtype: given, layout }: Spaced, fn: (x: number) => number): Tensor {
+  requireStrided(layout);
+  const dtype = given ?? "float32";
+  if (!isFloat(dtype) && !isInt(dtype)) refuse("dtype", dtype, "evenly spaced values are integers or floats");
+  if (steps < 0) refuse("steps", steps, "it must not be negative");
+  const [from, to] = [realOf("start", start), realOf("end", end)];
+  const step = steps > 1 ? (to - from) / (steps - 1) : 0;
+  const out = newData(dtype, steps);
+  for (let i = 0; i < steps; i++) {
+    const x = fn(i < steps / 2 ? from + step * i : to - step * (steps - i - 1));
+    store(out, i, isFloat(dtype) ? x : Math.trunc(x));
+  }
+  if (steps === 1) store(out, 0, isFloat(dtype) ? fn(from) : Math.trunc(fn(from)));
+  return Tensor.of(dtype, [steps], out);
+}
+
+/** Rules of values that are constants: their number is never symbolic. */
+function spacedRules<A extends Spaced>(fn: (args: A) => (x: number) => number) {
+  return {
+    meta: (_: unknown, { steps, dtype, layout }: A): Meta => {
+      requireStrided(layout);
+      return { dtype: dtype ?? "float32", shape: [steps] };
+    },
+    kernel: (args: A): Tensor => spacedTensor(args, fn(args)),
+    onnx: (b: OnnxBuilder, args: A): OnnxValue => b.constant(spacedTensor(args, fn(args))),
+  };
+}
+
+/** https://docs.pytorch.org/docs/stable/generated/torch.linspace.html */
+export const linspace = defineOp(
+  "aten::linspace(Scalar start, Scalar end, int steps, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor",
+  spacedRules(() => (x) => x),
+);
+
+/** https://docs.pytorch.org/docs/stable/generated/torch.logspace.html */
+export const logspace = defineOp(
+  "aten::logspace(Scalar start, Scalar end, int steps, float base=10., *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor",
+  spacedRules(({ base }: Spaced & { readonly base: number }) => (x) => base ** x),
+);
+
+interface Triangle extends Options {
+  readonly row: number;
+  readonly col: number;
+  readonly offset: number;
+}
+
+function triangleIndices({ row, col, dtype, layout }: Triangle, keep: (i: number, j: number) => boolean): Tensor {
+  requireStrided(layout);
+  const pairs: [number, number][] = [];
+  for (let i = 0; i < row; i++) for (let j = 0; j < col; j++) if (keep(i, j)) pairs.push([i, j]);
+  const out = newData(dtype ?? "int64", 2 * pairs.length);
+  pairs.forEach(([i, j], k) => {
+    store(out, k, i);
+    store(out, pairs.length + k, j);
+  });
+  return Tensor.of(dtype ?? "int64", [2, pairs.length], out);
+}
+
+/** Rules of the indices of a triangle, which are constants. */
+function triangleRules(keep: (offset: number) => (i: number, j: number) => boolean) {
+  const make = (args: Triangle): Tensor => triangleIndices(args, keep(args.offset));
+  return {
+    meta: (_: unknown, args: Triangle): Meta => {
+      const { dtype, shape } = make(args);
+      return { dtype, shape };
+    },
+    kernel: make,
+    onnx: (b: OnnxBuilder, args: Triangle): OnnxValue => b.constant(make(args)),
+  };
+}
+
+/** https://docs.pytorch.org/docs/stable/generated/torch.tril_indices.html */
+export const trilIndices = defineOp(
+  "aten::tril_indices(int row, int col, int offset=0, *, ScalarType? dtype=long, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor",
+  triangleRules((offset) => (i, j) => j <= i + offset),
+);
+
+/** https://docs.pytorch.org/docs/stable/generated/torch.triu_indices.html */
+export const triuIndices = defineOp(
+  "aten::triu_indices(int row, int col, int offset=0, *, ScalarType? dtype=long, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor",
+  triangleRules((offset) => (i, j) => j >= i + offset),
+);

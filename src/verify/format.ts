@@ -1,0 +1,33 @@
+/** A verification report as text, one line per output. */
+import type { OutputComparison, RunComparison, VerificationReport } from "./report.ts";
+
+/** The lines of a report: every output with its differences, then what went wrong and what a reader should know. */
+export function formatReport(report: VerificationReport): string[] {
+  const lines: string[] = [];
+  if (report.failure !== null) lines.push(`❌ ${report.failure}`);
+  for (const run of report.runs) lines.push(...formatRun(run, report.ep));
+  const { divergence } = report;
+  if (divergence) {
+    const { value, node, operator, source, comparison } = divergence;
+    lines.push(`First difference: ${value} of ${node} (${operator}): ${comparison.reason}`);
+    if (source !== null) lines.push(`  ${source}`);
+  }
+  if (report.runtimeFusion) {
+    lines.push("Every value agrees when all are outputs: the difference comes from runtime fusion in onnxruntime-web");
+  }
+  if (report.hidden.length > 0) lines.push(`Not shown: ${report.hidden.join(", ")}`);
+  for (const note of report.notes) lines.push(`Note: ${note}`);
+  return lines;
+}
+
+function formatRun(run: RunComparison, ep: string): string[] {
+  const where = `(${ep}, ${run.inputs})`;
+  if (run.reason !== "") return [`❌ ${run.reason} ${where}`];
+  return run.outputs.map((output) => `${formatOutput(output)} ${where}`);
+}
+
+function formatOutput({ name, actual, maxAbs, maxRel, passed, reason }: OutputComparison): string {
+  const kind = actual === "" ? name : `${name} ${actual}`;
+  const differences = `max abs ${maxAbs.toExponential(2)}, max rel ${maxRel.toExponential(2)}`;
+  return passed ? `✅ ${kind}: ${differences}` : `❌ ${kind}: ${reason}, ${differences}`;
+}

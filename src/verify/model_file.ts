@@ -1,0 +1,160 @@
+/** Reads a written model and finds, by position and by name, what in it belongs to which part of the program. */
+import { OpTable } from "../aten/mod.ts";
+import { type ExportedProgram, type FxValue, FxValue as Fx, type OutputSpec } from "../fx/mod.ts";
+import { openSource, type SourceInput } from "../io/open.ts";
+import type { Source } from "../io/source.ts";
+import { ArchiveError, VerificationError } from "../ir/mod.ts";
+import { readModel } from "../onnx/deserialize.ts";
+import { Model, type OnnxValue } from "../onnx/model.ts";
+import { functionalize } from "../passes/functionalize.ts";
+import { formatMeta, isComplex, type Meta, toReal } from "../tensor/mod.ts";
+import { isFed, userInputs } from "./inputs.ts";
+import { targetsOf } from "./reference.ts";
+import { SERIALIZATION_ID } from "./report.ts";
+import { type BoundInput, type BoundOutput, isUserOutput, type Subject } from "./subject.ts";
+
+/** A model that was read, and what to close afterwards. */
+export interface OpenedModel {
+  readonly model: Model;
+  /** The file's bytes when all weights are in it: a runtime can be given these. */
+  readonly bytes: Uint8Array | null;
+  readonly name: string;
+  close(): void;
+}
+
+/**
+ * Opens a model. External data is looked for in the folder of the model's file.
+ *
+ * @throws {ArchiveError} when it is not a model that can be read
+ */
+export async function openModel(input: SourceInput | Model): Promise<OpenedModel> {
+  if (input instanceof Model) return { model: input, bytes: null, name: "the model", close() {} };
+  const source = await openSource(input);
+  const opened: Source[] = source === input ? [] : [source];
+  const close = (): void => opened.forEach((s) => s.close?.());
+  try {
+    const bytes = await source.read(0, source.size);
+    let isWhole = true;
+    const externalData = async (location: string): Promise<Source> => {
+      isWhole = false;
+      const file = await openSource(besides(input, location, source.name));
+      opened.push(file);
+      return file;
+    };
+    const model = await readModel(bytes, { externalData, name: source.name });
+    return { model, bytes: isWhole ? bytes : null, name: source.name, close };
+  } catch (error) {
+    close();
+    throw error;
+  }
+}
+
+/** The input that stands for a file in the model's folder. */
+function besides(input: SourceInput, location: string, name: string): SourceInput {
+  if (input instanceof URL) return new URL(location.split("/").map(encodeURIComponent).join("/"), input);
+  if (typeof input !== "string") {
+    throw new ArchiveError(
+      `Cannot read external data ${location} of ${name}: the model was not given as a path or URL`,
+    );
+  }
+  const separator = /^([A-Za-z]:|\\\\)/.test(input) ? /[^\\/]*$/ : /[^/]*$/;
+  return input.replace(separator, "") + location;
+}
+
+/**
+ * Connects a model with the program it was made of.
+ *
+ * @throws {VerificationError} when inputs or outputs do not fit
+ */
+export async function connect(opened: OpenedModel, program: ExportedProgram): Promise<Subject> {
+  const { model, bytes } = opened;
+  const id = model.metadata.get(SERIALIZATION_ID);
+  if (id !== undefined && program.serializationId !== null && id !== program.serializationId) {
+    throw new VerificationError(`${opened.name} was made of another archive than ${program.source}`, {
+      hint: "Export the model again, or name the archive it was made of",
+    });
+  }
+  const table = await OpTable.load(targetsOf(program.graph));
+  const functional = await functionalize(program, table);
+  return {
+    model,
+    program: functional,
+    table,
+    inputs: bindInputs(model, functional),
+    outputs: bindOutputs(model, functional),
+    values: valuesByName(model, functional),
+    bytes,
+    dimName: String,
+  };
+}
+
+/** User inputs by position; what follows is state by its name. */
+function bindInputs(model: Model, program: ExportedProgram): BoundInput[] {
+  const fed = userInputs(program).filter(isFed);
+  const required = model.graph.inputs.filter((value) => !value.initializer);
+  if (required.length < fed.length) {
+    throw new VerificationError(`The model takes ${required.length} inputs, but the program ${fed.length}`);
+  }
+  return required.map((value, i) => {
+    const spec = i < fed.length ? fed[i] : program.signature.inputSpecs.find((s) => s.target === value.name);
+    if (!spec) throw new VerificationError(`The program has no input or buffer for the model's input ${value.name}`);
+    const { meta } = spec.value;
+    if (meta.kind === "tensor" && value.meta && !sameKind(value.meta, meta)) {
+      throw new VerificationError(
+        `The model's input ${value.name} is ${formatMeta(value.meta)}, but the program takes ${formatMeta(meta)}`,
+      );
+    }
+    return { spec, value };
+  });
+}
+
+/** User outputs by position; the new values of state follow, or were dropped. */
+function bindOutputs(model: Model, program: ExportedProgram): BoundOutput[] {
+  const { outputSpecs } = program.signature;
+  const users = outputSpecs.filter((spec) => isUserOutput(spec) && hasValue(spec));
+  const state = outputSpecs.filter((spec) => spec.kind === "BUFFER_MUTATION" || spec.kind === "USER_INPUT_MUTATION");
+  const { outputs } = model.graph;
+  const specs = outputs.length === users.length ? users : [...users, ...state];
+  if (outputs.length !== specs.length) {
+    throw new VerificationError(
+      `The model has ${outputs.length} outputs, but the program ${users.length}` +
+        (state.length > 0 ? ` and ${state.length} for its state` : ""),
+    );
+  }
+  return specs.map((spec, i) => ({ spec, value: outputs[i] }));
+}
+
+/** None and strings are no outputs in ONNX. */
+function hasValue({ arg }: OutputSpec): boolean {
+  const value = arg instanceof Fx && arg.meta.kind === "constant" ? arg.meta.value : arg;
+  return value !== null && typeof value !== "string";
+}
+
+/** Values that bear the name of the program's value, or say that they had it, and are of its dtype and rank. */
+function valuesByName(model: Model, program: ExportedProgram): Map<FxValue, OnnxValue> {
+  const named = new Map<string, OnnxValue>();
+  for (const node of model.graph.nodes()) {
+    for (const value of node.outputs) {
+      const original = value.metadata.get("pkg.torch.onnx.original_node_name");
+      if (original && !named.has(original)) named.set(original, value);
+    }
+  }
+  const { inputs, initializers } = model.graph;
+  for (const value of [...inputs, ...initializers]) named.set(value.name, value);
+  for (const node of model.graph.nodes()) for (const value of node.outputs) named.set(value.name, value);
+  const values = new Map<FxValue, OnnxValue>();
+  for (const node of program.graph.nodes()) {
+    for (const fx of node.outputs) {
+      const value = named.get(fx.name);
+      if (fx.meta.kind !== "tensor" || !value?.meta || !sameKind(value.meta, fx.meta)) continue;
+      values.set(fx, value);
+    }
+  }
+  return values;
+}
+
+/** Equal dtype and rank; a complex tensor may be a pair of reals. */
+function sameKind(onnx: Meta, fx: Meta): boolean {
+  if (isComplex(fx.dtype) && onnx.dtype === toReal(fx.dtype)) return onnx.shape.length === fx.shape.length + 1;
+  return onnx.dtype === fx.dtype && onnx.shape.length === fx.shape.length;
+}

@@ -1,0 +1,293 @@
+/**
+ * The reference: a functional program run node by node with the operators' eager kernels, independent of the ONNX model.
+ * Weights are read when the first node needs them; every tensor is let go of after its last use.
+ */
+import { EagerInterpreter } from "../aten/calls.ts";
+import type { OpTable } from "../aten/mod.ts";
+import {
+  type ExportedProgram,
+  type FxArg,
+  FxGraph,
+  type FxNode,
+  type FxResult,
+  FxValue,
+  type InputSpec,
+  tensorOf,
+} from "../fx/mod.ts";
+import { atNodeAsync } from "../ir/mod.ts";
+import { isSym, type Sym } from "../sym/mod.ts";
+import { formatMeta, type Meta, Tensor } from "../tensor/mod.ts";
+import { Bindings, type ConcreteValue, pairSizes } from "./bindings.ts";
+
+/** A value that goes in or comes out. */
+export type ReferenceValue = Tensor | bigint | number | boolean | string | null;
+
+/** Inputs that a program's own assertions refuse. */
+export class AssertionError extends RangeError {
+  override name = "AssertionError";
+}
+
+/** How a program is run. */
+export interface RunOptions {
+  /** Told of each tensor that a node computes, in program order; the tensor is loaded. */
+  readonly onValue?: (value: FxValue, tensor: Tensor) => void;
+}
+
+/** Milliseconds of work after which others get their turn. */
+const SLICE = 50;
+
+/**
+ * Runs a functional program.
+ *
+ * @param program a program without mutations, as `functionalize` gives it
+ * @param table the records of its operators
+ * @param inputs one per user input, those included that are constants (their values are not read)
+ * @returns one value per output spec: tensors, numbers (ints as bigints), strings or null
+ * @throws {LoweringError} located, when an operator has no kernel, or inputs that the program can't take
+ */
+export async function runProgram(
+  program: ExportedProgram,
+  table: OpTable,
+  inputs: readonly ReferenceValue[],
+  options: RunOptions = {},
+): Promise<ReferenceValue[]> {
+  return await new ProgramRun(program, table, new EagerInterpreter(await import("../tensor/loops.ts")), options).run(
+    inputs,
+  );
+}
+
+class ProgramRun {
+  private readonly values: Map<FxValue, Tensor> = new Map();
+  /** How many nodes (and the graph's outputs, as one) still use a value. */
+  private readonly remaining: Map<FxValue, number> = new Map();
+  private readonly weights: Map<FxValue, InputSpec> = new Map();
+  private readonly bindings: Bindings = new Bindings();
+  private lastPause: number = performance.now();
+
+  constructor(
+    private readonly program: ExportedProgram,
+    private readonly table: OpTable,
+    private readonly eager: EagerInterpreter,
+    private readonly options: RunOptions,
+  ) {}
+
+  async run(inputs: readonly ReferenceValue[]): Promise<ReferenceValue[]> {
+    const { graph, signature } = this.program;
+    this.addInputs(inputs);
+    const kept = new Set(graph.outputs.filter((arg) => arg instanceof FxValue));
+    const count = (value: FxValue): void => {
+      this.remaining.set(value, value.uses.size + (kept.has(value) ? 1 : 0));
+    };
+    graph.inputs.forEach(count);
+    for (const value of graph.inputs) if (this.remaining.get(value) === 0) this.values.delete(value);
+    for (const node of graph.nodes()) {
+      node.outputs.forEach(count);
+      await atNodeAsync(node.origin, () => this.runNode(node));
+      for (const value of new Set([...node.operands(), ...node.outputs])) this.release(value, node);
+      if (performance.now() - this.lastPause > SLICE) await this.pause();
+    }
+    const outputs: ReferenceValue[] = [];
+    for (const spec of signature.outputSpecs) outputs.push(await this.output(spec.arg));
+    return outputs;
+  }
+
+  private addInputs(inputs: readonly ReferenceValue[]): void {
+    const specs = this.program.signature.inputSpecs;
+    const users = specs.filter((spec) => spec.kind === "USER_INPUT");
+    if (inputs.length !== users.length) {
+      throw new RangeError(`The program takes ${users.length} inputs, met ${inputs.length}`);
+    }
+    const sizes = users.flatMap(({ value }, i) => inputSizes(value, inputs[i]));
+    const unsolved = this.bindings.bindAll(sizes);
+    if (unsolved.length > 0) {
+      throw new RangeError(`Cannot solve ${String(unsolved[0][0])} = ${unsolved[0][1]} for the program's symbols`);
+    }
+    for (const [i, { value }] of users.entries()) {
+      const input = inputs[i];
+      if (input instanceof Tensor) this.values.set(value, input);
+    }
+    for (const spec of specs) if (spec.target !== null) this.weights.set(spec.value, spec);
+  }
+
+  private async runNode(node: FxNode): Promise<void> {
+    const resolved = this.table.resolve(node.target);
+    if (!resolved) throw new TypeError(`Operator ${node.target} is not supported`);
+    if (resolved.op.effectFree) {
+      this.checkAssertion(node);
+      return;
+    }
+    if (this.isKnown(node)) return;
+    const args: FxArg[] = [];
+    for (const arg of node.args) args.push(await this.argument(arg));
+    const kwargs = new Map<string, FxArg>();
+    for (const [name, arg] of node.kwargs) kwargs.set(name, await this.argument(arg));
+    const { eager } = this;
+    this.assign(node.result, eager.apply(resolved.op, eager.bind(resolved.op, args, kwargs)));
+  }
+
+  /** Assertions on sizes and values tell which inputs a program was captured for. */
+  private checkAssertion(node: FxNode): void {
+    if (!/\b_assert_scalar\b/.test(node.target)) return;
+    const [condition] = node.args;
+    if (!(condition instanceof FxValue) || condition.meta.kind !== "sym") return;
+    const { expr } = condition.meta;
+    if (isSym(expr) && !this.bindings.knows(expr)) return;
+    if (this.bindings.value(expr, "bool")) return;
+    const [, message] = node.args;
+    throw new AssertionError(typeof message === "string" ? message : `The program requires ${String(expr)}`);
+  }
+
+  /** Whether a node gives numbers only, all of which follow from what is bound already. */
+  private isKnown(node: FxNode): boolean {
+    return node.outputs.length > 0 &&
+      node.outputs.every(({ meta }) => meta.kind === "sym" && (!isSym(meta.expr) || this.bindings.knows(meta.expr)));
+  }
+
+  /** An argument as the interpreter takes it: tensors loaded, symbolic values as numbers. */
+  private async argument(arg: FxArg): Promise<FxArg> {
+    if (Array.isArray(arg)) {
+      const items: FxArg[] = [];
+      for (const item of arg) items.push(await this.argument(item));
+      return items;
+    }
+    if (arg instanceof FxGraph) throw new TypeError(`Subgraph ${arg.name} can't be run`);
+    if (!(arg instanceof FxValue)) return arg;
+    const { meta } = arg;
+    switch (meta.kind) {
+      case "tensor":
+        // The interpreter's tensors stand where the program has values.
+        return await this.tensor(arg) as unknown as FxArg;
+      case "sym":
+        return this.bindings.value(meta.expr, meta.type);
+      case "constant":
+        return await this.argument(meta.value);
+      case "object":
+        throw new TypeError(`${arg.name} is a ${meta.className} object, which has no value here`);
+    }
+  }
+
+  private async tensor(value: FxValue): Promise<Tensor> {
+    const known = this.values.get(value);
+    if (known) return known;
+    const spec = this.weights.get(value);
+    const weight = spec && tensorOf(this.program, spec);
+    if (!weight) throw new TypeError(`${value.name} is used before it is computed`);
+    const loaded = await weight.load();
+    this.values.set(value, loaded);
+    return loaded;
+  }
+
+  private assign(tree: FxResult, result: unknown): void {
+    if (tree === null) return;
+    if (!(tree instanceof FxValue)) {
+      const results = Array.isArray(result) ? result : [result];
+      const slots = tree as readonly FxResult[];
+      if (results.length < slots.length) {
+        throw new TypeError(`The kernel gave ${results.length} results where the program has ${slots.length}`);
+      }
+      for (const [i, slot] of slots.entries()) this.assign(slot, results[i]);
+      return;
+    }
+    const { meta } = tree;
+    if (meta.kind === "sym") {
+      if (!isConcrete(result)) throw new TypeError(`The kernel gave no number for result ${tree.name}`);
+      if (isSym(meta.expr)) this.bindSym(meta.expr, result);
+    } else if (meta.kind === "tensor") {
+      if (!(result instanceof Tensor)) throw new TypeError(`The kernel gave no tensor for result ${tree.name}`);
+      this.checkResult(meta, result);
+      this.values.set(tree, result);
+      this.options.onValue?.(tree, result);
+    } else throw new TypeError(`Result ${tree.name} is a ${meta.kind}`);
+  }
+
+  private bindSym(expr: Sym, value: ConcreteValue): void {
+    if (expr.kind !== "bool") this.bindings.bind(expr, typeof value === "boolean" ? Number(value) : value);
+  }
+
+  /** The recorded dtype and shape must be what the kernel gave; sizes that depend on values become known. */
+  private checkResult(recorded: Meta, made: Tensor): void {
+    const differ = (): never => {
+      throw new TypeError(`The kernel gives ${formatMeta(made)}, but the program recorded ${formatMeta(recorded)}`);
+    };
+    if (made.dtype !== recorded.dtype || made.shape.length !== recorded.shape.length) differ();
+    try {
+      this.bindings.bindAll(pairSizes(recorded.shape, made.shape));
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      differ();
+    }
+  }
+
+  private async output(arg: FxArg): Promise<ReferenceValue> {
+    const value = await this.argument(arg) as unknown;
+    if (value instanceof Tensor || isConcrete(value) || typeof value === "string" || value === null) return value;
+    throw new TypeError(`An output of type ${typeof value} has no value here`);
+  }
+
+  /** `node` is done with the value. */
+  private release(value: FxValue, node: FxNode): void {
+    let left = this.remaining.get(value);
+    if (left === undefined) return;
+    if (value.producer !== node) this.remaining.set(value, --left);
+    if (left === 0) {
+      this.values.delete(value);
+      this.remaining.delete(value);
+    }
+  }
+
+  private async pause(): Promise<void> {
+    await new Promise((resume) => setTimeout(resume, 0));
+    this.lastPause = performance.now();
+  }
+}
+
+function isConcrete(x: unknown): x is ConcreteValue {
+  return typeof x === "bigint" || typeof x === "number" || typeof x === "boolean";
+}
+
+/**
+ * The sizes and numbers that an input tells of a program's symbols.
+ *
+ * @throws {RangeError} when the input does not fit what the program recorded
+ */
+export function inputSizes(value: FxValue, input: ReferenceValue): (readonly [Sym | number, number | bigint])[] {
+  const { meta, name } = value;
+  if (meta.kind === "tensor") {
+    if (!(input instanceof Tensor)) throw new RangeError(`Input ${name} must be a tensor`);
+    const fits = input.dtype === meta.dtype && input.shape.length === meta.shape.length &&
+      meta.shape.every((dim, i) => isSym(dim) || dim === input.shape[i]);
+    if (!fits) throw new RangeError(`Input ${name} must be ${formatMeta(meta)}, met ${formatMeta(input)}`);
+    return pairSizes(meta.shape, input.shape);
+  }
+  if (meta.kind === "sym") {
+    if (!isConcrete(input)) throw new RangeError(`Input ${name} must be a ${meta.type}`);
+    if (!isSym(meta.expr) || meta.expr.kind === "bool" || typeof input === "boolean") return [];
+    return [[meta.expr, input]];
+  }
+  return [];
+}
+
+/** Values that are random, or computed from what is: two runs can't be compared by them. */
+export function randomValues(program: ExportedProgram, table: OpTable): Set<FxValue> {
+  const random = new Set<FxValue>();
+  for (const node of program.graph.nodes()) {
+    const isRandom = table.resolve(node.target)?.op.random || [...node.operands()].some((value) => random.has(value));
+    if (isRandom) { for (const value of node.outputs) random.add(value); }
+  }
+  return random;
+}
+
+/** The operators that a graph calls, subgraphs included. */
+export function targetsOf(graph: FxGraph): Set<string> {
+  const targets = new Set<string>();
+  const visit = (arg: FxArg): void => {
+    if (arg instanceof FxGraph) { for (const target of targetsOf(arg)) targets.add(target); }
+    else if (Array.isArray(arg)) arg.forEach(visit);
+  };
+  for (const node of graph.nodes()) {
+    targets.add(node.target);
+    node.args.forEach(visit);
+    for (const arg of node.kwargs.values()) visit(arg);
+  }
+  return targets;
+}
