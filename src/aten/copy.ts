@@ -168,24 +168,3 @@ export const copy = defineOp("aten::copy(Tensor self, Tensor src, bool non_block
     return t.call(expand, t.cast(src, dtype), shape);
   },
 });
-
-/** https://docs.pytorch.org/docs/stable/generated/torch.Tensor.fill_.html */
-export const fill = defineOp("aten::fill.Scalar(Tensor self, Scalar value) -> Tensor", {
-  decompose: (t, { self, value }) => t.full(t.meta(self).shape, value, t.meta(self).dtype),
-});
-
-/** https://docs.pytorch.org/docs/stable/generated/torch.Tensor.fill_.html */
-export const fillTensor = defineOp("aten::fill.Tensor(Tensor self, Tensor value) -> Tensor", {
-  decompose: (t, { self, value }) => {
-    const { dtype, shape } = t.meta(self);
-    if (t.meta(value).shape.length !== 0) {
-      throw new RangeError(`fill takes a value of 0 dimensions, met [${t.meta(value).shape.join(", ")}]`);
-    }
-    return t.call(expand, t.cast(value, dtype), shape);
-  },
-});
-
-/** https://docs.pytorch.org/docs/stable/generated/torch.Tensor.zero_.html */
-export const zero = defineOp("aten::zero(Tensor self) -> Tensor", {
-  decompose: (t, { self }) => t.full(t.meta(self).shape, 0n, t.meta(self).dtype),
-});

@@ -69,7 +69,7 @@ class Lowering {
     private readonly table: OpTable,
     private readonly options: LowerOptions,
   ) {
-    this.builder = new OnnxBuilder(options);
+    this.builder = new OnnxBuilder({ ...options, ranges: program.rangeConstraints });
     this.interpreter = new OnnxInterpreter(this.builder, program.rangeConstraints);
   }
 

@@ -5,11 +5,12 @@
  */
 import { Complex, type Scalar } from "../fx/mod.ts";
 import { Names, type Origin } from "../ir/mod.ts";
-import { type Dim, eq, isSym, symbol, type Sym } from "../sym/mod.ts";
+import { type Dim, eq, isSym, type Ranges, type Sym, symbol } from "../sym/mod.ts";
 import { type DType, type Meta, newData, Tensor } from "../tensor/mod.ts";
 import { foldNode } from "./fold.ts";
 import { onnxDType } from "./dtypes.ts";
 import { infer } from "./infer.ts";
+import { contentOfTensor, type InferContext } from "./infer_site.ts";
 import { type AttributeInput, OnnxGraph, OnnxNode, type OnnxAttribute, OnnxValue, toAttributes } from "./model.ts";
 import { SymbolTable } from "./symbols.ts";
 
@@ -20,6 +21,8 @@ export type Target = "generic" | "webgpu";
 export interface BuilderOptions {
   readonly opset: number;
   readonly target?: Target;
+  /** Bounds of the program's symbols: they decide comparisons of sizes. */
+  readonly ranges?: Ranges;
 }
 
 /** Operators whose results differ from call to call. */
@@ -48,6 +51,8 @@ export class OnnxBuilder {
   /** Domains used beside ONNX's own, with their versions. */
   readonly domains: Map<string, number>;
   private origin: Origin | null = null;
+  private readonly options: BuilderOptions;
+  private readonly inferContext: InferContext;
   private readonly parent: OnnxBuilder | null;
   private readonly root: OnnxBuilder;
   private readonly shared: Map<string, OnnxNode> = new Map();
@@ -56,6 +61,7 @@ export class OnnxBuilder {
   private readonly freshCount: { n: number };
 
   constructor(options: BuilderOptions, name = "main_graph", parent: OnnxBuilder | null = null) {
+    this.options = options;
     this.opset = options.opset;
     this.target = options.target ?? "generic";
     this.graph = new OnnxGraph(name);
@@ -67,6 +73,10 @@ export class OnnxBuilder {
     this.ids = parent?.ids ?? new Map();
     this.freshCount = parent?.freshCount ?? { n: 0 };
     this.symbols = new SymbolTable(parent?.symbols ?? null);
+    this.inferContext = {
+      freshSymbol: (hint) => this.freshSymbol(hint),
+      ...(options.ranges ? { ranges: options.ranges } : {}),
+    };
   }
 
   /** Runs `body`; every node made meanwhile carries `origin`. */
@@ -131,7 +141,7 @@ export class OnnxBuilder {
       attributes: attrs,
       origin: this.origin,
     });
-    infer(node, this.opset, { freshSymbol: (hint) => this.freshSymbol(hint) });
+    infer(node, this.opset, this.inferContext);
     const folded = domain === "" ? this.fold(node) : null;
     if (folded) return folded;
     const same = passThrough(node);
@@ -167,7 +177,7 @@ export class OnnxBuilder {
     const found = this.root.constants.get(key);
     if (found) return found;
     const value = this.root.initializer(constantName(loaded), loaded);
-    value.content = contentOf(loaded);
+    value.content = contentOfTensor(loaded);
     this.root.constants.set(key, value);
     return value;
   }
@@ -219,7 +229,9 @@ export class OnnxBuilder {
 
   /** A 0-d tensor (int64, float32 or bool) that holds a symbolic number. */
   symbolic(value: Sym): OnnxValue {
-    return this.symbols.compute(this, value);
+    const result = this.symbols.compute(this, value);
+    if (value.kind === "int" && result.content === null) result.content = [value];
+    return result;
   }
 
   /** The value in another dtype; itself if it already has it. */
@@ -267,9 +279,11 @@ export class OnnxBuilder {
 
   /** Builds a subgraph: values of this graph may be used inside. */
   subgraph(name: string, body: (b: OnnxBuilder) => readonly OnnxValue[]): OnnxGraph {
-    const inner = new OnnxBuilder({ opset: this.opset, target: this.target }, name, this);
+    const inner = new OnnxBuilder(this.options, name, this);
     inner.origin = this.origin;
-    inner.graph.outputs = [...body(inner)];
+    // Outputs must be values of the subgraph itself.
+    const isOwn = (v: OnnxValue): boolean => v.producer?.graph === (inner.graph as unknown);
+    inner.graph.outputs = body(inner).map((v) => isOwn(v) ? v : inner.copy(v));
     return inner.graph;
   }
 
@@ -317,15 +331,6 @@ export class OnnxBuilder {
   }
 
   private fold(node: OnnxNode): OnnxValue[] | null {
-    // A size that shape arithmetic has decided is a constant, whatever computes it.
-    if (node.outputs.length === 1) {
-      const { content, meta } = node.outputs[0];
-      if (content && meta && meta.dtype === "int64" && meta.shape.length <= 1 && !content.some(isSym)) {
-        const data = BigInt64Array.from(content as number[], BigInt);
-        return [this.constant(Tensor.of("int64", meta.shape.length === 0 ? [] : [content.length], data))];
-      }
-    }
-    if (node.inputs.some((v) => v && !v.initializer?.isLoaded)) return null;
     return foldNode(node, this.opset)?.map((tensor) => this.constant(tensor)) ?? null;
   }
 }
@@ -371,13 +376,6 @@ function toInteger(value: number | bigint | boolean): bigint {
     return BigInt(Math.trunc(value));
   }
   return BigInt(value);
-}
-
-function contentOf(tensor: Tensor): readonly Dim[] | null {
-  if (tensor.shape.length > 1 || tensor.numel > 64) return null;
-  if (tensor.dtype !== "int64" && tensor.dtype !== "bool") return null;
-  const values = Array.from(tensor.data() as ArrayLike<number | bigint>, Number);
-  return values.every(Number.isSafeInteger) ? values : null;
 }
 
 /** Small constants are named by their value: `int64_0_2`, `float32_0.5`. */

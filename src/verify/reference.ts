@@ -150,6 +150,8 @@ class ProgramRun {
       for (const item of arg) items.push(await this.argument(item));
       return items;
     }
+    // Nodes that functionalization adds have sizes as expressions.
+    if (isSym(arg)) return this.bindings.value(arg, arg.kind);
     if (arg instanceof FxGraph) throw new TypeError(`Subgraph ${arg.name} can't be run`);
     if (!(arg instanceof FxValue)) return arg;
     const { meta } = arg;

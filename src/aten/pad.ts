@@ -1,0 +1,231 @@
+/** Padding: with a value, mirrored, with the edge, or circular. Pads are listed from the last dim on; negative ones crop. */
+import type { Scalar } from "../fx/mod.ts";
+import type { OnnxBuilder } from "../onnx/builder.ts";
+import type { OnnxValue } from "../onnx/model.ts";
+import { add, type Dim, isSym, le, sub } from "../sym/mod.ts";
+import { type DType, elementCount, type Meta, newData, Tensor } from "../tensor/mod.ts";
+import { gatherBy, indices } from "../tensor/loops.ts";
+import { defineOp, type MetaContext } from "./op.ts";
+import { computeIn } from "./precision.ts";
+import { element, refuse } from "./rules.ts";
+
+type Mode = "constant" | "reflect" | "replicate" | "circular";
+
+/** Sizes before and after each dim, from the first dim on. @throws {RangeError} when there are too many or an odd number */
+function padsOf(pad: readonly Dim[], rank: number): { before: Dim[]; after: Dim[] } {
+  if (pad.length % 2 !== 0 || pad.length > 2 * rank) {
+    throw new RangeError(`Padding of ${pad.length} sizes does not fit a tensor of ${rank} dimensions`);
+  }
+  const before = new Array<Dim>(rank).fill(0);
+  const after = new Array<Dim>(rank).fill(0);
+  for (let i = 0; i < pad.length / 2; i++) {
+    before[rank - 1 - i] = pad[2 * i];
+    after[rank - 1 - i] = pad[2 * i + 1];
+  }
+  return { before, after };
+}
+
+function paddedMeta(self: Meta, pad: readonly Dim[]): Meta {
+  const { before, after } = padsOf(pad, self.shape.length);
+  const shape = self.shape.map((d, i) => add(d, add(before[i], after[i])));
+  if (shape.some((d) => !isSym(d) && d < 0)) {
+    throw new RangeError(`Padding [${pad.join(", ")}] leaves less than nothing of [${self.shape.join(", ")}]`);
+  }
+  return { dtype: self.dtype, shape };
+}
+
+/** Index of the element at `i`, which may lie outside of what cropping leaves: from `low` up to `high`. */
+const SOURCES: Readonly<Record<Exclude<Mode, "constant">, (i: number, low: number, high: number) => number>> = {
+  reflect: (i, low, high) => i < low ? 2 * low - i : i >= high ? 2 * (high - 1) - i : i,
+  replicate: (i, low, high) => Math.min(Math.max(i, low), high - 1),
+  circular: (i, low, high) => i < low ? i + high - low : i >= high ? i - (high - low) : i,
+};
+
+/** Indices of the elements of a padded dim. */
+function sourcesOf(mode: Exclude<Mode, "constant">, size: number, first: number, last: number): number[] {
+  const [low, high] = [Math.max(0, -first), size - Math.max(0, -last)];
+  return Array.from({ length: size + first + last }, (_, i) => SOURCES[mode](i - first, low, high));
+}
+
+function padKernel(self: Tensor, pad: readonly Dim[], mode: Mode, value: Scalar): Tensor {
+  const { before, after } = padsOf(pad, self.shape.length);
+  const shape = paddedMeta(self, pad).shape as number[];
+  if (mode !== "constant") {
+    checkReach(self.shape, pad, mode);
+    const sources = self.shape.map((size, d) => sourcesOf(mode, size, before[d] as number, after[d] as number));
+    return gatherBy(self, shape, (index) => index.map((i, d) => sources[d][i]));
+  }
+  const data = self.data();
+  const out = newData(self.dtype, elementCount(shape));
+  (out as Float32Array).fill(element(value, self.dtype));
+  let at = 0;
+  for (const index of indices(shape)) {
+    let place = 0;
+    for (const [d, i] of index.entries()) {
+      const from = i - (before[d] as number);
+      if (from < 0 || from >= self.shape[d]) place = -Infinity;
+      place = place * self.shape[d] + from;
+    }
+    if (place >= 0) out[at] = data[place];
+    at++;
+  }
+  return Tensor.of(self.dtype, shape, out);
+}
+
+/** @throws {RangeError} when mirrored or circular padding is known to need more elements than there are */
+function checkReach(shape: readonly Dim[], pad: readonly Dim[], mode: Mode): void {
+  const { before, after } = padsOf(pad, shape.length);
+  for (const [d, size] of shape.entries()) {
+    const most = mode === "reflect" ? sub(size, 1) : mode === "circular" ? size : null;
+    if (most !== null && [before[d], after[d]].some((p) => le(p, most) === false)) {
+      throw new RangeError(
+        `Padding [${pad.join(", ")}] in mode ${mode} needs more than the ${size} elements of dimension ${d}`,
+      );
+    }
+  }
+}
+
+/** The dtypes that runtimes pad; others go through one that holds the same values. */
+function padDType(dtype: DType, opset: number): DType {
+  if (dtype === "int16" || dtype === "uint16") return "int32";
+  return dtype === "bfloat16" && opset < 21 ? "float32" : dtype;
+}
+
+function padNode(b: OnnxBuilder, self: OnnxValue, pad: readonly Dim[], mode: Mode, value: Scalar): OnnxValue {
+  const { dtype, shape } = b.meta(self);
+  checkReach(shape, pad, mode);
+  const { before, after } = padsOf(pad, shape.length);
+  const all = [...before, ...after];
+  if (all.every((p) => p === 0)) return self;
+  return computeIn(b, padDType(dtype, b.opset), [self], (x) => {
+    if (mode === "constant") {
+      const isZero = !isSym(value) && Number(value) === 0;
+      return b.op("Pad", [x, b.ints(all), isZero ? null : b.scalar(value, b.meta(x).dtype)], { mode });
+    }
+    if (all.some((p) => !isSym(p) && p < 0)) return gatherPadded(b, x, before, after, mode);
+    if (mode !== "circular") return b.op("Pad", [x, b.ints(all)], { mode: mode === "reflect" ? "reflect" : "edge" });
+    return b.opset >= 19 ? b.op("Pad", [x, b.ints(all)], { mode: "wrap" }) : wrapped(b, x, before, after);
+  });
+}
+
+/** Padding and cropping at once, by the index of each element. */
+function gatherPadded(
+  b: OnnxBuilder,
+  x: OnnxValue,
+  before: readonly Dim[],
+  after: readonly Dim[],
+  mode: Exclude<Mode, "constant">,
+): OnnxValue {
+  return b.meta(x).shape.reduce<OnnxValue>((y, size, d) => {
+    const [first, last] = [before[d], after[d]];
+    if (first === 0 && last === 0) return y;
+    if (isSym(size) || isSym(first) || isSym(last)) {
+      refuse("pad", `[${first}, ${last}]`, `mode ${mode} with a negative size needs dimensions that are constants`);
+    }
+    return b.op("Gather", [y, b.ints(sourcesOf(mode, size, first, last))], { axis: d });
+  }, x);
+}
+
+/** Circular padding before opset 19: the end and the start are joined to each dim. */
+function wrapped(b: OnnxBuilder, x: OnnxValue, before: readonly Dim[], after: readonly Dim[]): OnnxValue {
+  return before.reduce<OnnxValue>((y, first, d) => {
+    const last = after[d];
+    const size = b.meta(y).shape[d];
+    const slice = (from: Dim, to: Dim): OnnxValue => b.op("Slice", [y, b.ints([from]), b.ints([to]), b.ints([d])]);
+    const pieces = [
+      ...(first === 0 ? [] : [slice(sub(size, first), size)]),
+      y,
+      ...(last === 0 ? [] : [slice(0, last)]),
+    ];
+    return pieces.length === 1 ? y : b.op("Concat", pieces, { axis: d });
+  }, x);
+}
+
+/** https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.pad.html */
+export const constantPadNd = defineOp("aten::constant_pad_nd(Tensor self, SymInt[] pad, Scalar value=0) -> Tensor", {
+  meta: (_, { self, pad }) => paddedMeta(self, pad),
+  kernel: ({ self, pad, value }) => padKernel(self, pad, "constant", value),
+  onnx: (b, { self, pad, value }) => padNode(b, self, pad, "constant", value),
+});
+
+function modeOf(mode: string, value: number | null): Mode {
+  if (mode !== "constant" && mode !== "reflect" && mode !== "replicate" && mode !== "circular") {
+    refuse("mode", mode, "it must be constant, reflect, replicate or circular");
+  }
+  if (mode !== "constant" && value !== null && value !== 0) refuse("value", value, `mode ${mode} takes none`);
+  return mode;
+}
+
+/** https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.pad.html */
+export const pad = defineOp(
+  'aten::pad(Tensor self, SymInt[] pad, str mode="constant", float? value=None) -> Tensor',
+  {
+    meta: (_, { self, pad }) => paddedMeta(self, pad),
+    kernel: ({ self, pad, mode, value }) => padKernel(self, pad, modeOf(mode, value), value ?? 0),
+    onnx: (b, { self, pad, mode, value }) => padNode(b, self, pad, modeOf(mode, value), value ?? 0),
+  },
+);
+
+/** Circular. */
+export const _padCircular = defineOp("aten::_pad_circular(Tensor self, SymInt[] pad) -> Tensor", {
+  decompose: (t, { self, pad: sizes }) => t.call(pad, self, sizes, "circular"),
+});
+
+/** The mode by number. */
+export const _padEnum = defineOp("aten::_pad_enum(Tensor self, SymInt[] pad, int mode, float? value=None) -> Tensor", {
+  decompose: (t, { self, pad: sizes, mode, value }) => {
+    const name = ["constant", "reflect", "replicate", "circular"][mode];
+    if (name === undefined) refuse("mode", mode, "it must be 0 to 3");
+    return t.call(pad, self, sizes, name, value);
+  },
+});
+
+type Given<T> = { readonly self: T; readonly padding: readonly Dim[] };
+
+function padding(mode: Mode): {
+  meta: (_: MetaContext, args: Given<Meta>) => Meta;
+  kernel: (args: Given<Tensor>) => Tensor;
+  onnx: (b: OnnxBuilder, args: Given<OnnxValue>) => OnnxValue;
+} {
+  return {
+    meta: (_, { self, padding }) => paddedMeta(self, padding),
+    kernel: ({ self, padding }) => padKernel(self, padding, mode, 0),
+    onnx: (b, { self, padding }) => padNode(b, self, padding, mode, 0),
+  };
+}
+
+/** https://docs.pytorch.org/docs/stable/generated/torch.nn.ReflectionPad1d.html */
+export const reflectionPad1d = defineOp(
+  "aten::reflection_pad1d(Tensor self, SymInt[2] padding) -> Tensor",
+  padding("reflect"),
+);
+
+/** https://docs.pytorch.org/docs/stable/generated/torch.nn.ReflectionPad2d.html */
+export const reflectionPad2d = defineOp(
+  "aten::reflection_pad2d(Tensor self, SymInt[4] padding) -> Tensor",
+  padding("reflect"),
+);
+
+/** https://docs.pytorch.org/docs/stable/generated/torch.nn.ReflectionPad3d.html */
+export const reflectionPad3d = defineOp(
+  "aten::reflection_pad3d(Tensor self, SymInt[6] padding) -> Tensor",
+  padding("reflect"),
+);
+
+/** https://docs.pytorch.org/docs/stable/generated/torch.nn.ReplicationPad1d.html */
+export const replicationPad1d = defineOp(
+  "aten::replication_pad1d(Tensor self, SymInt[2] padding) -> Tensor",
+  padding("replicate"),
+);
+
+/** https://docs.pytorch.org/docs/stable/generated/torch.nn.ReplicationPad2d.html */
+export const replicationPad2d = defineOp(
+  "aten::replication_pad2d(Tensor self, SymInt[4] padding) -> Tensor",
+  padding("replicate"),
+);
+
+/** https://docs.pytorch.org/docs/stable/generated/torch.nn.ReplicationPad3d.html */
+export const replicationPad3d = defineOp(
+  "aten::replication_pad3d(Tensor self, SymInt[6] padding) -> Tensor",
+  padding("replicate"),
+);

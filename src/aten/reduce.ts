@@ -1,0 +1,222 @@
+/** Sums, means, products and truth over dims, and what is made of them: counts, variances, logarithms of sums. */
+import type { OnnxBuilder } from "../onnx/builder.ts";
+import type { OnnxValue } from "../onnx/model.ts";
+import { type DType, isFloat, isInt, type Meta, type Tensor } from "../tensor/mod.ts";
+import { convert, reduceDims } from "../tensor/loops.ts";
+import { ne } from "./compare.ts";
+import { div } from "./division.ts";
+import { COMPARED, FLOATS, WIDE } from "./emit.ts";
+import { emitReduce, reducedDims, reducedShape } from "./dims.ts";
+import { type Calls, defineOp } from "./op.ts";
+import { element, requireFloat, requireReal } from "./rules.ts";
+import { isnan } from "./unary.ts";
+import { logicalNot } from "./logical.ts";
+import { where } from "./where.ts";
+
+/** Integers and bools are summed and multiplied in int64. */
+function sumDType(dtype: DType, given: DType | null): DType {
+  return given ?? (dtype === "bool" || isInt(dtype) ? "int64" : dtype);
+}
+
+interface Reduction<T> {
+  readonly self: T;
+  readonly dim?: readonly number[] | number | null;
+  readonly keepdim?: boolean;
+}
+
+interface Typed<T> extends Reduction<T> {
+  readonly dtype: DType | null;
+}
+
+/** What a reduction does to the elements of a group, and the ONNX operator that does it. */
+interface Kind {
+  readonly opType: string;
+  readonly dtype: (dtype: DType, given: DType | null) => DType;
+  readonly fn: (values: number[], dtype: DType) => number;
+}
+
+/** Rules of a reduction with an optional result dtype. */
+function reduction({ opType, dtype: dtypeOf, fn }: Kind) {
+  return {
+    meta: (_: unknown, { self, dim = null, keepdim = false, dtype }: Typed<Meta>): Meta => ({
+      dtype: dtypeOf(self.dtype, dtype),
+      shape: reducedShape(self.shape, reducedDims(dim, self.shape.length), keepdim),
+    }),
+    kernel: ({ self, dim = null, keepdim = false, dtype }: Typed<Tensor>): Tensor => {
+      const to = dtypeOf(self.dtype, dtype);
+      requireReal(to);
+      return reduceDims(convert(self, to), reducedDims(dim, self.shape.length), keepdim, to, (v) => fn(v, to));
+    },
+    onnx: (b: OnnxBuilder, { self, dim = null, keepdim = false, dtype }: Typed<OnnxValue>): OnnxValue => {
+      const { dtype: from, shape } = b.meta(self);
+      const x = b.cast(self, dtypeOf(from, dtype));
+      return emitReduce(b, WIDE, opType, x, reducedDims(dim, shape.length), keepdim);
+    },
+  };
+}
+
+/** A sum; bigints at run time for 64-bit integers. */
+function sumOf(values: readonly number[], dtype: DType): number {
+  return values.reduce((x, y) => x + y, element(0n, dtype));
+}
+
+const SUM: Kind = { opType: "ReduceSum", dtype: sumDType, fn: sumOf };
+
+const PROD: Kind = {
+  opType: "ReduceProd",
+  dtype: sumDType,
+  fn: (values, dtype) => values.reduce((x, y) => x * y, element(1n, dtype)),
+};
+
+const MEAN: Kind = {
+  opType: "ReduceMean",
+  dtype: (dtype, given) => {
+    requireFloat(given ?? dtype, "The mean");
+    return given ?? dtype;
+  },
+  fn: (values, dtype) => sumOf(values, dtype) / values.length,
+};
+
+/** https://docs.pytorch.org/docs/stable/generated/torch.sum.html */
+export const sum = defineOp("aten::sum(Tensor self, *, ScalarType? dtype=None) -> Tensor", reduction(SUM));
+
+/** https://docs.pytorch.org/docs/stable/generated/torch.sum.html */
+export const sumDim = defineOp(
+  "aten::sum.dim_IntList(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor",
+  reduction(SUM),
+);
+
+/** https://docs.pytorch.org/docs/stable/generated/torch.mean.html */
+export const mean = defineOp("aten::mean(Tensor self, *, ScalarType? dtype=None) -> Tensor", reduction(MEAN));
+
+/** https://docs.pytorch.org/docs/stable/generated/torch.mean.html */
+export const meanDim = defineOp(
+  "aten::mean.dim(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor",
+  reduction(MEAN),
+);
+
+/** https://docs.pytorch.org/docs/stable/generated/torch.prod.html */
+export const prod = defineOp("aten::prod(Tensor self, *, ScalarType? dtype=None) -> Tensor", reduction(PROD));
+
+/** https://docs.pytorch.org/docs/stable/generated/torch.prod.html */
+export const prodDim = defineOp(
+  "aten::prod.dim_int(Tensor self, int dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor",
+  reduction(PROD),
+);
+
+/** The tensor with zeros for NaN. */
+function withoutNaN<T extends object>(t: Calls<T>, x: T): T {
+  const { dtype } = t.meta(x);
+  return isFloat(dtype) ? t.call(where, t.call(isnan, x), t.full([], 0, dtype), x) : x;
+}
+
+/** https://docs.pytorch.org/docs/stable/generated/torch.nansum.html */
+export const nansum = defineOp(
+  "aten::nansum(Tensor self, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor",
+  { decompose: (t, { self, dim, keepdim, dtype }) => t.call(sumDim, withoutNaN(t, self), dim, keepdim, dtype) },
+);
+
+/** https://docs.pytorch.org/docs/stable/generated/torch.nanmean.html */
+export const nanmean = defineOp(
+  "aten::nanmean(Tensor self, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor",
+  {
+    decompose: (t, { self, dim, keepdim, dtype }) => {
+      const count = t.call(sumDim, t.call(logicalNot, t.call(isnan, self)), dim, keepdim);
+      return t.call(div, t.call(nansum, self, dim, keepdim, dtype), count);
+    },
+  },
+);
+
+/** https://docs.pytorch.org/docs/stable/generated/torch.count_nonzero.html */
+export const countNonzero = defineOp("aten::count_nonzero(Tensor self, int? dim=None) -> Tensor", {
+  decompose: (t, { self, dim }) =>
+    t.call(sumDim, t.call(ne, self, t.full([], 0n, t.meta(self).dtype)), dim === null ? null : [dim]),
+});
+
+/** https://docs.pytorch.org/docs/stable/generated/torch.count_nonzero.html */
+export const countNonzeroDims = defineOp("aten::count_nonzero.dim_IntList(Tensor self, int[] dim) -> Tensor", {
+  decompose: (t, { self, dim }) => t.call(sumDim, t.call(ne, self, t.full([], 0n, t.meta(self).dtype)), dim),
+});
+
+/** The truth of uint8 stays uint8, for compatibility. */
+function truthDType(dtype: DType): DType {
+  return dtype === "uint8" ? "uint8" : "bool";
+}
+
+/** Rules of any and all. With `noneIsNone`, an empty list of dims reduces none. */
+function truth(opType: "ReduceMax" | "ReduceMin", noneIsNone = false) {
+  const any = opType === "ReduceMax";
+  const dimsOf = (dim: readonly number[] | number | null, rank: number): number[] =>
+    noneIsNone && Array.isArray(dim) && dim.length === 0 ? [] : reducedDims(dim, rank);
+  return {
+    meta: (_: unknown, { self, dim = null, keepdim = false }: Reduction<Meta>): Meta => ({
+      dtype: truthDType(self.dtype),
+      shape: reducedShape(self.shape, dimsOf(dim, self.shape.length), keepdim),
+    }),
+    kernel: ({ self, dim = null, keepdim = false }: Reduction<Tensor>): Tensor => {
+      const dims = dimsOf(dim, self.shape.length);
+      const bools = convert(self, "bool");
+      const dtype = truthDType(self.dtype);
+      if (dims.length === 0) return convert(bools, dtype);
+      return reduceDims(bools, dims, keepdim, dtype, (v) => any ? v.some((x) => x !== 0) : v.every((x) => x !== 0));
+    },
+    onnx: (b: OnnxBuilder, { self, dim = null, keepdim = false }: Reduction<OnnxValue>): OnnxValue => {
+      const { dtype, shape } = b.meta(self);
+      const dims = dimsOf(dim, shape.length);
+      const bools = b.cast(self, "bool");
+      if (dims.length === 0) return b.cast(bools, truthDType(dtype));
+      // Before opset 20, ReduceMax takes no bool.
+      const native = b.opset >= 20 ? [...COMPARED, "bool" as const] : COMPARED;
+      return b.cast(emitReduce(b, native, opType, bools, dims, keepdim), truthDType(dtype));
+    },
+  };
+}
+
+/** https://docs.pytorch.org/docs/stable/generated/torch.any.html */
+export const any = defineOp("aten::any(Tensor self) -> Tensor", truth("ReduceMax"));
+
+/** https://docs.pytorch.org/docs/stable/generated/torch.any.html */
+export const anyDim = defineOp(
+  "aten::any.dim(Tensor self, int dim, bool keepdim=False) -> Tensor",
+  truth("ReduceMax"),
+);
+
+/** https://docs.pytorch.org/docs/stable/generated/torch.any.html */
+export const anyDims = defineOp(
+  "aten::any.dims(Tensor self, int[]? dim=None, bool keepdim=False) -> Tensor",
+  truth("ReduceMax", true),
+);
+
+/** https://docs.pytorch.org/docs/stable/generated/torch.all.html */
+export const all = defineOp("aten::all(Tensor self) -> Tensor", truth("ReduceMin"));
+
+/** https://docs.pytorch.org/docs/stable/generated/torch.all.html */
+export const allDim = defineOp(
+  "aten::all.dim(Tensor self, int dim, bool keepdim=False) -> Tensor",
+  truth("ReduceMin"),
+);
+
+/** https://docs.pytorch.org/docs/stable/generated/torch.all.html */
+export const allDims = defineOp(
+  "aten::all.dims(Tensor self, int[]? dim=None, bool keepdim=False) -> Tensor",
+  truth("ReduceMin", true),
+);
+
+/** https://docs.pytorch.org/docs/stable/generated/torch.logsumexp.html */
+export const logsumexp = defineOp("aten::logsumexp(Tensor self, int[1] dim, bool keepdim=False) -> Tensor", {
+  promote: { args: ["self"], to: "float" },
+  meta: (_, { self, dim, keepdim }) => ({
+    dtype: self.dtype,
+    shape: reducedShape(self.shape, reducedDims(dim, self.shape.length), keepdim),
+  }),
+  kernel: ({ self, dim, keepdim }) => {
+    requireReal(self.dtype);
+    return reduceDims(self, reducedDims(dim, self.shape.length), keepdim, self.dtype, (values) => {
+      const peak = values.reduce((x, y) => Math.max(x, y), -Infinity);
+      const shift = Number.isFinite(peak) ? peak : 0;
+      return shift + Math.log(values.reduce((x, y) => x + Math.exp(y - shift), 0));
+    });
+  },
+  onnx: (b, { self, dim, keepdim }) =>
+    emitReduce(b, FLOATS, "ReduceLogSumExp", self, reducedDims(dim, b.meta(self).shape.length), keepdim),
+});
