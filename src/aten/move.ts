@@ -44,7 +44,13 @@ export function onnxRepeat(
   return b.cast(b.op(opType, [x, how], attributes), dtype);
 }
 
-/** `body` of values that are added up: bools are, as numbers, where their sum is not zero. */
+/** The dtype that scatters combine elements in: bools as numbers, half floats as single ones, which onnxruntime needs. */
+export function combiningDType(dtype: DType): DType {
+  if (dtype === "bool") return "int32";
+  return dtype === "float16" || dtype === "bfloat16" ? "float32" : dtype;
+}
+
+/** `body` of values that are written, or where `adds` is set added up. */
 export function onnxAccumulate(
   b: OnnxBuilder,
   adds: boolean,
@@ -52,8 +58,8 @@ export function onnxAccumulate(
   body: (self: OnnxValue, src: OnnxValue) => OnnxValue,
 ): OnnxValue {
   const { dtype } = b.meta(self);
-  if (!adds || dtype !== "bool") return body(self, src);
-  return b.cast(body(b.cast(self, "int32"), b.cast(src, "int32")), "bool");
+  const wide = adds ? combiningDType(dtype) : dtype;
+  return b.cast(body(b.cast(self, wide), b.cast(src, wide)), dtype);
 }
 
 /** What onnxruntime has NonZero for. */

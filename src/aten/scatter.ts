@@ -18,7 +18,7 @@ import { filled, indices as allIndices, store } from "../tensor/loops.ts";
 import { constantLike, emit, NUMBERS, ORDERED } from "./emit.ts";
 import { asList, atLeastList, elementAt, requireIndex } from "./gather.ts";
 import { onnxExpand } from "./expand.ts";
-import { type Reduction, reductionOf } from "./move.ts";
+import { combiningDType, type Reduction, reductionOf } from "./move.ts";
 import { defineOp, type MetaContext } from "./op.ts";
 import { element, refuse } from "./rules.ts";
 import { shaped, sliceView } from "./shapes.ts";
@@ -115,8 +115,7 @@ function onnxScatter(
   const meta = b.meta(self);
   const d = checkScatter(meta, dim, b.meta(index), b.meta(src));
   if (b.meta(index).shape.includes(0)) return self;
-  // Sums and products of bools are taken as numbers.
-  const wide = meta.dtype === "bool" && reduction !== "none" ? "int32" : meta.dtype;
+  const wide = reduction === "none" ? meta.dtype : combiningDType(meta.dtype);
   const [x, at, values] = [b.cast(self, wide), index, b.cast(src, wide)].map((v) => atLeastList(b, v));
   const updates = onnxCut(b, values, b.meta(at).shape);
   const result = b.op("ScatterElements", [x, at, updates], { axis: d, ...reductionOf(reduction) });

@@ -1,7 +1,7 @@
 /** Parts of a dim: select, slice, narrow, and their inverses, which write a part back into the whole. */
 import type { OnnxBuilder } from "../onnx/builder.ts";
 import type { OnnxValue } from "../onnx/model.ts";
-import { add, type Dim, eq, ge, isSym, le, neg, sub } from "../sym/mod.ts";
+import { add, type Dim, eq, ge, isSym, le, mul, neg, sub } from "../sym/mod.ts";
 import { elementOffsets, type Meta, normalizeDim, Storage, Tensor } from "../tensor/mod.ts";
 import { defineOp, type MetaContext } from "./op.ts";
 import { type Bound, plainIndex, selectView, shaped, slicedDim, sliceView, withSize } from "./shapes.ts";
@@ -75,30 +75,27 @@ export const selectScatter = defineOp(
       const d = axisOf(dim, shape, "select_scatter");
       // One index into the first dim: its updates are the rest of the shape.
       if (d === 0) return b.op("ScatterND", [self, b.ints([index]), src]);
-      return choose(b, isIndex(b, shape, d, index), b.unsqueeze(src, d), self);
+      const [size, part] = [shape[d], b.unsqueeze(src, d)];
+      if (!isSym(size) && !isSym(index)) {
+        const at = plainIndex(index, size);
+        const mask = Array.from({ length: size }, (_, i) => i === at ? 1 : 0);
+        const ones = new Array<number>(shape.length - d - 1).fill(1);
+        return choose(b, b.constant(Tensor.of("bool", [size, ...ones], mask)), part, self);
+      }
+      // Scatters count negative indices from the end.
+      if (isSym(index)) return onnxScatterRows(b, self, d, b.ints([index]), part);
+      // The parts before and behind; a constant index counts from either end without the size.
+      const pieces = [
+        index === 0 ? null : onnxSlice(b, self, d, 0, index),
+        part,
+        index === -1 ? null : onnxSlice(b, self, d, index + 1, null),
+      ];
+      const result = b.op("Concat", pieces.filter((piece) => piece !== null), { axis: d });
+      result.meta = shaped(b.meta(self), shape);
+      return result;
     },
   },
 );
-
-/** A mask over a dim, true at one index. */
-function isIndex(b: OnnxBuilder, shape: readonly Dim[], d: number, index: Dim): OnnxValue {
-  const size = shape[d];
-  const trailing = Array.from({ length: shape.length - d - 1 }, (_, i) => i + 1);
-  if (!isSym(size) && !isSym(index)) {
-    const at = plainIndex(index, size);
-    const mask = Array.from({ length: size }, (_, i) => i === at ? 1 : 0);
-    return b.constant(Tensor.of("bool", [size, ...trailing.map(() => 1)], mask));
-  }
-  // A negative constant is looked for among -size … -1.
-  const isNegative = !isSym(index) && index < 0;
-  const places = b.op("Range", [
-    b.dim(isNegative ? neg(size) : 0),
-    b.dim(isNegative ? 0 : size),
-    b.dim(1),
-  ]);
-  const mask = b.op("Equal", [places, b.dim(isNegative ? index : plainIndex(index, size))]);
-  return b.unsqueeze(mask, ...trailing);
-}
 
 const INT64_MAX = 2n ** 63n - 1n;
 
@@ -185,23 +182,41 @@ export const sliceScatter = defineOp(
       const { shape } = b.meta(self);
       const d = axisOf(dim, shape, "slice_scatter");
       const part = slicedDim(shape[d], start, end, step);
-      if (step !== 1) {
-        const rows = b.op("Range", [b.dim(part.start), b.dim(part.end), b.dim(step)]);
-        return onnxScatterRows(b, self, d, rows, src);
-      }
+      const taken = b.meta(src).shape[d];
+      // A start beyond the end takes nothing, so that it need not be clamped where something is taken.
+      const first = start === null ? 0 : typeof start !== "bigint" && ge(start, 0) === true ? start : part.start;
+      if (step !== 1) return onnxScatterRows(b, self, d, onnxRange(b, first, taken, step), src);
       if (eq(part.length, shape[d]) === true) return src;
-      // The part takes as much as `src` has, whatever its bounds are when they cross.
-      const isPlain = le(part.start, part.end) === true;
-      const tail = isPlain ? part.end : add(part.start, b.meta(src).shape[d]);
+      // Slice clamps by itself; only bounds that may cross need the place where what was written ends.
       const pieces = [
-        part.start === 0 ? null : onnxSlice(b, self, d, 0, part.start),
+        part.start === 0 ? null : onnxSlice(b, self, d, 0, start ?? 0),
         src,
-        eq(tail, shape[d]) === true ? null : onnxSlice(b, self, d, tail, null),
+        eq(part.end, shape[d]) === true
+          ? null
+          : onnxSlice(b, self, d, isOrdered(start, end) ? end : add(first, taken), null),
       ];
-      return b.op("Concat", pieces.filter((piece) => piece !== null), { axis: d });
+      const result = b.op("Concat", pieces.filter((piece) => piece !== null), { axis: d });
+      result.meta = shaped(b.meta(self), shape);
+      return result;
     },
   },
 );
+
+/** Whether the start of a slice never lies behind its end, whatever the size. */
+function isOrdered(start: Bound, end: Bound): boolean {
+  const from = start ?? 0;
+  if (end === null || typeof end === "bigint" || typeof from === "bigint") return false;
+  const isAlike = ge(from, 0) === ge(end, 0) && ge(from, 0) !== undefined;
+  return from === 0 || (isAlike && le(from, end) === true);
+}
+
+/** `count` indices, `step` apart. */
+function onnxRange(b: OnnxBuilder, first: Dim, count: Dim, step: Dim): OnnxValue {
+  if (!isSym(first) && !isSym(count) && !isSym(step)) {
+    return b.ints(Array.from({ length: count }, (_, i) => first + i * step));
+  }
+  return b.op("Range", [b.dim(first), b.dim(add(first, mul(count, step))), b.dim(step)]);
+}
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.narrow.html */
 export const narrow = defineOp(

@@ -78,9 +78,15 @@ function byStep(size: Dim, step: Dim, what: string): Dim[] {
     refuse(what, step, `parts of no elements never fill a dimension of ${size}`);
   }
   if (!isSym(step) && step < 0) refuse(what, step, "a size must not be negative");
-  const count = size === 0 ? 1 : ceilDiv(size, step);
+  const count = size === 0 ? 1 : countOfParts(size, step);
   if (isSym(count)) refuse(what, step, `the number of parts of a dimension of ${size} is not known`);
   return Array.from({ length: Math.max(count, 1) }, (_, i) => i < count - 1 ? step : sub(size, mul(step, i)));
+}
+
+/** `ceil(size / step)`; a multiple of a symbolic step is divided exactly. */
+function countOfParts(size: Dim, step: Dim): Dim {
+  const whole = floorDiv(size, step);
+  return eq(mul(whole, step), size) === true ? whole : ceilDiv(size, step);
 }
 
 interface StepArgs {

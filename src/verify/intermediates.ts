@@ -97,7 +97,8 @@ function choose({ subject, random }: Verification): { visible: Map<FxValue, Onnx
 }
 
 function whyHidden(value: OnnxValue | undefined, live: ReadonlySet<OnnxValue>): string | null {
-  if (!value || !live.has(value)) return "not in the optimized model";
+  if (!value) return "no such value in the model";
+  if (!live.has(value)) return "optimized away";
   if (!value.meta) return "of unknown dtype";
   return passage(value.meta.dtype) ? null : `${value.meta.dtype}, which onnxruntime-web can't give`;
 }

@@ -5,9 +5,8 @@
 import { OpTable, type OpTable as Operators } from "../aten/mod.ts";
 import type { ExportedProgram, FxValue } from "../fx/mod.ts";
 import type { SourceInput } from "../io/open.ts";
-import { openSource } from "../io/open.ts";
 import type { Model, OnnxValue } from "../onnx/model.ts";
-import { readPt2 } from "../pt2/mod.ts";
+import { load } from "../pt2/load.ts";
 import type { Sym } from "../sym/mod.ts";
 import { connect, openModel } from "./model_file.ts";
 import { targetsOf } from "./reference.ts";
@@ -89,10 +88,8 @@ export async function verifyProgram(
  */
 export async function verify(model: SourceInput | Model, options: VerifyFileOptions): Promise<VerificationReport> {
   const { program: input, model: name, ...rest } = options;
-  const isLoaded = isProgram(input);
-  const source = isLoaded ? null : await openSource(input);
+  const program = isProgram(input) ? input : await load(input, name === undefined ? {} : { model: name });
   try {
-    const program = isLoaded ? input : await readPt2(source!, name === undefined ? {} : { model: name });
     const opened = await openModel(model);
     try {
       return await runVerification(await connect(opened, program), rest);
@@ -100,7 +97,7 @@ export async function verify(model: SourceInput | Model, options: VerifyFileOpti
       opened.close();
     }
   } finally {
-    if (source && source !== input) source.close?.();
+    if (!isProgram(input) && program.archive !== input) program.archive?.close?.();
   }
 }
 

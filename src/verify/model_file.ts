@@ -1,6 +1,6 @@
 /** Reads a written model and finds, by position and by name, what in it belongs to which part of the program. */
 import { OpTable } from "../aten/mod.ts";
-import { type ExportedProgram, type FxValue, FxValue as Fx, type OutputSpec } from "../fx/mod.ts";
+import { type ExportedProgram, FxValue, type OutputSpec } from "../fx/mod.ts";
 import { openSource, type SourceInput } from "../io/open.ts";
 import type { Source } from "../io/source.ts";
 import { ArchiveError, VerificationError } from "../ir/mod.ts";
@@ -76,13 +76,14 @@ export async function connect(opened: OpenedModel, program: ExportedProgram): Pr
   }
   const table = await OpTable.load(targetsOf(program.graph));
   const functional = await functionalize(program, table);
+  const outputs = bindOutputs(model, functional);
   return {
     model,
     program: functional,
     table,
     inputs: bindInputs(model, functional),
-    outputs: bindOutputs(model, functional),
-    values: valuesByName(model, functional),
+    outputs,
+    values: findValues(model, functional, outputs),
     bytes,
     dimName: String,
   };
@@ -126,30 +127,25 @@ function bindOutputs(model: Model, program: ExportedProgram): BoundOutput[] {
 
 /** None and strings are no outputs in ONNX. */
 function hasValue({ arg }: OutputSpec): boolean {
-  const value = arg instanceof Fx && arg.meta.kind === "constant" ? arg.meta.value : arg;
+  const value = arg instanceof FxValue && arg.meta.kind === "constant" ? arg.meta.value : arg;
   return value !== null && typeof value !== "string";
 }
 
-/** Values that bear the name of the program's value, or say that they had it, and are of its dtype and rank. */
-function valuesByName(model: Model, program: ExportedProgram): Map<FxValue, OnnxValue> {
+/** Outputs by position; other values by the program's name for them, where dtype and rank are the program's too. */
+function findValues(
+  model: Model,
+  program: ExportedProgram,
+  outputs: readonly BoundOutput[],
+): Map<FxValue, OnnxValue> {
   const named = new Map<string, OnnxValue>();
-  for (const node of model.graph.nodes()) {
-    for (const value of node.outputs) {
-      const original = value.metadata.get("pkg.torch.onnx.original_node_name");
-      if (original && !named.has(original)) named.set(original, value);
-    }
-  }
-  const { inputs, initializers } = model.graph;
-  for (const value of [...inputs, ...initializers]) named.set(value.name, value);
+  for (const value of [...model.graph.inputs, ...model.graph.initializers]) named.set(value.name, value);
   for (const node of model.graph.nodes()) for (const value of node.outputs) named.set(value.name, value);
   const values = new Map<FxValue, OnnxValue>();
-  for (const node of program.graph.nodes()) {
-    for (const fx of node.outputs) {
-      const value = named.get(fx.name);
-      if (fx.meta.kind !== "tensor" || !value?.meta || !sameKind(value.meta, fx.meta)) continue;
-      values.set(fx, value);
-    }
-  }
+  const add = (fx: FxValue, value: OnnxValue | undefined): void => {
+    if (fx.meta.kind === "tensor" && value?.meta && sameKind(value.meta, fx.meta)) values.set(fx, value);
+  };
+  for (const node of program.graph.nodes()) for (const fx of node.outputs) add(fx, named.get(fx.name));
+  for (const { spec, value } of outputs) if (spec.arg instanceof FxValue) add(spec.arg, value);
   return values;
 }
 

@@ -110,13 +110,11 @@ class ProgramRun {
   }
 
   private async runNode(node: FxNode): Promise<void> {
+    if (this.isKnown(node)) return;
     const resolved = this.table.resolve(node.target);
     if (!resolved) throw new TypeError(`Operator ${node.target} is not supported`);
-    if (resolved.op.effectFree) {
-      this.checkAssertion(node);
-      return;
-    }
-    if (this.isKnown(node)) return;
+    if (/assert_scalar\b/.test(node.target)) this.checkAssertion(node);
+    if (resolved.op.effectFree) return;
     const args: FxArg[] = [];
     for (const arg of node.args) args.push(await this.argument(arg));
     const kwargs = new Map<string, FxArg>();
@@ -127,7 +125,6 @@ class ProgramRun {
 
   /** Assertions on sizes and values tell which inputs a program was captured for. */
   private checkAssertion(node: FxNode): void {
-    if (!/\b_assert_scalar\b/.test(node.target)) return;
     const [condition] = node.args;
     if (!(condition instanceof FxValue) || condition.meta.kind !== "sym") return;
     const { expr } = condition.meta;

@@ -149,11 +149,12 @@ async function guarded<T>(provider: Provider, what: string, body: () => Promise<
 
 /** The part of the runtime's message that says what it is about. */
 function firstLine(message: string): string {
-  return message.replace(/^.*?\bERROR_CODE: \d+, ERROR_MESSAGE: /s, "").split("\n")[0].trim().slice(0, 500);
+  return message.replace(/^.*?\bERROR_CODE: \d+, ERROR_MESSAGE: /s, "").split("\n")[0]
+    .replace(/\S*\.cc:\d+ .* was false\. /, "").trim().slice(0, 500);
 }
 
 function hintFor(provider: Provider, message: string): { hint?: string } {
-  const lacksKernel = /Could not find an implementation|NOT_IMPLEMENTED/i.test(message);
+  const lacksKernel = /Could not find an implementation|NOT_IMPLEMENTED|Provider type for .* is not set/i.test(message);
   if (lacksKernel && provider === "webgpu") {
     return { hint: "The runtime's WebGPU builds lack most float64 and int16 kernels: choose the provider wasm" };
   }

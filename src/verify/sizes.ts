@@ -38,6 +38,7 @@ export function* otherSizes(program: SizedProgram, base: Bindings): Generator<Bi
       const before = base.values.get(symbol.key);
       if (before === undefined) return clamp(3, min, max);
       let value = clamp(Number(before) + step, min, max);
+      if (value === Number(before)) value = clamp(Number(before) - step, min, max);
       const fallback = value;
       while (taken.has(value) && value >= min && value <= max) value += Math.sign(step);
       if (value < min || value > max) value = fallback;

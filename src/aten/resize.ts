@@ -1,0 +1,330 @@
+/**
+ * How interpolation is computed; the records are in `upsample.ts`. ONNX's Resize does it where its coordinates come out as
+ * PyTorch's; otherwise elements are gathered by indices that follow PyTorch, or multiplied by a matrix of weights.
+ */
+import type { OnnxBuilder } from "../onnx/builder.ts";
+import { float, type OnnxValue } from "../onnx/model.ts";
+import { call, type Dim, eq, float as floatSym, floorDiv, isSym, mul, sub } from "../sym/mod.ts";
+import { type DType, elementCount, isFloat, type Meta, newData, Tensor } from "../tensor/mod.ts";
+import { convert } from "../tensor/loops.ts";
+import { type Filter, nearestIndices, type ResizedDim, type Tap, taps } from "./interpolation.ts";
+import { computeIn } from "./precision.ts";
+import { alongDimBy } from "./resample.ts";
+import { refuse } from "./rules.ts";
+import { steps } from "./spatial.ts";
+
+/** What both overloads of an operator come to. */
+export interface ResizeArgs {
+  readonly filter: Filter;
+  readonly align_corners?: boolean;
+  readonly output_size: readonly Dim[] | null;
+  /** Factors of the spatial dims. With an output size, they only decide coordinates. */
+  readonly scales: readonly (number | null)[] | null;
+}
+
+/** `size * scale`, rounded down. */
+function scaled(size: Dim, scale: number): Dim {
+  if (!isSym(size)) return Math.floor(size * scale);
+  if (Number.isInteger(scale)) return mul(size, scale);
+  if (Number.isInteger(scale * 1024)) return floorDiv(mul(size, scale * 1024), 1024);
+  return call("trunc_to_int", [call("mul", [call("tofloat", [size]), floatSym(scale)])]) as Dim;
+}
+
+/** The spatial dims. @throws {RangeError} when sizes and factors don't fit the input */
+function resizedDims(x: Meta, { output_size, scales }: ResizeArgs): ResizedDim<Dim>[] {
+  const rank = (output_size ?? scales ?? []).length;
+  if (rank === 0 || x.shape.length !== rank + 2) {
+    throw new RangeError(`An input of ${rank + 2} dimensions is needed, met ${x.shape.length}`);
+  }
+  return x.shape.slice(2).map((size, i) => {
+    const scale = scales?.[i] ?? null;
+    if (scale !== null && typeof scale !== "number") refuse("scale_factors", scale, "factors must be constants");
+    if (output_size) return { size, out: output_size[i], scale };
+    if (scale === null) throw new RangeError("An output size or a factor is needed for each spatial dimension");
+    return { size, out: scaled(size, scale), scale };
+  });
+}
+
+/** dtype and shape of the result. */
+export function resizeMeta(x: Meta, args: ResizeArgs): Meta {
+  return { dtype: x.dtype, shape: [...x.shape.slice(0, 2), ...resizedDims(x, args).map((d) => d.out)] };
+}
+
+/** The result on concrete tensors: one spatial dim after the other, the last one first. */
+export function resizeKernel(x: Tensor, args: ResizeArgs): Tensor {
+  const dims = resizedDims(x, args) as ResizedDim<number>[];
+  const { filter, align_corners } = args;
+  if (filter === "nearest" || filter === "nearest-exact") {
+    return dims.reduce((y, dim, i) => sample(y, 2 + i, taps(dim, filter, false, x.dtype)), x);
+  }
+  let y = convert(x, "float64");
+  for (const [i, dim] of [...dims.entries()].reverse()) {
+    if (dim.size === dim.out && dim.scale === null) continue;
+    y = sample(y, 2 + i, taps(dim, filter, align_corners ?? false, x.dtype));
+    // Bytes are rounded after each dim.
+    if (!isFloat(x.dtype)) (y.data() as Float64Array).forEach((v, k, all) => all[k] = roundToByte(v));
+  }
+  return convert(y, x.dtype);
+}
+
+function roundToByte(v: number): number {
+  return Math.min(Math.max(Math.floor(v + 0.5), 0), 255);
+}
+
+/** Replaces one dim by weighted sums along it. */
+function sample(x: Tensor, dim: number, rows: readonly Tap[]): Tensor {
+  const size = x.shape[dim];
+  const inner = elementCount(x.shape.slice(dim + 1));
+  const outer = elementCount(x.shape.slice(0, dim));
+  const data = x.data();
+  const out = newData(x.dtype, outer * rows.length * inner);
+  let at = 0;
+  for (let o = 0; o < outer; o++) {
+    for (const { index, weight } of rows) {
+      for (let k = 0; k < inner; k++) {
+        if (index.length === 1) out[at] = data[(o * size + index[0]) * inner + k];
+        else {
+          let sum = 0;
+          for (const [t, i] of index.entries()) sum += (data[(o * size + i) * inner + k] as number) * weight[t];
+          out[at] = sum;
+        }
+        at++;
+      }
+    }
+  }
+  return Tensor.of(x.dtype, x.shape.map((n, d) => d === dim ? rows.length : n), out);
+}
+
+/** ONNX form. */
+export function resizeNode(b: OnnxBuilder, x: OnnxValue, args: ResizeArgs): OnnxValue {
+  const meta = b.meta(x);
+  const dims = resizedDims(meta, args);
+  const { filter } = args;
+  const align = args.align_corners ?? false;
+  if (dims.every((d) => eq(d.size, d.out) === true && (d.scale === null || d.scale === 1))) return x;
+  if (filter === "nearest" || filter === "nearest-exact") return nearestNode(b, x, dims, filter);
+  if (!isFloat(meta.dtype)) return bytesNode(b, x, dims, filter, align);
+  return computeIn(b, meta.dtype === "float64" ? "float64" : "float32", [x], (x) => {
+    if (meta.dtype !== "float64" && (filter === "linear" || filter === "cubic")) {
+      const attributes = { mode: filter, coordinate_transformation_mode: align ? "align_corners" : "half_pixel" };
+      const y = oneResize(
+        b,
+        x,
+        dims,
+        align,
+        filter === "cubic" ? { ...attributes, cubic_coeff_a: float(-0.75) } : attributes,
+      );
+      if (y) return y;
+    }
+    const isStatic = dims.every((d) => !isSym(d.size) && !isSym(d.out));
+    if (isStatic) return byMatrices(b, x, dims as ResizedDim<number>[], filter, align);
+    if (filter === "linear") return dims.reduce((y, dim, i) => linearAlong(b, y, 2 + i, dim, align), x);
+    return refuse(
+      "output_size",
+      `[${dims.map((d) => d.out).join(", ")}]`,
+      `${filter} interpolation of ${meta.dtype} needs sizes that are constants`,
+    );
+  });
+}
+
+/** Whether a factor times any size of a tensor is the same in single precision. */
+function isShort(scale: number): boolean {
+  return Number.isInteger(scale * 256) && scale <= 256;
+}
+
+/** The factor by which a runtime comes to the size of the result, or null when it may come to another one. */
+function factorOf({ size, out, scale }: ResizedDim<Dim>): number | null {
+  if (!isSym(size) && !isSym(out)) {
+    const factor = Math.fround(scale ?? out / size);
+    return Math.floor(Math.fround(factor * size)) === out ? factor : null;
+  }
+  if (eq(size, out) === true && scale === null) return 1;
+  return scale !== null && isShort(scale) && eq(out, scaled(size, scale)) === true ? scale : null;
+}
+
+/** Whether PyTorch's coordinates are those of the sizes. */
+function followsSizes({ size, out, scale }: ResizedDim<Dim>, align: boolean): boolean {
+  if (align || scale === null) return true;
+  return !isSym(size) && !isSym(out) && size * scale === out;
+}
+
+/** One Resize node by sizes or by factors; null when neither has PyTorch's coordinates. */
+function oneResize(
+  b: OnnxBuilder,
+  x: OnnxValue,
+  dims: readonly ResizedDim<Dim>[],
+  align: boolean,
+  attributes: Readonly<Record<string, string | ReturnType<typeof float>>>,
+): OnnxValue | null {
+  const { dtype, shape } = b.meta(x);
+  const lead = shape.slice(0, 2);
+  const outs = dims.map((d) => d.out);
+  const factors = dims.map(factorOf);
+  let y: OnnxValue;
+  if (factors.every((f) => f !== null) && dims.some((d) => isSym(d.out))) {
+    const scales = b.constant(Tensor.of("float32", [2 + dims.length], new Float32Array([1, 1, ...factors])));
+    y = b.op("Resize", [x, null, scales], attributes);
+  } else if (dims.every((d) => followsSizes(d, align))) {
+    y = lead.some(isSym)
+      ? b.op("Resize", [x, null, null, b.ints(outs)], { ...attributes, axes: dims.map((_, i) => 2 + i) })
+      : b.op("Resize", [x, null, null, b.ints([...lead, ...outs])], attributes);
+  } else if (factors.every((f) => f !== null)) {
+    const scales = b.constant(Tensor.of("float32", [2 + dims.length], new Float32Array([1, 1, ...factors])));
+    y = b.op("Resize", [x, null, scales], attributes);
+  } else return null;
+  y.meta = { dtype, shape: [...lead, ...outs] };
+  return y;
+}
+
+/** dtypes that runtimes resize. */
+const RESIZED: ReadonlySet<DType> = new Set<DType>(["float32", "float16", "int32", "int8", "uint8"]);
+
+function nearestNode(
+  b: OnnxBuilder,
+  x: OnnxValue,
+  dims: readonly ResizedDim<Dim>[],
+  filter: "nearest" | "nearest-exact",
+): OnnxValue {
+  const { dtype } = b.meta(x);
+  if (RESIZED.has(dtype) && dims.every((d) => sameNearest(d, filter, dtype))) {
+    const attributes = filter === "nearest"
+      ? { mode: "nearest", coordinate_transformation_mode: "asymmetric", nearest_mode: "floor" }
+      : { mode: "nearest", coordinate_transformation_mode: "half_pixel", nearest_mode: "round_prefer_ceil" };
+    const bySizes = dims.map((d) => isSym(d.out) ? d : { ...d, scale: null });
+    const y = oneResize(b, x, bySizes, false, attributes);
+    if (y) return y;
+  }
+  return dims.reduce((y, dim, i) => {
+    const { size, out, scale } = dim;
+    if (eq(size, out) === true && (scale === null || scale === 1)) return y;
+    const index = !isSym(size) && !isSym(out)
+      ? b.ints(nearestIndices({ size, out, scale }, filter, dtype))
+      : nearestIndexNodes(b, dim, filter, dtype === "float64" ? "float64" : "float32");
+    const taken = b.op("Gather", [y, index], { axis: 2 + i });
+    taken.meta = { dtype, shape: b.meta(y).shape.map((d, k) => k === 2 + i ? out : d) };
+    return taken;
+  }, x);
+}
+
+/** Whether Resize takes the same elements as PyTorch. */
+function sameNearest(dim: ResizedDim<Dim>, filter: "nearest" | "nearest-exact", dtype: DType): boolean {
+  const { size, out, scale } = dim;
+  if (!isSym(size) && !isSym(out)) {
+    // What a runtime computes in single precision.
+    const factor = Math.fround(out / size);
+    return nearestIndices({ size, out, scale }, filter, dtype).every((index, i) => {
+      const at = filter === "nearest"
+        ? Math.floor(Math.fround(i / factor))
+        : Math.floor(Math.fround(Math.fround(Math.fround(i + 0.5) / factor) - 0.5) + 0.5);
+      return Math.min(Math.max(at, 0), size - 1) === index;
+    });
+  }
+  if (eq(size, out) === true) return scale === null || scale === 1;
+  // A whole factor whose reciprocal is not rounded down never falls short of the next element.
+  return filter === "nearest" && scale !== null && Number.isInteger(scale) && Math.fround(1 / scale) * scale >= 1;
+}
+
+/** Distance between neighbours of the result, in the input, as a 0-d tensor. */
+function stepNode(b: OnnxBuilder, { size, out, scale }: ResizedDim<Dim>, align: boolean, dtype: DType): OnnxValue {
+  if (!align && scale !== null && scale > 0) return b.scalar(1 / scale, dtype);
+  const number = (d: Dim): OnnxValue => isSym(d) ? b.cast(b.dim(d), dtype) : b.scalar(d, dtype);
+  if (!align) return b.op("Div", [number(size), number(out)]);
+  const gaps = isSym(out)
+    ? b.op("Max", [number(sub(out, 1)), b.scalar(1, dtype)])
+    : b.scalar(Math.max(out - 1, 1), dtype);
+  return b.op("Div", [number(sub(size, 1)), gaps]);
+}
+
+function nearestIndexNodes(
+  b: OnnxBuilder,
+  dim: ResizedDim<Dim>,
+  filter: "nearest" | "nearest-exact",
+  dtype: DType,
+): OnnxValue {
+  const by = stepNode(b, dim, false, dtype);
+  let at: OnnxValue;
+  if (filter === "nearest") at = b.cast(b.op("Mul", [b.cast(steps(b, dim.out), dtype), by]), "float32");
+  else {
+    // In double precision, where the product is exact, as PyTorch rounds product and difference at once.
+    const centers = b.op("Add", [b.cast(steps(b, dim.out), "float64"), b.scalar(0.5, "float64")]);
+    const source = b.op("Sub", [b.op("Mul", [centers, b.cast(by, "float64")]), b.scalar(0.5, "float64")]);
+    const inside = b.op("Max", [b.cast(source, "float32"), b.scalar(0, "float32")]);
+    at = b.op("Add", [inside, b.scalar(0.5, "float32")]);
+  }
+  return b.op("Min", [b.cast(b.op("Floor", [at]), "int64"), b.dim(sub(dim.size, 1))]);
+}
+
+/** Linear interpolation of one dim by gathering both neighbours. */
+function linearAlong(b: OnnxBuilder, x: OnnxValue, dim: number, resized: ResizedDim<Dim>, align: boolean): OnnxValue {
+  const { dtype, shape } = b.meta(x);
+  const { size, out } = resized;
+  if (eq(size, out) === true && resized.scale === null) return x;
+  const by = stepNode(b, resized, align, dtype);
+  const position = b.cast(steps(b, out), dtype);
+  const half = b.scalar(0.5, dtype);
+  const source = align ? b.op("Mul", [position, by]) : b.op("Max", [
+    b.op("Sub", [b.op("Mul", [b.op("Add", [position, half]), by]), half]),
+    b.scalar(0, dtype),
+  ]);
+  const last = b.dim(sub(size, 1));
+  const first = b.op("Min", [b.cast(b.op("Floor", [source]), "int64"), last]);
+  const next = b.op("Min", [b.op("Add", [first, b.scalar(1n, "int64")]), last]);
+  const share = b.op("Sub", [source, b.cast(first, dtype)]);
+  const trailing = shape.length - 1 - dim;
+  const weight = b.unsqueeze(share, ...Array.from({ length: trailing }, (_, i) => i + 1));
+  const taken = (index: OnnxValue): OnnxValue => {
+    const y = b.op("Gather", [x, index], { axis: dim });
+    y.meta = { dtype, shape: shape.map((d, i) => i === dim ? out : d) };
+    return y;
+  };
+  const low = taken(first);
+  return b.op("Add", [low, b.op("Mul", [b.op("Sub", [taken(next), low]), weight])]);
+}
+
+/** Rows of weights, one per element of the result. */
+function weightRows(dim: ResizedDim<number>, filter: Filter, align: boolean, dtype: DType): Float64Array[] {
+  return taps(dim, filter, align, dtype).map(({ index, weight }) => {
+    const row = new Float64Array(dim.size);
+    for (const [t, i] of index.entries()) row[i] += weight[t];
+    return row;
+  });
+}
+
+function byMatrices(
+  b: OnnxBuilder,
+  x: OnnxValue,
+  dims: readonly ResizedDim<number>[],
+  filter: Filter,
+  align: boolean,
+  after: (y: OnnxValue) => OnnxValue = (y) => y,
+): OnnxValue {
+  const { dtype } = b.meta(x);
+  return dims.reduceRight((y, dim, i) => {
+    if (dim.size === dim.out && dim.scale === null) return y;
+    return after(alongDimBy(b, y, 2 + i, weightRows(dim, filter, align, dtype)));
+  }, x);
+}
+
+/** Bytes are rounded after each dim. */
+function bytesNode(
+  b: OnnxBuilder,
+  x: OnnxValue,
+  dims: readonly ResizedDim<Dim>[],
+  filter: Filter,
+  align: boolean,
+): OnnxValue {
+  const { dtype } = b.meta(x);
+  if (dtype !== "uint8") throw new TypeError(`Interpolation of ${dtype} is not supported`);
+  if (dims.some((d) => isSym(d.size) || isSym(d.out))) {
+    refuse(
+      "output_size",
+      `[${dims.map((d) => d.out).join(", ")}]`,
+      "interpolation of uint8 needs sizes that are constants",
+    );
+  }
+  return computeIn(b, "float32", [x], (x) =>
+    byMatrices(b, x, dims as ResizedDim<number>[], filter, align, (y) => {
+      const rounded = b.op("Floor", [b.op("Add", [y, b.scalar(0.5, "float32")])]);
+      return b.op("Clip", [rounded, b.scalar(0, "float32"), b.scalar(255, "float32")]);
+    }));
+}

@@ -1,0 +1,445 @@
+/**
+ * Runs the rows of `rows/*.json`: calls of operators that are data, so that PyTorch (`tests/tools/op_rows.py`) and this
+ * harness read the same. A row is checked four ways, at each of its sizes: meta rule against kernel, kernel against
+ * PyTorch's recorded result, decomposition against kernel, and the ONNX form, lowered once with symbolic sizes, in
+ * onnxruntime against kernel.
+ *
+ * A row: `op` and `args` (and `kwargs`); `sizes`: values of the symbols; `opsets`; `tol`; `limits`: what can't hold and
+ * why (`onnx`: the lowering is refused, `runtime`: onnxruntime differs); `refused`: the operator must refuse the call
+ * with an error that contains this text; `note`.
+ *
+ * An argument: `{"t": "float32[2,s0]"}` with `low`, `high`, or `values` (repeated as needed, "nan" and "inf" as text);
+ * `{"f": 1.5}`, `{"str": "x"}`, `{"dtype": "float32"}`, `{"dim": "2*s0"}`, `{"layout": "strided"}`,
+ * `{"memory_format": "contiguous_format"}`, `{"device": "cpu"}`, `{"complex": [0, 1]}`; integers, booleans, null, lists.
+ */
+import * as ort from "onnxruntime-web/wasm";
+import { assert } from "@std/assert";
+import type { CallArg } from "../../src/aten/bind.ts";
+import { EagerInterpreter, MetaInterpreter, OnnxInterpreter } from "../../src/aten/calls.ts";
+import { type Op, OpTable } from "../../src/aten/mod.ts";
+import { Complex, DeviceArg, DTypeArg, LayoutArg, MemoryFormatArg } from "../../src/fx/mod.ts";
+import { OnnxBuilder } from "../../src/onnx/builder.ts";
+import { checkModel, irVersionFor } from "../../src/onnx/check.ts";
+import { Model, OnnxValue } from "../../src/onnx/model.ts";
+import * as schemas from "../../src/onnx/op_schema.ts";
+import { serializeModel } from "../../src/onnx/serialize.ts";
+import { type Dim, evaluate, isSym, parseInfix } from "../../src/sym/mod.ts";
+import { type DType, isComplex, isDType, isFloat, type Meta, newData, Tensor } from "../../src/tensor/mod.ts";
+import * as loops from "../../src/tensor/loops.ts";
+
+ort.env.logLevel = "error";
+ort.env.wasm.numThreads = 1;
+
+/** A tensor argument. */
+interface TensorSpec {
+  readonly t: string;
+  readonly low?: number;
+  readonly high?: number;
+  readonly values?: readonly (number | boolean | string)[];
+}
+
+type RowArg = null | boolean | number | readonly RowArg[] | { readonly [key: string]: unknown };
+
+/** Values of symbols. */
+export type Sizes = Readonly<Record<string, number>>;
+
+/** A row of a table. */
+export interface Row {
+  readonly op: string;
+  readonly args: readonly RowArg[];
+  readonly kwargs?: Readonly<Record<string, RowArg>>;
+  readonly sizes?: readonly Sizes[];
+  readonly opsets?: readonly number[];
+  readonly tol?: { readonly rtol?: number; readonly atol?: number };
+  readonly limits?: { readonly onnx?: string; readonly runtime?: string };
+  readonly refused?: string;
+  readonly note?: string;
+}
+
+/** dtype and shape of a tensor argument. */
+function metaOf(spec: TensorSpec): Meta {
+  const match = /^(\w+)\[(.*)\]$/.exec(spec.t);
+  if (!match || !isDType(match[1])) throw new SyntaxError(`Cannot read the tensor argument ${spec.t}`);
+  const shape = match[2] === "" ? [] : match[2].split(",").map((d) => parseInfix(d.trim()) as Dim);
+  return { dtype: match[1], shape };
+}
+
+function isTensorSpec(arg: RowArg): arg is RowArg & TensorSpec {
+  return typeof arg === "object" && arg !== null && "t" in arg;
+}
+
+/** The tensor arguments of a row, in order. */
+export function tensorSpecs(row: Row): TensorSpec[] {
+  const found: TensorSpec[] = [];
+  const visit = (arg: RowArg): void => {
+    if (Array.isArray(arg)) arg.forEach(visit);
+    else if (isTensorSpec(arg)) found.push(arg);
+  };
+  [...row.args, ...Object.values(row.kwargs ?? {})].forEach(visit);
+  return found;
+}
+
+/** A pseudorandom 32-bit number, the same in `op_rows.py`. */
+function hash(row: number, arg: number, element: number): number {
+  let h = (Math.imul(row + 1, 0x9e3779b1) ^ Math.imul(arg + 1, 0x85ebca77) ^ Math.imul(element + 1, 0xc2b2ae3d)) >>> 0;
+  h = Math.imul(h ^ (h >>> 16), 0x7feb352d) >>> 0;
+  h = Math.imul(h ^ (h >>> 15), 0x846ca68b) >>> 0;
+  return (h ^ (h >>> 16)) >>> 0;
+}
+
+/** A tensor argument's values. */
+function makeTensor(spec: TensorSpec, row: number, arg: number, sizes: Sizes): Tensor {
+  const { dtype, shape } = metaOf(spec);
+  const concrete = shape.map((d) => evaluate(d, new Map(Object.entries(sizes))) as number);
+  const count = concrete.reduce((a, b) => a * b, 1) * (isComplex(dtype) ? 2 : 1);
+  const data = newData(dtype, count);
+  const real = isFloat(dtype) || isComplex(dtype);
+  const low = spec.low ?? (real ? -2 : dtype.startsWith("uint") ? 0 : -5);
+  const high = spec.high ?? (real ? 2 : 5);
+  for (let i = 0; i < count; i++) {
+    const given = spec.values?.[i % spec.values.length];
+    const h = hash(row, arg, i);
+    const value = given !== undefined
+      ? numberOf(given)
+      : dtype === "bool"
+      ? h & 1
+      : real
+      ? low + (high - low) * (h / 2 ** 32)
+      : low + h % (high - low + 1);
+    if (typeof data[0] === "bigint") (data as BigInt64Array)[i] = BigInt(value);
+    else (data as Float64Array)[i] = value;
+  }
+  return Tensor.of(dtype, concrete, data);
+}
+
+function numberOf(value: number | boolean | string): number {
+  if (value === "nan") return NaN;
+  if (value === "inf") return Infinity;
+  return value === "-inf" ? -Infinity : Number(value);
+}
+
+/** Arguments with tensors of some kind in place, in the order that `tensorSpecs` finds them. */
+function fillIn<T>(
+  row: Row,
+  tensors: readonly T[],
+  dim: (text: string) => CallArg<T>,
+): { args: CallArg<T>[]; kwargs: Map<string, CallArg<T>> } {
+  let next = 0;
+  const convert = (arg: RowArg): CallArg<T> => {
+    if (arg === null || typeof arg === "boolean") return arg;
+    if (typeof arg === "number") {
+      if (!Number.isInteger(arg)) throw new SyntaxError(`Cannot read argument ${arg}: write a float as {"f": ${arg}}`);
+      return BigInt(arg);
+    }
+    if (Array.isArray(arg)) return arg.map(convert);
+    if (isTensorSpec(arg)) return tensors[next++];
+    const [[kind, value]] = Object.entries(arg);
+    switch (kind) {
+      case "f":
+        return numberOf(value as number | string);
+      case "str":
+        return value as string;
+      case "dtype":
+        return new DTypeArg(value as DType);
+      case "layout":
+        return new LayoutArg(value as string);
+      case "memory_format":
+        return new MemoryFormatArg(value as string);
+      case "device":
+        return new DeviceArg(value as string);
+      case "complex":
+        return new Complex(...(value as [number, number]));
+      case "dim":
+        return dim(value as string);
+      default:
+        throw new SyntaxError(`Cannot read an argument of kind ${kind}`);
+    }
+  };
+  const args = row.args.map(convert);
+  const kwargs = new Map(Object.entries(row.kwargs ?? {}).map(([name, arg]) => [name, convert(arg)] as const));
+  return { args, kwargs };
+}
+
+/** The results of a call as a flat list: tensors, numbers; None is left out. */
+function flatten(result: unknown): unknown[] {
+  if (result === null || result === undefined) return [];
+  return Array.isArray(result) ? result.flatMap(flatten) : [result];
+}
+
+/** A number result as a 0-d tensor, as the fixtures have it. */
+function asTensor(value: unknown): Tensor {
+  if (value instanceof Tensor) return value;
+  if (typeof value === "boolean") return Tensor.scalar("bool", value);
+  if (typeof value === "bigint") return Tensor.scalar("int64", value);
+  if (typeof value === "number") {
+    return Number.isInteger(value) ? Tensor.scalar("int64", value) : Tensor.scalar("float64", value);
+  }
+  throw new TypeError(`A result is a ${typeof value}`);
+}
+
+/** Tolerances by dtype; other dtypes are compared exactly. */
+const TOLERANCES: Readonly<Partial<Record<DType, readonly [rtol: number, atol: number]>>> = {
+  float16: [2e-3, 1e-3],
+  bfloat16: [2e-2, 1e-2],
+  float32: [2e-5, 2e-6],
+  float64: [1e-10, 1e-12],
+  complex64: [2e-5, 2e-6],
+  complex128: [1e-10, 1e-12],
+};
+
+/** Says where two tensors differ; null where they agree. */
+export function difference(actual: Tensor, expected: Tensor, tol: Row["tol"] = {}): string | null {
+  const kind = (t: Tensor): string => `${t.dtype}[${t.shape.join(", ")}]`;
+  if (kind(actual) !== kind(expected)) return `met ${kind(actual)}, expected ${kind(expected)}`;
+  const [rtol, atol] = TOLERANCES[expected.dtype] ?? [0, 0];
+  const [x, y] = [actual.toArray(), expected.toArray()];
+  for (let i = 0; i < y.length; i++) {
+    const [p, q] = [x[i], y[i]];
+    if (p === q || (Number.isNaN(p) && Number.isNaN(q))) continue;
+    const gap = Math.abs(Number(p) - Number(q));
+    if (typeof q === "bigint" || !(gap <= (tol.atol ?? atol) + (tol.rtol ?? rtol) * Math.abs(Number(q)))) {
+      return `element ${i} is ${p}, expected ${q}`;
+    }
+    if (!Number.isFinite(Number(q))) return `element ${i} is ${p}, expected ${q}`;
+  }
+  return null;
+}
+
+function assertSame(actual: Tensor, expected: Tensor, row: Row, what: string): void {
+  const why = difference(actual, expected, row.tol);
+  assert(why === null, `${what}: ${why}`);
+}
+
+/** Finds operators' records. */
+export async function loadOps(rows: readonly Row[]): Promise<(row: Row) => Op> {
+  const target = (name: string): string => {
+    const [namespace, op] = name.split("::");
+    return namespace === "_operator" ? `_operator.${op}` : `torch.ops.${namespace}.${op}`;
+  };
+  const table = await OpTable.load(rows.map((r) => target(r.op)));
+  return ({ op }) => {
+    const found = table.resolve(target(op));
+    if (!found || found.inplace) throw new RangeError(`${op} has no record: is src/aten/index.ts up to date?`);
+    return found.op;
+  };
+}
+
+/** Runs one row; `recorded` finds what PyTorch gave. */
+export async function runRow(
+  op: Op,
+  row: Row,
+  index: number,
+  recorded: (name: string) => Tensor | undefined,
+): Promise<void> {
+  const specs = tensorSpecs(row);
+  const symbolic = fillIn(row, specs.map(metaOf), (text) => dimArg(parseInfix(text)));
+  if (row.refused !== undefined) {
+    assertRefused(op, row, index, specs);
+    return;
+  }
+  const metas = new MetaInterpreter();
+  const symbolicMetas = flatten(metas.apply(op, metas.bind(op, symbolic.args, symbolic.kwargs)));
+  const cases: { inputs: Tensor[]; expected: Tensor[]; sizes: Sizes }[] = [];
+  for (const [k, sizes] of (row.sizes ?? [{}]).entries()) {
+    const where = `at ${JSON.stringify(sizes)}`;
+    const inputs = specs.map((spec, i) => makeTensor(spec, index, i, sizes));
+    const expected = runKernel(op, row, inputs, sizes);
+    checkMetas(op, row, inputs, sizes, expected, symbolicMetas);
+    expected.forEach((tensor, i) => {
+      const fixture = recorded(`${index}.${k}.output_${i}`);
+      assert(fixture, `No recorded result ${index}.${k}.output_${i}: run python tests/tools/op_rows.py`);
+      assertSame(tensor, asRecorded(fixture, tensor), row, `Kernel against PyTorch ${where}, output ${i}`);
+    });
+    if (op.kernel && op.decompose) {
+      const eager = new EagerInterpreter(loops);
+      const { args, kwargs } = fillIn(row, inputs, (text) => dimArg(evaluateDim(text, sizes)));
+      // deno-lint-ignore no-explicit-any -- arguments of a schema that only the record knows
+      const result = flatten(op.decompose(eager, eager.bind(op, args, kwargs) as any));
+      result.forEach((r, i) =>
+        assertSame(asTensor(r), expected[i], row, `Decomposition against kernel ${where}, output ${i}`)
+      );
+    }
+    cases.push({ inputs, expected, sizes });
+  }
+  const tensors = symbolicMetas.filter((m) => metas.isTensor(m));
+  if (tensors.length === 0) return;
+  for (const opset of row.opsets ?? [18, 21, 23]) await runOnnx(op, row, specs, opset, cases);
+}
+
+function dimArg(value: ReturnType<typeof parseInfix>): CallArg<never> {
+  return typeof value === "number" ? (Number.isInteger(value) ? BigInt(value) : value) : value;
+}
+
+function evaluateDim(text: string, sizes: Sizes): number | boolean {
+  const value = parseInfix(text);
+  return isSym(value) ? evaluate(value, new Map(Object.entries(sizes))) : value;
+}
+
+function runKernel(op: Op, row: Row, inputs: readonly Tensor[], sizes: Sizes): Tensor[] {
+  const eager = new EagerInterpreter(loops);
+  const { args, kwargs } = fillIn(row, inputs, (text) => dimArg(evaluateDim(text, sizes)));
+  return flatten(eager.apply(op, eager.bind(op, args, kwargs))).map(asTensor);
+}
+
+/** safetensors has no complex128, and complex results are recorded as pairs of reals. */
+function asRecorded(fixture: Tensor, like: Tensor): Tensor {
+  return isComplex(like.dtype) ? Tensor.of(like.dtype, fixture.shape.slice(0, -1), fixture.data()) : fixture;
+}
+
+function checkMetas(
+  op: Op,
+  row: Row,
+  inputs: readonly Tensor[],
+  sizes: Sizes,
+  expected: readonly Tensor[],
+  symbolic: readonly unknown[],
+): void {
+  const metas = new MetaInterpreter();
+  const plain = inputs.map(({ dtype, shape }): Meta => ({ dtype, shape }));
+  const { args, kwargs } = fillIn(row, plain, (text) => dimArg(evaluateDim(text, sizes)));
+  const concrete = flatten(metas.apply(op, metas.bind(op, args, kwargs)));
+  const bindings = new Map(Object.entries(sizes));
+  for (const [name, found] of [["Meta", concrete], ["Symbolic meta", symbolic]] as const) {
+    assert(found.length === expected.length, `${name} gives ${found.length} results, the kernel ${expected.length}`);
+    found.forEach((meta, i) => {
+      if (!metas.isTensor(meta)) return;
+      // A size that depends on values has a symbol that no one binds.
+      const known = (d: Dim): boolean => !isSym(d) || [...d.symbols()].every((s) => bindings.has(s));
+      const shape = meta.shape.map((d, k) => known(d) ? evaluate(d, bindings) : expected[i].shape[k]);
+      const text = `${meta.dtype}[${shape.join(", ")}]`;
+      const wanted = `${expected[i].dtype}[${expected[i].shape.join(", ")}]`;
+      assert(text === wanted, `${name} of output ${i} at ${JSON.stringify(sizes)} is ${text}, the kernel gives ${wanted}`);
+    });
+  }
+}
+
+function assertRefused(op: Op, row: Row, index: number, specs: readonly TensorSpec[]): void {
+  const sizes = row.sizes?.[0] ?? {};
+  const attempt = (what: string, body: () => unknown): void => {
+    let message: string | null = null;
+    try {
+      body();
+    } catch (error) {
+      message = (error as Error).message;
+    }
+    assert(message !== null, `${what} was not refused`);
+    assert(message.includes(row.refused!), `${what} was refused with another message: ${message}`);
+  };
+  attempt("The kernel", () => runKernel(op, row, specs.map((s, i) => makeTensor(s, index, i, sizes)), sizes));
+  attempt("The lowering", () => lower(op, row, specs, row.opsets?.[0] ?? 21));
+}
+
+/** What onnxruntime-web takes and gives; bfloat16 goes in and out as float32. */
+function passage(dtype: DType): DType {
+  return dtype === "bfloat16" ? "float32" : dtype;
+}
+
+interface Lowered {
+  readonly model: Model;
+  /** Symbols that no input's shape tells, which are inputs of their own. */
+  readonly scalars: readonly string[];
+}
+
+/** The row as a model: one input per tensor, one output per result. */
+function lower(op: Op, row: Row, specs: readonly TensorSpec[], opset: number): Lowered {
+  const builder = new OnnxBuilder({ opset });
+  const values = specs.map((spec, i) => {
+    const { dtype, shape } = metaOf(spec);
+    return builder.cast(builder.input(`x${i}`, { dtype: passage(dtype), shape }), dtype);
+  });
+  const scalars: string[] = [];
+  const { args, kwargs } = fillIn(row, values, (text) => {
+    const dim = parseInfix(text);
+    if (isSym(dim)) {
+      for (const name of dim.symbols()) {
+        if (builder.symbols.has(name)) continue;
+        builder.symbols.bindScalar(name, builder.input(name, { dtype: "int64", shape: [] }));
+        scalars.push(name);
+      }
+    }
+    return dimArg(dim);
+  });
+  const interpreter = new OnnxInterpreter(builder);
+  const results = flatten(interpreter.apply(op, interpreter.bind(op, args, kwargs)));
+  const used = new Set<OnnxValue>();
+  builder.graph.outputs = results.map((result) => {
+    if (!(result instanceof OnnxValue)) throw new TypeError("A result of the lowering is not a tensor");
+    const typed = builder.cast(result, passage(builder.meta(result).dtype));
+    const output = typed.producer === null || used.has(typed) ? builder.copy(typed) : typed;
+    used.add(output);
+    return output;
+  });
+  const model = new Model(builder.graph, opset, irVersionFor(opset));
+  for (const [domain, version] of builder.domains) model.opsetImports.set(domain, version);
+  return { model, scalars };
+}
+
+function toRuntime(x: Tensor): ort.Tensor {
+  const data = loops.convert(x, passage(x.dtype)).data();
+  return new ort.Tensor(passage(x.dtype) as "float32", data as Float32Array, [...x.shape]);
+}
+
+async function runOnnx(
+  op: Op,
+  row: Row,
+  specs: readonly TensorSpec[],
+  opset: number,
+  cases: readonly { inputs: Tensor[]; expected: Tensor[]; sizes: Sizes }[],
+): Promise<void> {
+  let lowered: Lowered | null = null;
+  try {
+    lowered = lower(op, row, specs, opset);
+  } catch (error) {
+    if (row.limits?.onnx !== undefined) return;
+    throw new Error(`Lowering at opset ${opset} failed: ${(error as Error).message}`, { cause: error });
+  }
+  assert(row.limits?.onnx === undefined, `Lowering at opset ${opset} was said to be impossible: ${row.limits?.onnx}`);
+  const problems = checkModel(lowered.model, schemas);
+  assert(problems.length === 0, `The model at opset ${opset} is not valid: ${problems.join("; ")}`);
+  const differences = await compareRuns(lowered, row, opset, cases);
+  if (row.limits?.runtime === undefined) assert(differences.length === 0, differences[0]);
+  else assert(differences.length > 0, `onnxruntime at opset ${opset} was said to differ: ${row.limits.runtime}`);
+}
+
+/** What onnxruntime does differently. */
+async function compareRuns(
+  { model, scalars }: Lowered,
+  row: Row,
+  opset: number,
+  cases: readonly { inputs: Tensor[]; expected: Tensor[]; sizes: Sizes }[],
+): Promise<string[]> {
+  const bytes = await serializeModel(model);
+  const { inputs, outputs } = model.graph;
+  const found: string[] = [];
+  let session: ort.InferenceSession | null = null;
+  try {
+    session = await ort.InferenceSession.create(bytes, { logSeverityLevel: 4 });
+    for (const { inputs: tensors, expected, sizes } of cases) {
+      const feeds: Record<string, ort.Tensor> = {};
+      tensors.forEach((x, i) => feeds[`x${i}`] = toRuntime(x));
+      for (const name of scalars) feeds[name] = new ort.Tensor("int64", [BigInt(sizes[name])], []);
+      assert(Object.keys(feeds).length === inputs.length, "An input of the model is not fed");
+      const results = await session.run(feeds);
+      outputs.forEach((value, i) => {
+        const result = results[value.name];
+        const dtype = passage(expected[i].dtype);
+        const data = result.data as Float32Array;
+        const why = result.type !== dtype
+          ? `met ${result.type}, expected ${dtype}`
+          : difference(
+            loops.convert(Tensor.of(dtype, result.dims, data), expected[i].dtype),
+            expected[i],
+            row.tol,
+          );
+        if (why !== null) {
+          found.push(`onnxruntime against kernel at opset ${opset}, ${JSON.stringify(sizes)}, output ${i}: ${why}`);
+        }
+      });
+    }
+  } catch (error) {
+    found.push(`onnxruntime at opset ${opset}: ${error instanceof Error ? error.message : String(error)}`);
+  } finally {
+    await session?.release();
+  }
+  return found;
+}
