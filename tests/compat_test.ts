@@ -134,6 +134,8 @@ const parses: Array<[string[], Record<string, unknown>]> = [
   [["--color"], { color: true }],
   [["--color", "--no-color"], { color: false }],
   [["--verify=false"], { verify: false, v: false }],
+  [["--verify", "false", "x"], { verify: false, v: false, _: ["x"] }],
+  [["--output", "x", "-v"], { output: "x", o: "x", verify: true, v: true }],
   [["--no-verify"], { "no-verify": true }],
   [["--no-x", "y"], { "no-x": "y" }],
   [["--other", "5"], { other: 5 }],
@@ -162,18 +164,22 @@ Deno.test("parseArgs: defaults", () => {
 });
 
 Deno.test("parseArgs: unknown arguments are told and left out", () => {
-  const seen: unknown[] = [];
-  const args = parseArgs(["a", "--output", "x", "--typo=1", "--no-verify", "-q", "--dim", "d", "b"], {
+  const flags: unknown[] = [];
+  const positionals: unknown[] = [];
+  const given = ["a", "--output", "x", "--typo=1", "--no-verify", "-q", "--constructor", "--dim", "d", "b"];
+  const args = parseArgs(given, {
     ...options,
     unknown: (arg, key) => {
-      seen.push([arg, key]);
+      if (key === undefined) positionals.push(arg);
+      else flags.push([arg, key]);
       return key === undefined;
     },
   });
-  assertEquals<unknown>(seen, [["a", undefined], ["--typo=1", "typo"], ["--no-verify", "no-verify"], ["-q", "q"], [
-    "b",
-    undefined,
+  assertEquals<unknown>(flags, [["--typo=1", "typo"], ["--no-verify", "no-verify"], ["-q", "q"], [
+    "--constructor",
+    "constructor",
   ]]);
+  assertEquals<unknown>(positionals, ["a", "b"]);
   assertEquals(args._, ["a", "b"]);
   assertEquals<unknown>([args.typo, args["no-verify"], args.q, args.dim], [undefined, undefined, undefined, ["d"]]);
 });
@@ -183,6 +189,10 @@ Deno.test("parseArgs: the double dash and stopping early", () => {
   assertEquals<unknown>({ ...parseArgs(["-a", "sub", "-b"], { boolean: ["a"], stopEarly: true }) }, {
     a: true,
     _: ["sub", "-b"],
+  });
+  assertEquals<unknown>({ ...parseArgs(["--aa", "sub", "--aa", "true"], { boolean: ["aa"], stopEarly: true }) }, {
+    aa: true,
+    _: ["sub", "--aa", "true"],
   });
 });
 

@@ -1,14 +1,16 @@
 /**
- * `parseArgs` with the signature and results of `jsr:@std/cli/parse-args`, over npm's minimist, from which the
- * original descends. minimist differs in three ways that are evened out here: it negates every `--no-x`, it collects
- * repeated flags unasked, and it tells `unknown` only the argument.
+ * `parseArgs` with the signature and results of `jsr:@std/cli/parse-args`, over npm's getopts. An ES module was chosen
+ * because loading the first CommonJS one takes Deno as long as an empty program takes in all. getopts differs in what is
+ * evened out here: it negates every `--no-x`, takes `--x=false` of a boolean for true, joins repeated flags unasked,
+ * reports absent flags as empty, and looks names up in plain objects.
  *
- * Known leftovers: a lone `-` or an empty string after a flag is taken as the flag's value.
+ * Known leftovers: a short flag takes the letters behind it as its value where it is no boolean, `-` is never a value,
+ * `--a.b` makes no nested object, and `unknown` is told of positional arguments after the flags.
  *
  * @module
  */
-// @ts-types="./minimist.d.ts"
-import minimist from "minimist";
+// @ts-types="./getopts.d.ts"
+import getopts from "getopts";
 
 type Names<T extends string> = T | readonly T[];
 
@@ -39,25 +41,38 @@ export interface ParseOptions<
   unknown?: (arg: string, key?: string, value?: unknown) => unknown;
 }
 
-type Flags<TBooleans extends string, TStrings extends string, TCollectable extends string, TDefault> =
+type Flags<
+  TBooleans extends string,
+  TStrings extends string,
+  TCollectable extends string,
+  TDefault,
+> =
   & { [K in TBooleans]: boolean }
   & { [K in Exclude<TStrings, TCollectable | keyof TDefault | "_">]?: string }
-  & { [K in Extract<TStrings, keyof TDefault>]: string | TDefault[K & keyof TDefault] }
+  & {
+    [K in Extract<TStrings, keyof TDefault>]:
+      | string
+      | TDefault[K & keyof TDefault];
+  }
   & { [K in Extract<TStrings, TCollectable>]: string[] };
 
 /** The value returned from {@linkcode parseArgs}. */
-export type Args<TFlags = Record<string, unknown>> = Record<string, unknown> & TFlags & {
-  /** The arguments that belong to no flag. */
-  _: Array<string | number>;
-  /** The arguments after `--`, where asked for. */
-  "--"?: string[];
-};
+export type Args<TFlags = Record<string, unknown>> =
+  & Record<string, unknown>
+  & TFlags
+  & {
+    /** The arguments that belong to no flag. */
+    _: Array<string | number>;
+    /** The arguments after `--`, where asked for. */
+    "--"?: string[];
+  };
 
-// minimist cannot be told to leave `--no-x` alone, so such names travel with a mark that no argument can contain.
+/** Before each name: no argument can contain it, so a name neither starts with `no-` nor is one of an object's own. */
 const MARK = "\0";
 
+/** Single letters stay: getopts takes them out of groups such as `-abc`. */
 function mark(name: string): string {
-  return name.startsWith("no-") ? MARK + name : name;
+  return name.length === 1 ? name : MARK + name;
 }
 
 function unmark(name: string): string {
@@ -67,6 +82,9 @@ function unmark(name: string): string {
 function list(names: Names<string> | undefined): string[] {
   return names === undefined ? [] : [names].flat() as string[];
 }
+
+/** The value of a flag that was not given, which getopts would report as empty. */
+const ABSENT = Symbol("absent");
 
 /**
  * Parses command line arguments.
@@ -94,7 +112,12 @@ export function parseArgs<
   const aliases = new Map<string, string[]>();
   for (const [key, value] of Object.entries(options.alias ?? {})) {
     const group = [key, ...[value].flat()] as string[];
-    for (const name of group) aliases.set(name, group.filter((other) => other !== name));
+    for (const name of group) {
+      aliases.set(
+        name,
+        group.filter((other) => other !== name),
+      );
+    }
   }
   const withAliases = (names: Names<string> | undefined): string[] =>
     list(names).flatMap((name) => [name, ...(aliases.get(name) ?? [])]);
@@ -102,57 +125,95 @@ export function parseArgs<
   const collect = new Set(withAliases(options.collect));
   const booleans = new Set(withAliases(options.boolean));
   const strings = new Set(withAliases(options.string));
-  const declared = new Set([...booleans, ...strings, ...collect, ...aliases.keys()]);
+  const defaults = Object.entries(options.default ?? {});
+  const preset = new Set(withAliases(defaults.map(([name]) => name)));
   const clash = [...collect].find((name) => booleans.has(name));
-  if (clash !== undefined) throw new TypeError(`Cannot collect the boolean flag --${clash}: not supported`);
+  if (clash !== undefined) {
+    throw new TypeError(
+      `Cannot collect the boolean flag --${clash}: not supported`,
+    );
+  }
 
   const end = args.indexOf("--");
-  const marked = args.map((arg, i) => {
-    if (!arg.startsWith("--no-") || (end >= 0 && i >= end)) return arg;
-    return !arg.includes("=") && negatable.has(arg.slice(5)) ? arg : `--${MARK}${arg.slice(2)}`;
-  });
-
-  const unknown = options.unknown;
-  const argv = minimist(marked, {
-    "--": options["--"],
-    alias: Object.fromEntries([...aliases].map(([key, names]) => [mark(key), names.map(mark)])),
+  const before = end < 0 ? args : args.slice(0, end);
+  const after = end < 0 ? [] : args.slice(end + 1);
+  const { unknown, stopEarly = false } = options;
+  const { marked, from } = markAll(before, booleans, negatable);
+  const parsed = getopts(marked, {
+    alias: Object.fromEntries(
+      [...aliases].map(([key, names]) => [mark(key), names.map(mark)]),
+    ),
     boolean: [...booleans].map(mark),
     string: [...strings].map(mark),
-    stopEarly: options.stopEarly,
-    unknown: unknown && ((markedArg) => {
-      const arg = markedArg.replace(MARK, "");
-      const match = /^--?([^-=][^=]*)(?:=(.*))?$/s.exec(arg);
-      if (match === null) return unknown(arg) !== false;
-      // Declared by `collect` alone: minimist does not know the name, its user does.
-      if (declared.has(match[1])) return true;
-      return unknown(arg, match[1], match[2] ?? true) !== false;
-    }),
+    default: Object.fromEntries([
+      ...[...strings, ...collect].filter((name) => !preset.has(name)).map((
+        name,
+      ) => [mark(name), ABSENT]),
+      ...defaults.map(([name, value]) => [mark(name), value]),
+    ]),
+    stopEarly,
+    unknown: (name: string) => {
+      const key = unmark(name);
+      const arg = before.find((arg) => arg.length > 1 && arg.startsWith("-") && namesIn(arg).includes(key));
+      return unknown?.(arg ?? key, key, arg?.split("=", 2)[1] ?? true) !==
+        false;
+    },
   });
 
-  const result: Record<string, unknown> = { _: argv._ };
-  if (argv["--"] !== undefined) result["--"] = argv["--"];
-  const given = new Set(Object.keys(argv).map(unmark));
-  for (const [name, value] of Object.entries(argv)) {
+  const flags = new Map<string, unknown>();
+  for (const [name, value] of Object.entries(parsed)) {
     const key = unmark(name);
-    if (key === "_" || key === "--") continue;
+    if (key === "_") continue;
     const values = Array.isArray(value) ? value : [value];
-    result[key] = collect.has(key) ? values : values[values.length - 1];
+    if (value !== ABSENT) {
+      flags.set(key, collect.has(key) ? values : values.at(-1));
+    } else if (collect.has(key) && strings.has(key)) flags.set(key, []);
   }
-  // minimist reports an absent boolean as `false`, so whether one was given is asked of the arguments.
-  for (const [key, value] of Object.entries(options.default ?? {})) {
-    const names = [key, ...(aliases.get(key) ?? [])];
-    const absent = booleans.has(key) ? !names.some((name) => occurs(marked, end, name)) : !given.has(key);
-    if (absent) { for (const name of names) result[name] = value; }
-  }
-  for (const key of strings) {
-    if (collect.has(key) && !(key in result)) result[key] = [];
-  }
+  // What follows the first positional argument was marked in vain.
+  const rest: readonly string[] = stopEarly ? before.slice(from[marked.length - parsed._.length]) : parsed._;
+  const known = unknown === undefined ? rest : rest.filter((arg) => unknown(arg) !== false);
+  const positionals = options["--"] ? known : [...known, ...after];
+  const result = {
+    _: strings.has("_") ? positionals : positionals.map((arg) => NUMBER.test(arg) ? Number(arg) : arg),
+    ...(options["--"] ? { "--": after } : {}),
+    ...Object.fromEntries(flags),
+  };
   return result as Args<Flags<TBooleans, TStrings, TCollectable, TDefault>>;
 }
 
-function occurs(args: readonly string[], end: number, name: string): boolean {
-  return (end < 0 ? args : args.slice(0, end)).some((arg) => {
-    if (name.length === 1 && /^-[^-]/.test(arg)) return arg.includes(name);
-    return arg === `--${mark(name)}` || arg === `--no-${name}` || arg.startsWith(`--${mark(name)}=`);
-  });
+const NUMBER = /^(0x[0-9a-f]+|[-+]?(\d+(\.\d*)?|\.\d+)(e[-+]?\d+)?)$/i;
+
+/** Marks the names of long flags, and writes what sets a boolean as `--x` or `--no-x`. `from` tells where each was. */
+function markAll(
+  args: readonly string[],
+  booleans: ReadonlySet<string>,
+  negatable: ReadonlySet<string>,
+): { marked: string[]; from: number[] } {
+  const marked: string[] = [];
+  const from: number[] = [];
+  for (let i = 0; i < args.length; i++) {
+    const arg = args[i];
+    const [, name, value] = /^--([^=]+)(?:=(.*))?$/s.exec(arg) ?? [];
+    from.push(i);
+    if (name === undefined) marked.push(arg);
+    else if (booleans.has(name)) {
+      const said = value ??
+        (args[i + 1] === "true" || args[i + 1] === "false" ? args[++i] : "true");
+      marked.push(said === "false" ? `--no-${mark(name)}` : `--${mark(name)}`);
+    } else if (
+      value === undefined && name.startsWith("no-") &&
+      negatable.has(name.slice(3))
+    ) {
+      marked.push(`--no-${mark(name.slice(3))}`);
+    } else {marked.push(
+        value === undefined ? `--${mark(name)}` : `--${mark(name)}=${value}`,
+      );}
+  }
+  from.push(args.length);
+  return { marked, from };
+}
+
+/** The names that an argument may set. */
+function namesIn(arg: string): string[] {
+  return arg.startsWith("--") ? [arg.slice(2).split("=", 1)[0]] : arg.slice(1).split("");
 }

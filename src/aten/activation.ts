@@ -2,7 +2,7 @@
 import type { Scalar } from "../fx/mod.ts";
 import type { OnnxBuilder } from "../onnx/builder.ts";
 import { float, type OnnxValue } from "../onnx/model.ts";
-import { floorDiv, isSym } from "../sym/mod.ts";
+import { type Dim, floorDiv, isSym } from "../sym/mod.ts";
 import { isFloat, normalizeDim, Tensor } from "../tensor/mod.ts";
 import { mapBinary } from "../tensor/loops.ts";
 import { clamp } from "./extrema.ts";
@@ -206,6 +206,14 @@ export const hardswish = defineOp("aten::hardswish(Tensor self) -> Tensor", {
   },
 });
 
+/** @throws {RangeError} when the dim is known to be odd */
+function halvedAxis(shape: readonly Dim[], dim: number): number {
+  const axis = normalizeDim(dim, shape.length);
+  const size = shape[axis];
+  if (!isSym(size) && size % 2 !== 0) throw new RangeError(`Cannot halve dim ${dim} of size ${size}: it must be even`);
+  return axis;
+}
+
 /** One half of a dim, as a view. */
 function half(x: Tensor, dim: number, index: 0 | 1): Tensor {
   const size = x.shape[dim] / 2;
@@ -216,20 +224,16 @@ function half(x: Tensor, dim: number, index: 0 | 1): Tensor {
 /** https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.glu.html */
 export const glu = defineOp("aten::glu(Tensor self, int dim=-1) -> Tensor", {
   meta: (_, { self, dim }) => {
-    const axis = normalizeDim(dim, self.shape.length);
-    const size = self.shape[axis];
-    if (typeof size === "number" && size % 2 !== 0) {
-      throw new RangeError(`Cannot halve dim ${dim} of size ${size}: it must be even`);
-    }
+    const axis = halvedAxis(self.shape, dim);
     return { dtype: self.dtype, shape: self.shape.map((d, i) => i === axis ? floorDiv(d, 2) : d) };
   },
   kernel: ({ self, dim }) => {
     requireReal(self.dtype);
-    const axis = normalizeDim(dim, self.shape.length);
+    const axis = halvedAxis(self.shape, dim);
     return mapBinary(half(self, axis, 0), half(self, axis, 1), self.dtype, (x, y) => x / (1 + Math.exp(-y)));
   },
   onnx: (b, { self, dim }) => {
-    const axis = normalizeDim(dim, b.meta(self).shape.length);
+    const axis = halvedAxis(b.meta(self).shape, dim);
     const [x, gate] = b.ops("Split", [self], 2, { axis, num_outputs: 2 });
     return emit(b, NUMBERS, "Mul", [x, emit(b, FLOATS, "Sigmoid", [gate])]);
   },

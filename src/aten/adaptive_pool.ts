@@ -32,7 +32,9 @@ function binsOf(size: number, count: number): Bins {
 
 function pooledMeta(self: Meta, outs: readonly Dim[]): Meta {
   if (self.shape.length !== outs.length + 1 && self.shape.length !== outs.length + 2) {
-    throw new RangeError(`An input of ${outs.length + 1} or ${outs.length + 2} dimensions is needed, met ${self.shape.length}`);
+    throw new RangeError(
+      `An input of ${outs.length + 1} or ${outs.length + 2} dimensions is needed, met ${self.shape.length}`,
+    );
   }
   return { dtype: self.dtype, shape: [...self.shape.slice(0, -outs.length), ...outs] };
 }
@@ -156,13 +158,19 @@ function maxOfBins(
 
 type Given<T, D> = { readonly self: T; readonly output_size: readonly D[] };
 
+/** One size per pooled dim. */
+function outsOf<D>(given: readonly D[], rank: number): readonly D[] {
+  if (given.length === rank) return given;
+  throw new RangeError(`Argument output_size must have ${rank} elements, met ${given.length}`);
+}
+
 function adaptiveAvg(rank: number): {
   meta: (_: MetaContext, args: Given<Meta, Dim>) => Meta;
   kernel: (args: Given<Tensor, Dim>) => Tensor;
   onnx: (b: OnnxBuilder, args: Given<OnnxValue, Dim>) => OnnxValue;
 } {
   return {
-    meta: (_, { self, output_size }) => pooledMeta(self, output_size),
+    meta: (_, { self, output_size }) => pooledMeta(self, outsOf(output_size, rank)),
     kernel: ({ self, output_size }) => {
       const outs = perDim("output_size", output_size, rank);
       const [y] = withBatchKernel(self, rank, (x) => {
@@ -170,7 +178,7 @@ function adaptiveAvg(rank: number): {
       });
       return y;
     },
-    onnx: (b, { self, output_size }) => avgNode(b, self, output_size),
+    onnx: (b, { self, output_size }) => avgNode(b, self, outsOf(output_size, rank)),
   };
 }
 
@@ -181,16 +189,16 @@ function adaptiveMax(rank: number): {
 } {
   return {
     meta: (_, { self, output_size }) => {
-      const meta = pooledMeta(self, output_size);
+      const meta = pooledMeta(self, outsOf(output_size, rank));
       return [meta, { ...meta, dtype: "int64" }];
     },
     kernel: ({ self, output_size }) => {
       const [y, found] = withBatchKernel(self, rank, (x) => {
-        return maximumKernel(x, output_size.map((n, i) => binsOf(x.shape[2 + i], n)));
+        return maximumKernel(x, outsOf(output_size, rank).map((n, i) => binsOf(x.shape[2 + i], n)));
       });
       return [y, found];
     },
-    onnx: (b, { self, output_size }) => maxNode(b, self, output_size),
+    onnx: (b, { self, output_size }) => maxNode(b, self, outsOf(output_size, rank)),
   };
 }
 

@@ -9,7 +9,7 @@ import { broadcastShapes, type DType, type Meta, Tensor } from "../tensor/mod.ts
 import { convert, mapBinary, permuteDims } from "../tensor/loops.ts";
 import { multiply } from "./linear.ts";
 import { defineOp } from "./op.ts";
-import { floatKernelDType } from "./precision.ts";
+import { factorNode, floatKernelDType } from "./precision.ts";
 import { refuse, requireFloat } from "./rules.ts";
 import { steps } from "./spatial.ts";
 
@@ -132,7 +132,7 @@ function attentionNodes(
   const size = q.shape.at(-1)!;
   let scaled = query;
   if (scale === null && isSym(size)) scaled = b.op("Div", [query, b.op("Sqrt", [b.cast(b.dim(size), wide)])]);
-  else if (scale !== 1) scaled = b.op("Mul", [query, b.scalar(scale ?? 1 / Math.sqrt(size as number), wide)]);
+  else if (scale !== 1) scaled = b.op("Mul", [query, factorNode(b, query, scale ?? 1 / Math.sqrt(size as number))]);
   let scores = b.op("MatMul", [scaled, turned]);
   const mask = attn_mask && maskBias(b, attn_mask, wide);
   const causal = is_causal ? causalBias(b, q.shape.at(-2)!, b.meta(key).shape.at(-2)!, wide) : null;

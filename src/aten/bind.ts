@@ -14,7 +14,7 @@ import {
   type SchemaType,
 } from "../fx/mod.ts";
 import { isSym } from "../sym/mod.ts";
-import { type DType, isFloat, isComplex, type PromotionOperand, resultType } from "../tensor/mod.ts";
+import { type DType, isComplex, isFloat, type PromotionOperand, resultType } from "../tensor/mod.ts";
 import type { Calls, Op } from "./op.ts";
 
 /** An argument as an interpreter hands it over: the FX form with tensors of type `T` and symbolic values resolved. */
@@ -73,10 +73,10 @@ function coerce(op: Op, arg: SchemaArg, type: SchemaType, value: unknown, isTens
       if (isTensor(value)) return value;
       return op.promote?.args.includes(arg.name) && isScalar(value) ? value : wrong();
     case "int":
-      if (typeof value === "bigint") return toSafe(value);
+      if (typeof value === "bigint") return toSafe(op, arg, value);
       return typeof value === "number" && Number.isInteger(value) ? value : wrong();
     case "SymInt":
-      if (typeof value === "bigint") return toSafe(value);
+      if (typeof value === "bigint") return toSafe(op, arg, value);
       if (isSym(value)) return value.kind === "int" ? value : wrong();
       return typeof value === "number" && Number.isInteger(value) ? value : wrong();
     case "float":
@@ -101,10 +101,15 @@ function coerce(op: Op, arg: SchemaArg, type: SchemaType, value: unknown, isTens
   }
 }
 
-/** Ints and SymInts are numbers when safe. */
-function toSafe(value: bigint): number | bigint {
+/** Arguments that bound something: `2^63 - 1` means "to the end" or "any". */
+const BOUNDS: ReadonlySet<string> = new Set(["start", "end", "min", "max", "low", "high", "from", "to"]);
+
+/** Ints and SymInts are numbers when safe; others only make sense as bounds. */
+function toSafe(op: Op, arg: SchemaArg, value: bigint): number | bigint {
   const n = Number(value);
-  return Number.isSafeInteger(n) ? n : value;
+  if (Number.isSafeInteger(n)) return n;
+  if (BOUNDS.has(arg.name)) return value;
+  throw new TypeError(`${op.name} argument ${arg.name} is too large: ${value}`);
 }
 
 function isScalar(value: unknown): value is Scalar {

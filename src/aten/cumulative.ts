@@ -91,7 +91,10 @@ export const cumprod = defineOp("aten::cumprod(Tensor self, int dim, *, ScalarTy
     const axis = normalizeDim(dim, shape.length);
     const x = b.cast(self, sumDType(from, dtype));
     if (shape.length === 0) return x;
-    const one = sliceOf(b, x, axis, isFloat(b.meta(x).dtype) ? 1 : 1n);
-    return emitScan(b, x, axis, one, (inner, state, slice) => emit(inner, NUMBERS, "Mul", [state, slice]));
+    // Like PyTorch, small floats are multiplied in a larger one.
+    const to = b.meta(x).dtype;
+    const wide = b.cast(x, to === "float16" || to === "bfloat16" ? "float32" : to);
+    const one = sliceOf(b, wide, axis, isFloat(to) ? 1 : 1n);
+    return b.cast(emitScan(b, wide, axis, one, (inner, state, x) => emit(inner, NUMBERS, "Mul", [state, x])), to);
   },
 });

@@ -94,8 +94,10 @@ export const clamp = defineOp("aten::clamp(Tensor self, Scalar? min=None, Scalar
   onnx: (b, { self, min, max }) => {
     requireBound(min, max);
     const { dtype } = b.meta(self);
-    const bounds = [min, max].map((v) => v === null ? null : b.scalar(v, dtype));
-    return emit(b, ORDERED, "Clip", [self, ...bounds]);
+    // Without a bound, Clip would cut infinity off at the largest number.
+    if (max === null) return emit(b, ORDERED, "Max", [self, b.scalar(min!, dtype)]);
+    if (min === null) return emit(b, ORDERED, "Min", [self, b.scalar(max, dtype)]);
+    return emit(b, ORDERED, "Clip", [self, b.scalar(min, dtype), b.scalar(max, dtype)]);
   },
 });
 

@@ -6,7 +6,7 @@ import { isSym } from "../sym/mod.ts";
 import { broadcastShapes, isFloat, type Meta, type Tensor } from "../tensor/mod.ts";
 import { convert, expandTo, mapBinary, mapUnary, matmul as product, permuteDims } from "../tensor/loops.ts";
 import { defineOp } from "./op.ts";
-import { computeIn, productDType, widen } from "./precision.ts";
+import { computeIn, factorNode, isSingle, productDType, widen } from "./precision.ts";
 import { element } from "./rules.ts";
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.linear.html */
@@ -113,9 +113,7 @@ function isNumber(value: Scalar, n: number): boolean {
 
 /** `beta * self + alpha * product`. With a beta of 0 `self` is not looked at, so that its NaNs don't get into the result. */
 function addScaled(b: OnnxBuilder, self: OnnxValue, y: OnnxValue, beta: Scalar, alpha: Scalar): OnnxValue {
-  const { dtype } = b.meta(y);
-  const scaled = (x: OnnxValue, by: Scalar): OnnxValue =>
-    isNumber(by, 1) ? x : b.op("Mul", [x, b.scalar(by, dtype)]);
+  const scaled = (x: OnnxValue, by: Scalar): OnnxValue => isNumber(by, 1) ? x : b.op("Mul", [x, factorNode(b, x, by)]);
   const product = scaled(y, alpha);
   return isNumber(beta, 0) ? product : b.op("Add", [scaled(self, beta), product]);
 }
@@ -140,8 +138,7 @@ export const addmm = defineOp(
       const { dtype } = b.meta(self);
       return computeIn(b, productDType(dtype), [self, mat1, mat2], (self, mat1, mat2) => {
         // Gemm keeps its factors in single precision.
-        const fits = (x: Scalar): boolean =>
-          !isSym(x) && (dtype === "float64" ? Math.fround(Number(x)) === Number(x) : true);
+        const fits = (x: Scalar): boolean => !isSym(x) && (dtype !== "float64" || isSingle(x));
         if (!isFloat(dtype) || !fits(beta) || !fits(alpha)) {
           return addScaled(b, self, b.op("MatMul", [mat1, mat2]), beta, alpha);
         }

@@ -61,6 +61,8 @@ function emitConstantPower(b: OnnxBuilder, x: OnnxValue, given: Scalar): OnnxVal
       return emit(b, NUMBERS, "Mul", [x, x]);
     case 0.5:
       return emit(b, FLOATS, "Sqrt", [x]);
+    case -0.5:
+      return emit(b, FLOATS, "Reciprocal", [emit(b, FLOATS, "Sqrt", [x])]);
     case -1:
       return emit(b, FLOATS, "Reciprocal", [x]);
     default:
@@ -78,7 +80,9 @@ export const pow = defineOp("aten::pow.Tensor_Scalar(Tensor self, Scalar exponen
     if (!isFloat(self.dtype) && n < 0) {
       refuse("exponent", exponent, "PyTorch refuses integers to negative integer powers");
     }
-    return unary((x) => fn(x, n))({ self });
+    // Roots of −∞ and −0 differ from powers.
+    if (n === 0.5) return unary(Math.sqrt)({ self });
+    return n === -0.5 ? unary((x) => 1 / Math.sqrt(x))({ self }) : unary((x) => fn(x, n))({ self });
   },
   onnx: (b, { self, exponent }) => emitConstantPower(b, self, exponent),
 });
@@ -149,8 +153,14 @@ export const hypot = defineOp("aten::hypot(Tensor self, Tensor other) -> Tensor"
     return mapBinary(self, other, self.dtype, Math.hypot);
   },
   onnx: (b, { self, other }) => {
-    const [x, y] = [self, other].map((v) => emit(b, NUMBERS, "Mul", [v, v]));
-    return emit(b, FLOATS, "Sqrt", [emit(b, NUMBERS, "Add", [x, y])]);
+    // Scaled by the larger one, so that no square overflows; two zeros or infinities have no quotient.
+    const [x, y] = [self, other].map((v) => emit(b, NUMBERS, "Abs", [v]));
+    const [low, high] = [emit(b, FLOATS, "Min", [x, y]), emit(b, FLOATS, "Max", [x, y])];
+    const one = constantLike(b, self, 1);
+    const equal = emitTest(b, NUMBERS, "Equal", [low, high]);
+    const quotient = choose(b, equal, one, emit(b, NUMBERS, "Div", [low, high]));
+    const sum = emit(b, NUMBERS, "Add", [emit(b, NUMBERS, "Mul", [quotient, quotient]), one]);
+    return emit(b, NUMBERS, "Mul", [high, emit(b, FLOATS, "Sqrt", [sum])]);
   },
 });
 

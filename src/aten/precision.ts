@@ -2,10 +2,12 @@
  * Computing in another dtype than the operands': ONNX runtimes lack kernels for some dtypes that PyTorch has. The wider
  * dtype must hold every operand and give the same result once it is rounded (or wrapped) back.
  */
+import type { Scalar } from "../fx/mod.ts";
 import type { OnnxBuilder } from "../onnx/builder.ts";
 import type { OnnxValue } from "../onnx/model.ts";
+import { isSym } from "../sym/mod.ts";
 import { categoryOf, type DType, isComplex, isFloat, type Tensor } from "../tensor/mod.ts";
-import { convert } from "../tensor/loops.ts";
+import { convert, filled } from "../tensor/loops.ts";
 
 /**
  * Runs `body` on the inputs in dtype `wide` and brings its result back to the dtype of the first input. Nothing is added
@@ -48,4 +50,22 @@ export function wideDType(dtype: DType): DType {
 /** The tensor in the dtype that kernels compute in. */
 export function widen(x: Tensor): Tensor {
   return convert(x, wideDType(x.dtype));
+}
+
+/** Whether a Python number is the same in single precision. */
+export function isSingle(value: Scalar): boolean {
+  return !isSym(value) && typeof value !== "object" && Math.fround(Number(value)) === Number(value);
+}
+
+/**
+ * A factor beside a matrix product. onnxruntime joins a scalar factor and the product into one node that keeps the factor in
+ * single precision; in double precision it is spelled out along the last dim, which is left alone.
+ */
+export function factorNode(b: OnnxBuilder, x: OnnxValue, value: Scalar): OnnxValue {
+  const { dtype, shape } = b.meta(x);
+  const scalar = b.scalar(value, dtype);
+  if (dtype !== "float64" || isSingle(value) || shape.length === 0) return scalar;
+  const size = shape[shape.length - 1];
+  if (isSym(size) || isSym(value)) return b.op("Expand", [scalar, b.ints([size])]);
+  return b.constant(filled(dtype, [size], Number(value)).contiguous());
 }

@@ -5,8 +5,8 @@ import { type DType, isFloat, isInt, type Meta, type Tensor } from "../tensor/mo
 import { convert, reduceDims } from "../tensor/loops.ts";
 import { ne } from "./compare.ts";
 import { div } from "./division.ts";
-import { COMPARED, FLOATS, WIDE } from "./emit.ts";
-import { emitReduce, reducedDims, reducedShape } from "./dims.ts";
+import { COMPARED, constantLike, emit, FLOATS, NUMBERS, WIDE } from "./emit.ts";
+import { emitReduce, reducedCount, reducedDims, reducedShape } from "./dims.ts";
 import { type Calls, defineOp } from "./op.ts";
 import { element, requireFloat, requireReal } from "./rules.ts";
 import { isnan } from "./unary.ts";
@@ -50,7 +50,12 @@ function reduction({ opType, dtype: dtypeOf, fn }: Kind) {
     onnx: (b: OnnxBuilder, { self, dim = null, keepdim = false, dtype }: Typed<OnnxValue>): OnnxValue => {
       const { dtype: from, shape } = b.meta(self);
       const x = b.cast(self, dtypeOf(from, dtype));
-      return emitReduce(b, WIDE, opType, x, reducedDims(dim, shape.length), keepdim);
+      const dims = reducedDims(dim, shape.length);
+      // onnxruntime's mean of nothing is 0, PyTorch's is NaN.
+      if (opType === "ReduceMean" && reducedCount(shape, dims) === 0) {
+        return emit(b, NUMBERS, "Div", [emitReduce(b, WIDE, "ReduceSum", x, dims, keepdim), constantLike(b, x, 0)]);
+      }
+      return emitReduce(b, WIDE, opType, x, dims, keepdim);
     },
   };
 }
@@ -165,8 +170,8 @@ function truth(opType: "ReduceMax" | "ReduceMin", noneIsNone = false) {
       const dims = dimsOf(dim, shape.length);
       const bools = b.cast(self, "bool");
       if (dims.length === 0) return b.cast(bools, truthDType(dtype));
-      // Before opset 20, ReduceMax takes no bool.
-      const native = b.opset >= 20 ? [...COMPARED, "bool" as const] : COMPARED;
+      // Before opset 20, ReduceMax takes no bool; onnxruntime's has no result for no bools.
+      const native = b.opset >= 20 && reducedCount(shape, dims) !== 0 ? [...COMPARED, "bool" as const] : COMPARED;
       return b.cast(emitReduce(b, native, opType, bools, dims, keepdim), truthDType(dtype));
     },
   };

@@ -104,7 +104,9 @@ export const atan2 = defineOp("aten::atan2(Tensor self, Tensor other) -> Tensor"
     const equal = emitTest(b, NUMBERS, "Equal", [y, x]);
     const quotient = choose(b, equal, constant(1), emit(b, NUMBERS, "Div", [y, x]));
     const onAxis = emitTest(b, NUMBERS, "Equal", [self, constant(0)]);
-    const angle = emit(b, SINGLE, "Atan", [choose(b, onAxis, constant(0), quotient)]);
+    // Zero, unless `other` is NaN.
+    const flat = emit(b, NUMBERS, "Mul", [self, emit(b, NUMBERS, "Sign", [other])]);
+    const angle = emit(b, SINGLE, "Atan", [choose(b, onAxis, flat, quotient)]);
     const left = emitTest(b, NUMBERS, "Less", [other, constant(0)]);
     const upper = choose(b, left, emit(b, NUMBERS, "Sub", [constant(Math.PI), angle]), angle);
     const below = emitTest(b, NUMBERS, "Less", [self, constant(0)]);

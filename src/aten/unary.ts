@@ -99,10 +99,16 @@ export const sgn = defineOp("aten::sgn(Tensor self) -> Tensor", {
 });
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.sigmoid.html */
-export const sigmoid = defineOp(
-  "aten::sigmoid(Tensor self) -> Tensor",
-  floatNode("Sigmoid", (x) => 1 / (1 + Math.exp(-x))),
-);
+export const sigmoid = defineOp("aten::sigmoid(Tensor self) -> Tensor", {
+  promote: toFloat,
+  meta: sameAsSelf,
+  kernel: unary((x) => 1 / (1 + Math.exp(-x))),
+  onnx: (b, { self }) => {
+    if (b.meta(self).dtype !== "float64") return emit(b, SINGLE, "Sigmoid", [self]);
+    // onnxruntime fuses x · Sigmoid(x) to an operator that it lacks in float64, and then refuses the model.
+    return b.op("Reciprocal", [b.op("Add", [b.op("Exp", [b.op("Neg", [self])]), b.scalar(1, "float64")])]);
+  },
+});
 
 /** https://docs.pytorch.org/docs/stable/special.html#torch.special.expit */
 export const specialExpit = defineOp("aten::special_expit(Tensor self) -> Tensor", {
@@ -148,11 +154,11 @@ export const log1p = defineOp("aten::log1p(Tensor self) -> Tensor", {
       const wide = b.cast(self, "float64");
       return b.cast(b.op("Log", [b.op("Add", [wide, b.scalar(1, "float64")])]), dtype);
     }
-    // With u = 1 + x rounded: log(u) · x / (u − 1), and x where that quotient is 0/0 or ∞/∞.
+    // With u = 1 + x rounded: log(u) · x / (u − 1), and x + log(u) where that quotient is 0/0 or ∞/∞.
     const one = b.scalar(1, dtype);
     const u = b.op("Add", [self, one]);
-    const quotient = b.op("Div", [self, b.op("Sub", [u, one])]);
-    return b.op("Where", [b.op("IsNaN", [quotient]), self, b.op("Mul", [b.op("Log", [u]), quotient])]);
+    const [quotient, log] = [b.op("Div", [self, b.op("Sub", [u, one])]), b.op("Log", [u])];
+    return b.op("Where", [b.op("IsNaN", [quotient]), b.op("Add", [self, log]), b.op("Mul", [log, quotient])]);
   },
 });
 

@@ -7,11 +7,11 @@ import { optimize } from "../optimize/mod.ts";
 import { functionalize } from "../passes/functionalize.ts";
 import { isSym } from "../sym/mod.ts";
 import { load } from "../pt2/load.ts";
-import { type Lowered, lower } from "./lower.ts";
+import { lower, type Lowered } from "./lower.ts";
 import { addMetadata } from "./metadata.ts";
 import { ONNXProgram } from "./onnx_program.ts";
 import { type ExportOptions, type Settings, settingsOf } from "./options.ts";
-import { preflight, targetsOf } from "./preflight.ts";
+import { targetsOf } from "./preflight.ts";
 import { StepRunner } from "./steps.ts";
 
 /**
@@ -42,10 +42,13 @@ export async function exportProgram(
 ): Promise<ONNXProgram> {
   const settings = settingsOf(options);
   const steps = new StepRunner(settings.onStep);
-  if (args.length > 0) throw new OptionError("Example inputs are not available yet", { hint: "Pass [] to use the archive's samples" });
+  if (args.length > 0) {
+    throw new OptionError("Example inputs are not available yet", { hint: "Pass [] to use the archive's samples" });
+  }
   const program = isProgram(model)
     ? model
-    : await steps.run("Read the program", () => load(model, options.model === undefined ? {} : { model: options.model }));
+    : await steps.run("Read the program", () =>
+      load(model, options.model === undefined ? {} : { model: options.model }));
   try {
     checkAgainst(program, settings);
     for (const warning of program.warnings) settings.onWarning(warning);
@@ -58,8 +61,10 @@ export async function exportProgram(
       result.model.metadata.set(ARCHIVE_ID, program.serializationId);
     }
     if (f !== null) {
-      await steps.run("Write the model", () =>
-        result.save(f, { externalData: settings.externalData, onProgress: settings.onProgress }));
+      await steps.run(
+        "Write the model",
+        () => result.save(f, { externalData: settings.externalData, onProgress: settings.onProgress }),
+      );
     }
     if (settings.verify) {
       const { verifyProgram } = await import("../verify/mod.ts");
@@ -78,7 +83,6 @@ export const ARCHIVE_ID = "fx2onnx.archive.serialization_id";
 /** Everything between reading and writing. */
 async function translate(program: ExportedProgram, settings: Settings, steps: StepRunner): Promise<ONNXProgram> {
   const table = await OpTable.load(targetsOf(program.graph));
-  preflight(program, table);
   const functional = await steps.run("Make it functional", () => functionalize(program, table));
   const lowered: Lowered = await steps.run("Translate to ONNX", () => lower(functional, table, settings));
   if (settings.optimize) await steps.run("Optimize", () => optimize(lowered.model));
@@ -95,10 +99,12 @@ function checkAgainst(program: ExportedProgram, settings: Settings): void {
   const { inputSpecs, outputSpecs } = program.signature;
   const inputs = inputSpecs.filter((s) => s.kind === "USER_INPUT" && s.value.meta.kind !== "constant").length;
   const outputs = outputSpecs.filter((s) => s.kind === "USER_OUTPUT").length;
-  for (const [option, given, count] of [
-    ["inputNames", settings.inputNames.length, inputs],
-    ["outputNames", settings.outputNames.length, outputs],
-  ] as const) {
+  for (
+    const [option, given, count] of [
+      ["inputNames", settings.inputNames.length, inputs],
+      ["outputNames", settings.outputNames.length, outputs],
+    ] as const
+  ) {
     if (given > count) {
       throw new OptionError(`Option ${option} has ${given} names, but the program has ${count}`);
     }
@@ -106,7 +112,7 @@ function checkAgainst(program: ExportedProgram, settings: Settings): void {
   const symbols = new Set<string>();
   for (const { value: { meta } } of inputSpecs) {
     const dims = meta.kind === "tensor" ? meta.shape : meta.kind === "sym" ? [meta.expr] : [];
-    for (const dim of dims) if (isSym(dim)) for (const name of dim.symbols()) symbols.add(name);
+    for (const dim of dims) if (isSym(dim)) { for (const name of dim.symbols()) symbols.add(name); }
   }
   for (const [symbol, name] of settings.dims) {
     if (!symbols.has(symbol)) {

@@ -5,7 +5,7 @@
  */
 import type { CallArg } from "../aten/bind.ts";
 import { OnnxInterpreter } from "../aten/calls.ts";
-import type { OpTable } from "../aten/mod.ts";
+import type { Op, OpTable } from "../aten/mod.ts";
 import {
   DTypeArg,
   type ExportedProgram,
@@ -15,13 +15,15 @@ import {
   FxValue,
   type InputSpec,
   type OutputSpec,
+  type SymMeta,
   tensorOf,
 } from "../fx/mod.ts";
-import { ArchiveError, atNode, ExportError, Fx2OnnxError, LoweringError } from "../ir/mod.ts";
+import { ArchiveError, atNode, ExportError, Fx2OnnxError, LoweringError, OptionError, type Origin } from "../ir/mod.ts";
 import { OnnxBuilder, type Target } from "../onnx/builder.ts";
 import { Model, OnnxValue } from "../onnx/model.ts";
 import { type Dim, eq, isSym, type Sym } from "../sym/mod.ts";
-import { formatMeta, type Meta, type Storage, type Tensor } from "../tensor/mod.ts";
+import { type DType, formatMeta, type Meta, type Storage, type Tensor } from "../tensor/mod.ts";
+import { preflight } from "./preflight.ts";
 
 /** What the lowering needs to know beyond the program. */
 export interface LowerOptions {
@@ -51,7 +53,12 @@ export interface Lowered {
   readonly ties: ReadonlyMap<string, readonly string[]>;
 }
 
-/** Lowers a functional program. @throws {ExportError} with every refusal */
+/**
+ * Lowers a functional program.
+ *
+ * @throws {ExportError} with every refusal: operators without a rule first, then nodes in program order
+ * @throws {OptionError} when a name is given to an input and to another value
+ */
 export function lower(program: ExportedProgram, table: OpTable, options: LowerOptions): Lowered {
   return new Lowering(program, table, options).run();
 }
@@ -75,11 +82,12 @@ class Lowering {
 
   run(): Lowered {
     const { builder, options } = this;
+    this.errors.push(...preflight(this.program.graph, this.table));
     for (const name of [...options.inputNames ?? [], ...options.outputNames ?? []]) builder.names.reserve(name);
     const inputs = this.addInputs();
     for (const node of this.program.graph.nodes()) this.lowerNode(node);
-    if (this.errors.length > 0) throw new ExportError(this.errors);
     const outputs = this.addOutputs();
+    if (this.errors.length > 0) throw new ExportError(this.errors);
     const model = new Model(builder.graph, options.opset, options.irVersion);
     for (const [domain, version] of builder.domains) model.opsetImports.set(domain, version);
     return { model, values: this.values, inputs, outputs, ties: this.ties };
@@ -89,17 +97,21 @@ class Lowering {
     const { builder, options } = this;
     const specs = this.program.signature.inputSpecs;
     const users = specs.filter((s) => s.kind === "USER_INPUT" && s.value.meta.kind !== "constant");
-    const mutated = new Set(
-      this.program.signature.outputSpecs.filter((o) => o.kind === "BUFFER_MUTATION").map((o) => o.target),
-    );
+    const outputs = this.program.signature.outputSpecs;
+    const mutated = new Set(outputs.filter((o) => STATE_MUTATIONS.has(o.kind)).map((o) => o.target));
     // Weights claim their names before FX names do; user's names are reserved already.
     const weights = specs.filter((s) => s.target !== null && s.kind !== "CUSTOM_OBJ" && s.kind !== "TOKEN");
-    const isState = (s: InputSpec): boolean => s.kind === "BUFFER" && mutated.has(s.target);
+    const isState = (s: InputSpec): boolean => s.target !== null && mutated.has(s.target);
     const asInput = new Map<InputSpec, OnnxValue>();
     const pending: InputSpec[] = [];
     for (const spec of weights) {
       if (isState(spec) && options.state === "inputs") pending.push(spec);
       else asInput.set(spec, this.addWeight(spec));
+    }
+    for (const spec of pending) builder.names.reserve(spec.target!);
+    // Names of state that goes out are claimed before those of the program's values.
+    if (options.state !== "drop") {
+      for (const spec of outputs) if (isMutation(spec)) builder.names.reserve(`${spec.target}_out`);
     }
     const inputs: { spec: InputSpec; value: OnnxValue }[] = [];
     for (const [i, spec] of users.entries()) {
@@ -108,6 +120,7 @@ class Lowering {
       inputs.push({ spec, value });
     }
     for (const spec of pending) {
+      builder.names.release(spec.target!);
       const value = builder.input(spec.target!, tensorMeta(spec.value));
       this.values.set(spec.value, value);
       this.describeInput(value, spec);
@@ -130,9 +143,8 @@ class Lowering {
     let value: OnnxValue;
     if (meta.kind === "tensor") value = builder.input(name, { dtype: meta.dtype, shape: meta.shape });
     else if (meta.kind === "sym") {
-      const dtype = meta.type === "int" ? "int64" : meta.type === "bool" ? "bool" : "float32";
-      value = builder.input(name, { dtype, shape: [] });
-      if (isSym(meta.expr)) builder.symbols.bindScalar(meta.expr.key, value);
+      value = builder.input(name, { dtype: scalarDType(meta), shape: [] });
+      if (isSym(meta.expr)) builder.symbols.bindExpr(meta.expr, value);
     } else {
       throw new LoweringError(`Input ${spec.value.name} is a ${meta.kind}, which ONNX has no value for`);
     }
@@ -170,24 +182,40 @@ class Lowering {
   }
 
   private lowerNode(node: FxNode): void {
+    const resolved = this.table.resolve(node.target);
+    // Preflight has reported it.
+    if (!resolved) this.assume(node);
+    else if (!this.collect(node.origin, () => this.emit(node, resolved.op))) this.assume(node);
+  }
+
+  /** Runs `body`; what it refuses is kept. Returns whether all went well. */
+  private collect(origin: Origin | null, body: () => void): boolean {
     try {
-      this.builder.at(node.origin, () => atNode(node.origin, () => this.emit(node)));
+      this.builder.at(origin, () => atNode(origin, body));
+      return true;
     } catch (error) {
       if (!(error instanceof Fx2OnnxError)) throw error;
       this.errors.push(error);
-      // The results' metas are known, so the rest of the program can still be tried.
-      for (const value of node.outputs) {
-        if (value.meta.kind === "tensor" && !this.values.has(value)) {
-          this.values.set(value, new OnnxValue(value.name, value.meta));
-        }
+      return false;
+    }
+  }
+
+  /** The results' metas are known, so the rest of the program can still be tried. */
+  private assume(node: FxNode): void {
+    const { symbols } = this.builder;
+    for (const fx of node.outputs) {
+      if (this.values.has(fx)) continue;
+      if (fx.meta.kind === "tensor") {
+        const value = new OnnxValue(fx.name, { dtype: fx.meta.dtype, shape: fx.meta.shape });
+        this.values.set(fx, value);
+        symbols.bindShape(value);
+      } else if (fx.meta.kind === "sym" && isSym(fx.meta.expr)) {
+        symbols.bindExpr(fx.meta.expr, new OnnxValue(fx.name, { dtype: scalarDType(fx.meta), shape: [] }));
       }
     }
   }
 
-  private emit(node: FxNode): void {
-    const resolved = this.table.resolve(node.target);
-    if (!resolved) throw new LoweringError(`Operator ${node.target} is not supported`);
-    const { op } = resolved;
+  private emit(node: FxNode, op: Op): void {
     if (op.effectFree) return;
     const args = node.args.map((a) => this.argument(a));
     const kwargs = new Map([...node.kwargs].map(([k, a]) => [k, this.argument(a)]));
@@ -232,10 +260,7 @@ class Lowering {
       return;
     }
     if (tree.meta.kind === "sym") {
-      if (result instanceof OnnxValue && isSym(tree.meta.expr)) {
-        const [name] = tree.meta.expr.symbols();
-        if (name !== undefined) this.builder.symbols.bindScalar(name, result);
-      }
+      if (result instanceof OnnxValue && isSym(tree.meta.expr)) this.builder.symbols.bindExpr(tree.meta.expr, result);
       return;
     }
     if (tree.meta.kind !== "tensor") throw new TypeError(`Result ${tree.name} is a ${tree.meta.kind}`);
@@ -272,25 +297,35 @@ class Lowering {
     const { builder, options } = this;
     const outputs: { spec: OutputSpec; value: OnnxValue }[] = [];
     const specs = this.program.signature.outputSpecs;
-    const isUser = (s: OutputSpec): boolean => s.kind === "USER_OUTPUT" || s.kind === "LOSS_OUTPUT";
-    const state = options.state === "drop"
-      ? []
-      : specs.filter((s) => s.kind === "BUFFER_MUTATION" || s.kind === "USER_INPUT_MUTATION");
+    const users = specs.filter((s) => s.kind === "USER_OUTPUT" || s.kind === "LOSS_OUTPUT");
+    const state = options.state === "drop" ? [] : specs.filter(isMutation);
     const used = new Set<OnnxValue>();
     let position = 0;
-    for (const spec of [...specs.filter(isUser), ...state]) {
-      const source = this.outputValue(spec);
-      if (!source) continue;
-      const given = isUser(spec) ? options.outputNames?.[position++] : undefined;
-      const name = given ?? (isUser(spec) ? undefined : `${spec.target}_out`);
-      const original = spec.arg instanceof FxValue ? spec.arg.name : "";
-      const value = this.outputAs(source, name, given !== undefined, used, original);
-      used.add(value);
-      value.metadata.set("pkg.torch.export.graph_signature.OutputSpec.kind", spec.kind);
-      if (!value.metadata.has("pkg.torch.onnx.original_node_name")) {
-        value.metadata.set("pkg.torch.onnx.original_node_name", original);
-      }
-      outputs.push({ spec, value });
+    for (const spec of [...users, ...state]) {
+      const producer = spec.arg instanceof FxValue ? spec.arg.producer : null;
+      this.collect(producer?.origin ?? null, () => {
+        const source = this.outputValue(spec);
+        if (!source) return;
+        const isUser = !isMutation(spec);
+        const given = isUser ? options.outputNames?.[position++] : undefined;
+        const original = spec.arg instanceof FxValue ? spec.arg.name : "";
+        const value = this.outputAs(source, given ?? (isUser ? undefined : `${spec.target}_out`), used, original);
+        used.add(value);
+        value.metadata.set("pkg.torch.export.graph_signature.OutputSpec.kind", spec.kind);
+        if (!value.metadata.has("pkg.torch.onnx.original_node_name")) {
+          value.metadata.set("pkg.torch.onnx.original_node_name", original);
+        }
+        outputs.push({ spec, value });
+      });
+    }
+    for (const { kind } of specs) {
+      if (!kind.startsWith("GRADIENT_")) continue;
+      this.errors.push(
+        new LoweringError("The program computes gradients, which can't be exported", {
+          hint: "Export the forward program",
+        }),
+      );
+      break;
     }
     builder.graph.outputs = outputs.map((o) => o.value);
     return outputs;
@@ -308,9 +343,9 @@ class Lowering {
       if (arg.meta.kind === "tensor") return this.valueOf(arg);
       if (arg.meta.kind === "constant") return this.outputValue({ ...spec, arg: arg.meta.value });
       if (arg.meta.kind === "sym") {
+        // An int is exact as a bigint; a float is stored as such a constant is.
         const { expr, type } = arg.meta;
-        if (isSym(expr)) return builder.symbolic(expr);
-        return builder.scalar(type === "int" ? BigInt(expr) : expr, type === "int" ? "int64" : type === "bool" ? "bool" : "float32");
+        return builder.scalar(type === "int" && typeof expr === "number" ? BigInt(expr) : expr, scalarDType(arg.meta));
       }
     }
     throw new LoweringError(`An output of kind ${arg instanceof DTypeArg ? "dtype" : typeof arg} has no ONNX value`);
@@ -320,14 +355,22 @@ class Lowering {
   private outputAs(
     source: OnnxValue,
     name: string | undefined,
-    given: boolean,
     used: ReadonlySet<OnnxValue>,
     original: string,
   ): OnnxValue {
     const { builder } = this;
     const isInput = source.producer === null && source.initializer === null;
-    if (isInput && name === undefined && !used.has(source)) return source;
-    if (given) builder.names.release(name!);
+    if (isInput && (name === undefined || name === source.name) && !used.has(source)) return source;
+    if (name !== undefined) {
+      const clash = builder.graph.inputs.find((input) => input.name === name);
+      if (clash) {
+        throw new OptionError(`Option outputNames has ${name}, which is the name of an input`, {
+          hint: "Give the output another name",
+        });
+      }
+      // It was kept for this output.
+      builder.names.release(name);
+    }
     if (source.producer === null || used.has(source)) {
       const copy = builder.copy(source);
       this.rename(copy, name ?? (original || source.name));
@@ -336,6 +379,21 @@ class Lowering {
     if (name !== undefined) this.rename(source, name);
     return source;
   }
+}
+
+/** Mutations of what the program owns. */
+const STATE_MUTATIONS: ReadonlySet<OutputSpec["kind"]> = new Set<OutputSpec["kind"]>([
+  "BUFFER_MUTATION",
+  "PARAMETER_MUTATION",
+]);
+
+function isMutation({ kind }: OutputSpec): boolean {
+  return STATE_MUTATIONS.has(kind) || kind === "USER_INPUT_MUTATION";
+}
+
+/** The dtype of a Python number. */
+function scalarDType({ type }: SymMeta): DType {
+  return type === "int" ? "int64" : type === "bool" ? "bool" : "float32";
 }
 
 function tensorMeta(value: FxValue): Meta {

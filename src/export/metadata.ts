@@ -19,7 +19,9 @@ export function addMetadata(model: Model, program: ExportedProgram, sourceMap: S
   const rewrite = sourceMap === "relative" ? relativePaths(originsOf(program)) : (trace: string): string => trace;
   const describe = (graph: OnnxGraph): void => {
     for (const node of graph.nodes()) {
-      if (node.origin) addOrigin(node.metadata, node.origin, sourceMap === "none" ? null : rewrite(node.origin.stackTrace));
+      if (node.origin) {
+        addOrigin(node.metadata, node.origin, sourceMap === "none" ? null : rewrite(node.origin.stackTrace));
+      }
       for (const inner of node.subgraphs()) describe(inner);
     }
   };

@@ -1,8 +1,9 @@
 /** `torch.onnx.ONNXProgram`: the model with the program it was made of. */
 import type { ExportedProgram } from "../fx/mod.ts";
+import { ArchiveError } from "../ir/mod.ts";
 import type { ModelProto } from "../onnx/deserialize.ts";
 import type { WriteReport } from "../onnx/write_model.ts";
-import { type Dim, type Sym, substitute, symbol } from "../sym/mod.ts";
+import { type Dim, substitute, type Sym, symbol } from "../sym/mod.ts";
 import type { Model } from "../onnx/model.ts";
 import type { VerificationReport } from "../verify/report.ts";
 import type { Lowered } from "./lower.ts";
@@ -50,6 +51,7 @@ export class ONNXProgram {
    * Writes the model, and its weights beside it where they don't fit in: all files appear complete, or none does.
    *
    * @param destination path or `file:` URL of the model
+   * @throws {ArchiveError} when the bytes of a weight can't be read or do not match their checksum
    * @throws {OptionError} when weights can't stay in place
    * @throws {RangeError} when the model would exceed 2 GiB
    */
@@ -60,21 +62,40 @@ export class ONNXProgram {
     ]);
     const placement = externalDataOf(options.externalData);
     const archive = this.exportedProgram.archive?.path;
-    this.written = await writeModel(this.model, destination, {
-      files: { create: createAtomic, commit: commitAll, realPath },
-      externalData: placement,
-      ...(options.externalData === null || options.externalData === undefined ? { inlineLimit: 2 ** 31 - 1 } : {}),
-      ...(archive === undefined ? {} : { archive }),
-      dimName: this.dimName,
-      ...(options.onProgress ? { onProgress: options.onProgress } : {}),
-    });
+    this.written = await this.reading(() =>
+      writeModel(this.model, destination, {
+        files: { create: createAtomic, commit: commitAll, realPath },
+        externalData: placement,
+        ...(options.externalData === null || options.externalData === undefined ? { inlineLimit: 2 ** 31 - 1 } : {}),
+        ...(archive === undefined ? {} : { archive }),
+        dimName: this.dimName,
+        ...(options.onProgress ? { onProgress: options.onProgress } : {}),
+      })
+    );
     return this.written;
   }
 
-  /** The model's bytes, weights included. @throws {RangeError} when they would exceed 2 GiB */
+  /**
+   * The model's bytes, weights included.
+   *
+   * @throws {ArchiveError} when the bytes of a weight can't be read or do not match their checksum
+   * @throws {RangeError} when they would exceed 2 GiB
+   */
   async toBytes(): Promise<Uint8Array<ArrayBuffer>> {
     const { serializeModel } = await import("../onnx/serialize.ts");
-    return await serializeModel(this.model, { dimName: this.dimName });
+    return await this.reading(() => serializeModel(this.model, { dimName: this.dimName }));
+  }
+
+  /** Runs what reads weights; what is wrong with them is an error of the archive. */
+  private async reading<T>(body: () => Promise<T>): Promise<T> {
+    try {
+      return await body();
+    } catch (error) {
+      const { WeightError } = await import("../onnx/serialize.ts");
+      if (!(error instanceof WeightError)) throw error;
+      const file = this.exportedProgram.source;
+      throw new ArchiveError(error.message.replace(` of ${file}:`, ":"), { file }, { cause: error });
+    }
   }
 
   /** The model as protobuf-es's generated type. @throws {RangeError} when it would exceed 2 GiB */

@@ -1,7 +1,7 @@
-/** Lists every operator of a program that can't be exported before anything else is done: one error for all of them. */
+/** Finds every operator of a program that can't be exported, without translating anything. */
 import type { OpTable } from "../aten/mod.ts";
-import { type ExportedProgram, FxGraph, type FxNode } from "../fx/mod.ts";
-import { ExportError, locationOf, LoweringError } from "../ir/mod.ts";
+import { type FxArg, FxGraph, type FxNode } from "../fx/mod.ts";
+import { locationOf, UnsupportedOperatorError } from "../ir/mod.ts";
 
 /** The operators a graph calls, subgraphs included. */
 export function targetsOf(graph: FxGraph): Set<string> {
@@ -10,26 +10,41 @@ export function targetsOf(graph: FxGraph): Set<string> {
   return targets;
 }
 
-/** @throws {ExportError} one error per unsupported operator, with how often and where first it is called */
-export function preflight(program: ExportedProgram, table: OpTable): void {
+/** One error per unsupported operator of a graph and its subgraphs: how often and where first it is called. */
+export function preflight(graph: FxGraph, table: OpTable): UnsupportedOperatorError[] {
   const missing = new Map<string, FxNode[]>();
-  for (const node of allNodes(program.graph)) {
+  for (const node of allNodes(graph)) {
     if (table.resolve(node.target)) continue;
     const nodes = missing.get(node.target) ?? [];
     nodes.push(node);
     missing.set(node.target, nodes);
   }
-  if (missing.size === 0) return;
-  throw new ExportError([...missing].map(([target, nodes]) => {
-    const origin = nodes[0].origin;
-    const times = nodes.length === 1 ? "called once" : `called ${nodes.length} times, first`;
-    return new LoweringError(`Operator ${target} is not supported (${times})`, origin ? locationOf(origin) : {});
-  }));
+  return [...missing].map(([target, nodes]) => {
+    const { origin } = nodes[0];
+    return new UnsupportedOperatorError(target, nodes.length, {
+      ...origin ? locationOf(origin) : {},
+      hint: hintFor(target),
+    });
+  });
+}
+
+function hintFor(target: string): string {
+  if (/^torch\.ops\.higher_order\./.test(target)) return "Write the model without this control flow";
+  if (/^torch\.ops\.aten\./.test(target)) {
+    return "Use other operators there, or call program.run_decompositions() in PyTorch before saving the program";
+  }
+  return "Only operators of PyTorch itself are known: give this one a decomposition in PyTorch before saving the program";
 }
 
 function* allNodes(graph: FxGraph): Generator<FxNode> {
   for (const node of graph.nodes()) {
     yield node;
-    for (const arg of [...node.args, ...node.kwargs.values()]) if (arg instanceof FxGraph) yield* allNodes(arg);
+    for (const arg of [...node.args, ...node.kwargs.values()]) yield* nodesIn(arg);
   }
+}
+
+function* nodesIn(arg: FxArg): Generator<FxNode> {
+  if (arg instanceof FxGraph) yield* allNodes(arg);
+  else if (Array.isArray(arg)) { for (const a of arg) yield* nodesIn(a); }
+  else if (arg instanceof Map) { for (const a of arg.values()) yield* nodesIn(a); }
 }

@@ -49,6 +49,22 @@ export class LoweringError extends Fx2OnnxError {
   override name = "LoweringError";
 }
 
+/** An operator that there is no rule for, wherever the program calls it. */
+export class UnsupportedOperatorError extends LoweringError {
+  override name = "UnsupportedOperatorError";
+  /** As in the program: `torch.ops.aten.linear.default`. */
+  readonly target: string;
+  /** How many nodes call it. */
+  readonly count: number;
+
+  /** `location` is the first call. */
+  constructor(target: string, count: number, location: Location = {}) {
+    super(`Operator ${target} is not supported (called ${count === 1 ? "once" : `${count} times, first`})`, location);
+    this.target = target;
+    this.count = count;
+  }
+}
+
 /** An invariant of a graph does not hold; `problems` lists all of them. */
 export class CheckError extends Fx2OnnxError {
   override name = "CheckError";
@@ -79,6 +95,16 @@ export class ExportError extends Fx2OnnxError {
     this.errors = errors;
     if (errors.length > 1) this.message += errors.map((e) => `\n- ${e.message.replaceAll("\n", "\n  ")}`).join("");
   }
+}
+
+/** `2 operators are not supported, and 1 node can't be exported`. */
+function summary(errors: readonly Fx2OnnxError[]): string {
+  const operators = errors.filter((e) => e instanceof UnsupportedOperatorError).length;
+  const others = errors.length - operators;
+  const parts: string[] = [];
+  if (operators > 0) parts.push(operators === 1 ? "1 operator is not supported" : `${operators} operators are not supported`);
+  if (others > 0) parts.push(`${others} ${others === 1 ? "node" : "nodes"} can't be exported`);
+  return parts.join(", and ");
 }
 
 /** The parts of a location that an origin gives. */

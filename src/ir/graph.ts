@@ -105,7 +105,7 @@ export class Graph<N extends Node = Node, V extends Value = Value, O = V> {
     while (node) {
       const next = node.next as N | null;
       yield node;
-      node = node.graph === (this as unknown as Graph) ? node.next as N | null : next;
+      node = this.holds(node) ? node.next as N | null : next;
     }
   }
 
@@ -119,9 +119,16 @@ export class Graph<N extends Node = Node, V extends Value = Value, O = V> {
     }
   }
 
-  /** Adds a node at the end, or before `before`. */
+  /**
+   * Adds a node at the end, or before `before`.
+   *
+   * @throws {TypeError} when the node stands in a graph already, or `before` does not stand in this one
+   */
   insert(node: N, before: N | null = null): N {
     if (node.graph) throw new TypeError(`Cannot insert ${node.label}: it already stands in a graph`);
+    if (before && !this.holds(before)) {
+      throw new TypeError(`Cannot insert ${node.label} before ${before.label}, which is not in graph ${this.name}`);
+    }
     node.graph = this as unknown as Graph;
     const prev = before ? before.prev as N | null : this.last;
     node.prev = prev;
@@ -138,9 +145,10 @@ export class Graph<N extends Node = Node, V extends Value = Value, O = V> {
   /**
    * Removes a node.
    *
-   * @throws {TypeError} when a result of the node is still used
+   * @throws {TypeError} when a result of the node is still used, or the node is not in this graph
    */
   remove(node: N): void {
+    if (!this.holds(node)) throw new TypeError(`Cannot remove ${node.label}: it is not in graph ${this.name}`);
     for (const value of node.outputs) {
       if (value.uses.size > 0) throw new TypeError(`Cannot remove ${node.label}: its result ${value.name} is still used`);
       if ((this.outputs as unknown[]).includes(value)) {
@@ -155,6 +163,10 @@ export class Graph<N extends Node = Node, V extends Value = Value, O = V> {
     node.prev = node.next = null;
     node.graph = null;
     this.count--;
+  }
+
+  private holds(node: N): boolean {
+    return node.graph === (this as unknown as Graph);
   }
 
   /** Uses `to` instead of `from` in every node and output. */

@@ -35,7 +35,7 @@ const TORCH = /[/\\](?:site|dist)-packages[/\\]torch[/\\]/;
 
 /** The frames of a recorded stack trace, outermost first. */
 export function framesOf(stackTrace: string): SourceLine[] {
-  const lines = stackTrace.split("\n");
+  const lines = stackTrace.split(/\r?\n/);
   const frames: SourceLine[] = [];
   for (let i = 0; i < lines.length; i++) {
     const match = FRAME.exec(lines[i]);

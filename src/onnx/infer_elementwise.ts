@@ -80,6 +80,7 @@ function batchNorm(s: Site): void {
   const shape = s.needRank(0, 1);
   for (let i = 1; i < 5; i++) {
     const parameter = s.meta(i);
+    if (parameter) s.needRank(i, 1, 1);
     if (parameter && shape.length > 1 && s.same(parameter.shape[0], shape[1]) === false) {
       throw new RangeError(`BatchNormalization of ${shape[1]} channels has a parameter of ${parameter.shape[0]}`);
     }

@@ -124,8 +124,12 @@ class TensorPayload {
 
 /** Adds a tensor's name to what went wrong with it. */
 export function nameTensor(error: unknown, name: string): unknown {
-  if (error instanceof RangeError) return new RangeError(`${error.message} (tensor ${name})`, { cause: error });
-  return error;
+  return error instanceof RangeError ? new WeightError(`${error.message} (tensor ${name})`, { cause: error }) : error;
+}
+
+/** The values of a weight can't be read: what a model is made of is damaged, not the model. */
+export class WeightError extends RangeError {
+  override name = "WeightError";
 }
 
 class Serializer {

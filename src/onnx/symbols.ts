@@ -44,6 +44,12 @@ export class SymbolTable {
     if (!this.has(name)) this.scalars.set(name, value);
   }
 
+  /** The expression's value is a 0-d tensor of the graph: a bare symbol, or a truth such as `Eq(u0, 1)`. */
+  bindExpr(expr: Sym, value: OnnxValue): void {
+    const names = [...expr.symbols()];
+    if (names.length === 1 && (expr.key === names[0] || expr.kind === "bool")) this.bindScalar(names[0], value);
+  }
+
   /** Whether the symbol has a direct source. */
   has(name: string): boolean {
     return this.dims.has(name) || this.scalars.has(name) || (this.parent?.has(name) ?? false);
@@ -62,7 +68,8 @@ export class SymbolTable {
   private symbol(b: OnnxBuilder, name: string): OnnxValue {
     for (let table: SymbolTable | null = this; table; table = table.parent) {
       const scalar = table.scalars.get(name);
-      if (scalar) return scalar;
+      // The symbol of a truth is 1 or 0.
+      if (scalar) return scalar.meta?.dtype === "bool" ? b.cast(scalar, "int64") : scalar;
       const source = table.dims.get(name);
       if (source) return dimOf(b, source);
       const solved = table.compound.get(name);

@@ -1,7 +1,6 @@
 /** Every row of `rows/*.json`: see `harness.ts` for what is checked. One family: `deno test -A tests/aten --filter "unary "`. */
 import { decode, type DType, Tensor } from "../../src/tensor/mod.ts";
-import { bytesSource } from "../../src/io/source.ts";
-import { readRange } from "../../src/io/source.ts";
+import { bytesSource, readRange } from "../../src/io/source.ts";
 import { readSafetensors } from "../../src/io/safetensors.ts";
 import { loadOps, type Row, runRow } from "./harness.ts";
 
@@ -43,12 +42,12 @@ async function readFixture(family: string): Promise<Map<string, Tensor>> {
   return found;
 }
 
-/** What this tensor argument needs of a family's fixtures is read when its first row runs. */
 const families = [...Deno.readDirSync(ROWS)].map((e) => e.name).filter((n) => n.endsWith(".json")).sort();
 
 for (const file of families) {
   const family = file.slice(0, -".json".length);
   const rows = JSON.parse(await Deno.readTextFile(new URL(file, ROWS))) as Row[];
+  // The family's operators and fixtures are read when its first row runs.
   let ready: Promise<[Awaited<ReturnType<typeof loadOps>>, Map<string, Tensor>]> | null = null;
   for (const [index, row] of rows.entries()) {
     Deno.test(`${family} ${index} ${row.op}${row.note ? `: ${row.note}` : ""}`, async () => {

@@ -100,7 +100,9 @@ def flatten(result):
         return []
     if isinstance(result, (list, tuple)):
         return [x for r in result for x in flatten(r)]
-    return [result if isinstance(result, torch.Tensor) else torch.tensor(result)]
+    if isinstance(result, torch.Tensor):
+        return [result]
+    return [torch.tensor(result, dtype=torch.float64 if isinstance(result, float) else None)]
 
 
 def stored(x):
