@@ -47,7 +47,8 @@ export async function writeLargeArchive(path: string, { layers, width }: LargeAr
 type Json = Record<string, unknown>;
 
 function tensorMeta(sizes: readonly (number | string)[]): Json {
-  const size = (n: number | string): Json => typeof n === "number" ? { as_int: n } : { as_expr: { expr_str: n, hint: { as_int: 2 } } };
+  const size = (n: number | string): Json =>
+    typeof n === "number" ? { as_int: n } : { as_expr: { expr_str: n, hint: { as_int: 2 } } };
   const strides: Json[] = [];
   let step = 1;
   for (let i = sizes.length - 1; i >= 0; i--) {
@@ -88,7 +89,11 @@ function program(layers: number, width: number): Json {
     const argument = (argName: string, value: string): Json => ({ name: argName, arg: tensor(value), kind: 1 });
     nodes.push({
       target: "torch.ops.aten.linear.default",
-      inputs: [argument("input", last), argument("weight", `p_layers_${k}_weight`), argument("bias", `p_layers_${k}_bias`)],
+      inputs: [
+        argument("input", last),
+        argument("weight", `p_layers_${k}_weight`),
+        argument("bias", `p_layers_${k}_bias`),
+      ],
       outputs: [tensor(name)],
       metadata: {},
       name,
@@ -116,7 +121,12 @@ function program(layers: number, width: number): Json {
       },
       module_call_graph: [{
         fqn: "",
-        signature: { inputs: [], outputs: [], in_spec: JSON.stringify([1, callSpec]), out_spec: JSON.stringify([1, leaf]) },
+        signature: {
+          inputs: [],
+          outputs: [],
+          in_spec: JSON.stringify([1, callSpec]),
+          out_spec: JSON.stringify([1, leaf]),
+        },
       }],
       metadata: {},
     },

@@ -38,7 +38,9 @@ Deno.bench("cp of the archive", { group: "large", baseline: true, ...few }, asyn
 
 addEventListener("unload", () => {
   for (const [mode, bytes] of peaks) {
-    console.log(`${mode}: ${work.get(mode)!.toFixed(2)} s of work, peak resident memory ${(bytes / 1e6).toFixed(0)} MB`);
+    console.log(
+      `${mode}: ${work.get(mode)!.toFixed(2)} s of work, peak resident memory ${(bytes / 1e6).toFixed(0)} MB`,
+    );
   }
   Deno.removeSync(folder, { recursive: true });
 });

@@ -15,7 +15,7 @@ import {
 import type { Names, Origin } from "../ir/mod.ts";
 import type { OnnxBuilder } from "../onnx/builder.ts";
 import { OnnxValue } from "../onnx/model.ts";
-import { type Dim, isSym, type Ranges, symbol, type Sym } from "../sym/mod.ts";
+import { type Dim, isSym, type Ranges, type Sym, symbol } from "../sym/mod.ts";
 import { contiguousStrides, type DType, type Meta, newData, Tensor } from "../tensor/mod.ts";
 import { type BoundArgs, type CallArg, complete, promote } from "./bind.ts";
 import type { Calls, MetaContext, Op } from "./op.ts";

@@ -126,15 +126,20 @@ export function convolutionNode(
       ];
     }
     return [
-      computeIn(b, floatKernelDType(dtype), [x, weight, bias], (x, w, bias) =>
-        b.op(c.transposed ? "ConvTranspose" : "Conv", [x, w, bias], {
-          auto_pad: "NOTSET",
-          dilations: c.dilation,
-          group: c.groups,
-          ...(c.transposed ? { output_padding: c.outputPadding } : {}),
-          pads: [...c.pads.map((p) => p[0]), ...c.pads.map((p) => p[1])],
-          strides: c.stride,
-        })),
+      computeIn(
+        b,
+        floatKernelDType(dtype),
+        [x, weight, bias],
+        (x, w, bias) =>
+          b.op(c.transposed ? "ConvTranspose" : "Conv", [x, w, bias], {
+            auto_pad: "NOTSET",
+            dilations: c.dilation,
+            group: c.groups,
+            ...(c.transposed ? { output_padding: c.outputPadding } : {}),
+            pads: [...c.pads.map((p) => p[0]), ...c.pads.map((p) => p[1])],
+            strides: c.stride,
+          }),
+      ),
     ];
   });
   return y;
@@ -255,7 +260,12 @@ function copyPatches(
   }
 }
 
-function placesOf(sizes: readonly number[], counts: readonly number[], kernel: readonly number[], c: Convolution): Int32Array {
+function placesOf(
+  sizes: readonly number[],
+  counts: readonly number[],
+  kernel: readonly number[],
+  c: Convolution,
+): Int32Array {
   const depth = elementCount(kernel);
   const places = new Int32Array(elementCount(counts) * depth);
   for (let p = 0; p < elementCount(counts); p++) {

@@ -79,7 +79,9 @@ function spell(equation: Equation): string {
     if (!letters.has(label)) letters.set(label, n < 26 ? String.fromCharCode(97 + n) : "");
     return letters.get(label)!;
   };
-  const text = `${equation.inputs.map((x) => x.map(letter).join("")).join(",")}->${equation.output.map(letter).join("")}`;
+  const text = `${equation.inputs.map((x) => x.map(letter).join("")).join(",")}->${
+    equation.output.map(letter).join("")
+  }`;
   if (letters.size > 26) throw new RangeError(`An einsum over ${letters.size} labels is not supported: ONNX has 26`);
   return text;
 }
@@ -119,7 +121,8 @@ function contract(equation: Equation, operands: readonly Tensor[]): Tensor {
   const { dtype } = operands[0];
   const out = newData(dtype, elementCount(shape));
   const zero = (out instanceof BigInt64Array || out instanceof BigUint64Array ? 0n : 0) as number;
-  const offset = (index: readonly number[], by: readonly number[]): number => index.reduce((n, k, d) => n + k * by[d], 0);
+  const offset = (index: readonly number[], by: readonly number[]): number =>
+    index.reduce((n, k, d) => n + k * by[d], 0);
   let at = 0;
   for (const index of indices(shape)) {
     const bases = outSteps.map((by) => offset(index, by));

@@ -70,7 +70,10 @@ function binsOf(size: number, slide: Slide, countPads: boolean): Bins {
 }
 
 /** Attributes that all pools share. */
-function attributesOf(slides: readonly Slide[], rest: { readonly dilations: boolean }): Record<string, number[] | number> {
+function attributesOf(
+  slides: readonly Slide[],
+  rest: { readonly dilations: boolean },
+): Record<string, number[] | number> {
   return {
     ceil_mode: slides.some((s) => s.ceil) ? 1 : 0,
     ...(rest.dilations ? { dilations: slides.map((s) => s.dilation) } : {}),
@@ -105,7 +108,9 @@ function maxPoolNode(b: OnnxBuilder, self: OnnxValue, rank: number, args: PoolAr
       const attributes = attributesOf(slides, { dilations: true });
       if (slides.some((s) => s.pads[0] >= s.kernel)) {
         // Runtimes refuse padding as long as the kernel, which a dilated window may have: padded by a node of its own.
-        if (indices) throw new TypeError("Indices of the maximum are not supported where padding is as long as the kernel");
+        if (indices) {
+          throw new TypeError("Indices of the maximum are not supported where padding is as long as the kernel");
+        }
         const lowest = b.scalar(-Infinity, wide);
         const bare = slides.map((s): Slide => ({ ...s, pads: [0, 0], ceil: false }));
         return [computeIn(b, wide, [x], (x) => {

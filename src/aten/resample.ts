@@ -22,8 +22,18 @@ export function alongDimBy(b: OnnxBuilder, x: OnnxValue, dim: number, rows: read
   rows.forEach((row, i) => values.set(row, i * row.length));
   const isLast = dim === shape.length - 1;
   const size = shape[dim] as number;
-  if (!isLast) return alongDim(b, x, dim, b.constant(convert(Tensor.of("float64", [rows.length, size], values), dtype)), rows.length);
+  if (!isLast) {
+    return alongDim(
+      b,
+      x,
+      dim,
+      b.constant(convert(Tensor.of("float64", [rows.length, size], values), dtype)),
+      rows.length,
+    );
+  }
   const turned = new Float64Array(values.length);
-  for (let i = 0; i < rows.length; i++) for (let k = 0; k < size; k++) turned[k * rows.length + i] = values[i * size + k];
+  for (let i = 0; i < rows.length; i++) {
+    for (let k = 0; k < size; k++) turned[k * rows.length + i] = values[i * size + k];
+  }
   return b.op("MatMul", [x, b.constant(convert(Tensor.of("float64", [size, rows.length], turned), dtype))]);
 }

@@ -44,7 +44,9 @@ export function windowCount(size: Dim, slide: Slide): Dim {
   const within = ceil && extentOf(slide) < stride + after;
   const result = within ? min(count, ceilDiv(add(size, before), stride)) : count;
   if (!isSym(result) && result <= 0) {
-    throw new RangeError(`A window over ${extentOf(slide)} elements does not fit a dimension of ${size} padded by ${before} and ${after}`);
+    throw new RangeError(
+      `A window over ${extentOf(slide)} elements does not fit a dimension of ${size} padded by ${before} and ${after}`,
+    );
   }
   return result;
 }
@@ -108,7 +110,11 @@ export function steps(b: OnnxBuilder, count: Dim, step = 1): OnnxValue {
 }
 
 /** A constant of int64. */
-export function int64s(b: OnnxBuilder, values: readonly number[], shape: readonly number[] = [values.length]): OnnxValue {
+export function int64s(
+  b: OnnxBuilder,
+  values: readonly number[],
+  shape: readonly number[] = [values.length],
+): OnnxValue {
   return b.constant(Tensor.of("int64", shape, BigInt64Array.from(values, BigInt)));
 }
 
@@ -116,7 +122,12 @@ export function int64s(b: OnnxBuilder, values: readonly number[], shape: readonl
  * Lays out windows over the spatial dims (the last ones) of an already padded input:
  * `[…, out_1, kernel_1, out_2, kernel_2, …]`.
  */
-export function gatherWindows(b: OnnxBuilder, x: OnnxValue, counts: readonly Dim[], slides: readonly Slide[]): OnnxValue {
+export function gatherWindows(
+  b: OnnxBuilder,
+  x: OnnxValue,
+  counts: readonly Dim[],
+  slides: readonly Slide[],
+): OnnxValue {
   const lead = b.meta(x).shape.length - slides.length;
   return slides.reduce((y, slide, i) => {
     const inner = int64s(b, Array.from({ length: slide.kernel }, (_, k) => k * slide.dilation));

@@ -116,7 +116,9 @@ async function outputsOf(inputs: readonly string[], flags: Flags): Promise<strin
   }
   // Loaded only where it is needed: over node:path, it would make every start a tenth slower.
   const { basename, dirname, join } = await import("@std/path");
-  const outputs = inputs.map((input) => join(folder ?? dirname(input), `${basename(input).replace(/\.pt2$/, "")}.onnx`));
+  const outputs = inputs.map((input) =>
+    join(folder ?? dirname(input), `${basename(input).replace(/\.pt2$/, "")}.onnx`)
+  );
   const twice = outputs.find((o, i) => outputs.indexOf(o) !== i);
   if (twice !== undefined) throw new Misuse(`Several inputs would be written to ${twice}`);
   return outputs;
@@ -172,12 +174,15 @@ function describe({ program, output, ms }: Outcome, verbose: boolean): void {
   const files = (written?.files ?? []).map(String).join(" and ");
   const size = formatBytes((written?.bytes ?? 0) + (written?.dataBytes ?? 0));
   console.log(
-    `${files || output}: ${model.graph.size} nodes, ${model.graph.initializers.size} initializers, opset ${model.opset}, ` +
+    `${
+      files || output
+    }: ${model.graph.size} nodes, ${model.graph.initializers.size} initializers, opset ${model.opset}, ` +
       `${size} in ${formatTime(ms)}`,
   );
   const shape = (v: { name: string; meta: { dtype: string; shape: readonly unknown[] } | null }): string =>
     `${v.name} ${v.meta?.dtype}[${
-      v.meta?.shape.map((d) => typeof d === "number" ? d : program.dimName(d as Parameters<typeof program.dimName>[0])).join(", ")
+      v.meta?.shape.map((d) => typeof d === "number" ? d : program.dimName(d as Parameters<typeof program.dimName>[0]))
+        .join(", ")
     }]`;
   console.log(`  inputs: ${program.lowered.inputs.map(({ value }) => shape(value)).join(", ")}`);
   console.log(`  outputs: ${program.lowered.outputs.map(({ value }) => shape(value)).join(", ")}`);

@@ -19,7 +19,10 @@ interface Command {
   run(args: readonly string[]): Promise<number>;
 }
 
-const COMMANDS: ReadonlyMap<string, () => Promise<{ readonly command: Command }>> = new Map<string, () => Promise<{ readonly command: Command }>>([
+const COMMANDS: ReadonlyMap<string, () => Promise<{ readonly command: Command }>> = new Map<
+  string,
+  () => Promise<{ readonly command: Command }>
+>([
   ["export", () => import("./export.ts")],
   ["verify", () => import("./verify.ts")],
   ["inspect", () => import("./inspect.ts")],

@@ -45,7 +45,9 @@ async function run(args: readonly string[]): Promise<number> {
   });
   if (flags.flag("json")) console.log(JSON.stringify(report));
   else {
-    console.log(`${model} against ${program} on ${report.ep}: ${report.passed ? "equal within tolerance" : "different"}`);
+    console.log(
+      `${model} against ${program} on ${report.ep}: ${report.passed ? "equal within tolerance" : "different"}`,
+    );
     printVerification(report);
   }
   return report.passed ? 0 : 1;

@@ -29,8 +29,7 @@ type Param<T, A extends string> = A extends `Tensor(${string})${infer Suffix} ${
 
 /** Splits at `, ` but keeps the list of a default (`stride=[1, 1]`) in one piece, emptied: only its presence matters. */
 type Split<S extends string, Acc extends string[] = []> = S extends `${infer A}, ${infer R}`
-  ? A extends `${infer H}=[${infer X}`
-    ? X extends `${string}]${string}` ? Split<R, [...Acc, A]>
+  ? A extends `${infer H}=[${infer X}` ? X extends `${string}]${string}` ? Split<R, [...Acc, A]>
     : R extends `${string}], ${infer R2}` ? Split<R2, [...Acc, `${H}=[]`]>
     : [...Acc, `${H}=[]`]
   : Split<R, A extends "*" ? Acc : [...Acc, A]>

@@ -102,7 +102,9 @@ function summary(errors: readonly Fx2OnnxError[]): string {
   const operators = errors.filter((e) => e instanceof UnsupportedOperatorError).length;
   const others = errors.length - operators;
   const parts: string[] = [];
-  if (operators > 0) parts.push(operators === 1 ? "1 operator is not supported" : `${operators} operators are not supported`);
+  if (operators > 0) {
+    parts.push(operators === 1 ? "1 operator is not supported" : `${operators} operators are not supported`);
+  }
   if (others > 0) parts.push(`${others} ${others === 1 ? "node" : "nodes"} can't be exported`);
   return parts.join(", and ");
 }
@@ -138,7 +140,9 @@ export async function atNodeAsync<T>(origin: Origin | null, body: () => Promise<
 }
 
 function located(error: unknown, origin: Origin | null): unknown {
-  if (error instanceof Fx2OnnxError && (error.location.node !== undefined || !(error instanceof LoweringError))) return error;
+  if (error instanceof Fx2OnnxError && (error.location.node !== undefined || !(error instanceof LoweringError))) {
+    return error;
+  }
   if (!(error instanceof Error)) return error;
   const location = origin ? locationOf(origin) : {};
   if (error instanceof Fx2OnnxError) return new LoweringError(error.fact, { ...location, ...error.location });

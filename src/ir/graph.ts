@@ -150,7 +150,9 @@ export class Graph<N extends Node = Node, V extends Value = Value, O = V> {
   remove(node: N): void {
     if (!this.holds(node)) throw new TypeError(`Cannot remove ${node.label}: it is not in graph ${this.name}`);
     for (const value of node.outputs) {
-      if (value.uses.size > 0) throw new TypeError(`Cannot remove ${node.label}: its result ${value.name} is still used`);
+      if (value.uses.size > 0) {
+        throw new TypeError(`Cannot remove ${node.label}: its result ${value.name} is still used`);
+      }
       if ((this.outputs as unknown[]).includes(value)) {
         throw new TypeError(`Cannot remove ${node.label}: its result ${value.name} is an output of the graph`);
       }

@@ -11,7 +11,7 @@ import { foldNode } from "./fold.ts";
 import { onnxDType } from "./dtypes.ts";
 import { infer } from "./infer.ts";
 import { contentOfTensor, type InferContext } from "./infer_site.ts";
-import { type AttributeInput, OnnxGraph, OnnxNode, type OnnxAttribute, OnnxValue, toAttributes } from "./model.ts";
+import { type AttributeInput, type OnnxAttribute, OnnxGraph, OnnxNode, OnnxValue, toAttributes } from "./model.ts";
 import { SymbolTable } from "./symbols.ts";
 
 /** What the graph is meant to run on. */
@@ -159,7 +159,9 @@ export class OnnxBuilder {
   copy(value: OnnxValue): OnnxValue {
     const result = new OnnxValue(this.names.fresh(`${value.name}_Identity`), value.meta);
     const name = this.nodeNames.fresh(`node_${value.name}_Identity`);
-    this.graph.insert(new OnnxNode({ name, opType: "Identity", inputs: [value], outputs: [result], origin: this.origin }));
+    this.graph.insert(
+      new OnnxNode({ name, opType: "Identity", inputs: [value], outputs: [result], origin: this.origin }),
+    );
     return result;
   }
 
@@ -383,4 +385,3 @@ function constantName(tensor: Tensor): string {
   if (tensor.numel > 4 || tensor.numel === 0 || tensor.shape.length > 1) return `const_${tensor.dtype}`;
   return `${tensor.dtype}_${tensor.toArray().join("_")}`;
 }
-

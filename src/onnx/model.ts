@@ -183,6 +183,8 @@ function toAttribute(name: string, value: Exclude<AttributeInput, undefined>): O
 }
 
 function integer(name: string, value: number): number {
-  if (!Number.isSafeInteger(value)) throw new TypeError(`Attribute ${name} must be an integer or tagged as float, met ${value}`);
+  if (!Number.isSafeInteger(value)) {
+    throw new TypeError(`Attribute ${name} must be an integer or tagged as float, met ${value}`);
+  }
   return value;
 }

@@ -59,7 +59,9 @@ export class SymbolTable {
   compute(b: OnnxBuilder, expr: Sym): OnnxValue {
     return visit<OnnxValue>(expr, {
       constant: (value, kind) =>
-        kind === "int" ? b.scalar(BigInt(value), "int64") : b.scalar(kind === "bool" ? value !== 0 : value, DTYPES[kind]),
+        kind === "int"
+          ? b.scalar(BigInt(value), "int64")
+          : b.scalar(kind === "bool" ? value !== 0 : value, DTYPES[kind]),
       symbol: (name) => this.symbol(b, name),
       call: (fn, args, kind) => lower(b, fn, args, kind),
     });

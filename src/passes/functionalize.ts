@@ -67,7 +67,9 @@ export async function functionalize(program: ExportedProgram, table: OpTable): P
 function mutates(graph: FxGraph, table: OpTable): boolean {
   for (const node of graph.nodes()) {
     if (table.resolve(node.target)?.inplace) return true;
-    for (const arg of [...node.args, ...node.kwargs.values()]) if (arg instanceof FxGraph && mutates(arg, table)) return true;
+    for (const arg of [...node.args, ...node.kwargs.values()]) {
+      if (arg instanceof FxGraph && mutates(arg, table)) return true;
+    }
   }
   return false;
 }
@@ -94,8 +96,13 @@ class Functionalization {
 
   program(program: ExportedProgram): ExportedProgram {
     this.run();
-    const inputSpecs = program.signature.inputSpecs.map((spec): InputSpec => ({ ...spec, value: this.newInput(spec.value) }));
-    const declared = new Set(program.signature.outputSpecs.filter((s) => s.kind !== "USER_OUTPUT").map((s) => s.target));
+    const inputSpecs = program.signature.inputSpecs.map((spec): InputSpec => ({
+      ...spec,
+      value: this.newInput(spec.value),
+    }));
+    const declared = new Set(
+      program.signature.outputSpecs.filter((s) => s.kind !== "USER_OUTPUT").map((s) => s.target),
+    );
     const mutations: OutputSpec[] = [];
     for (const spec of program.signature.inputSpecs) {
       const tracked = this.tracked.get(spec.value);
@@ -295,7 +302,9 @@ class Functionalization {
   }
 
   private read(arg: FxArg): FxArg {
-    if (arg instanceof FxGraph) return mutates(arg, this.table) ? new Functionalization(arg, this.table).subgraph() : arg;
+    if (arg instanceof FxGraph) {
+      return mutates(arg, this.table) ? new Functionalization(arg, this.table).subgraph() : arg;
+    }
     if (Array.isArray(arg)) return arg.map((a) => this.read(a));
     return mapValues(arg, (v) => this.readValue(v));
   }
