@@ -173,7 +173,7 @@ export const scaledDotProductAttention = defineOp(
   },
 );
 
-/** The result and the weights; a `dropout_mask` only has a meaning with dropout. */
+/** The result and the weights. Masks are added, also those of bools; a `dropout_mask` only has a meaning with dropout. */
 export const _scaledDotProductAttentionMath = defineOp(
   "aten::_scaled_dot_product_attention_math(Tensor query, Tensor key, Tensor value, Tensor? attn_mask=None, float dropout_p=0., bool is_causal=False, Tensor? dropout_mask=None, *, float? scale=None, bool enable_gqa=False) -> (Tensor, Tensor)",
   {
@@ -183,13 +183,14 @@ export const _scaledDotProductAttentionMath = defineOp(
     },
     kernel: (args) => {
       if (args.dropout_mask) refuse("dropout_mask", "tensor", "dropout is random; export in evaluation mode");
-      const { y, weights } = attentionKernel(args);
+      const { attn_mask, query } = args;
+      const { y, weights } = attentionKernel({ ...args, attn_mask: attn_mask && convert(attn_mask, query.dtype) });
       return [convert(y, args.query.dtype), convert(weights, args.query.dtype)];
     },
     onnx: (b, args) => {
       if (args.dropout_mask) refuse("dropout_mask", "tensor", "dropout is random; export in evaluation mode");
-      const { y, weights } = attentionNodes(b, args);
       const { dtype } = b.meta(args.query);
+      const { y, weights } = attentionNodes(b, { ...args, attn_mask: args.attn_mask && b.cast(args.attn_mask, dtype) });
       return [b.cast(y, dtype), b.cast(weights, dtype)];
     },
   },

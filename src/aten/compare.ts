@@ -131,7 +131,14 @@ export const isclose = defineOp(
     },
     onnx: (b, { self, other, rtol, atol, equal_nan }) => {
       const { dtype } = b.meta(self);
-      if (!isFloat(dtype)) refuse("self", dtype, "isclose is exported for floats only");
+      if (!isFloat(dtype)) {
+        // Integers are apart by a whole number; float64 has all of those that a tolerance could reach.
+        if (rtol === 0 && atol < 1) return emitTest(b, EQUALITY, "Equal", [self, other]);
+        const [x, y] = [self, other].map((v) => b.cast(v, "float64"));
+        const gap = b.op("Abs", [b.op("Sub", [x, y])]);
+        const share = b.op("Mul", [b.op("Abs", [y]), b.scalar(rtol, "float64")]);
+        return b.op("LessOrEqual", [gap, b.op("Add", [share, b.scalar(atol, "float64")])]);
+      }
       const gap = emit(b, NUMBERS, "Abs", [emit(b, NUMBERS, "Sub", [self, other])]);
       const share = emit(b, NUMBERS, "Mul", [emit(b, NUMBERS, "Abs", [other]), b.scalar(rtol, dtype)]);
       const bound = emit(b, NUMBERS, "Add", [share, b.scalar(atol, dtype)]);

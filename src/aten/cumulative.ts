@@ -1,11 +1,12 @@
 /** Running sums, products, logarithms of sums, maxima and minima along a dim. */
 import type { OnnxBuilder } from "../onnx/builder.ts";
 import type { OnnxValue } from "../onnx/model.ts";
-import { type DType, isFloat, isInt, type Meta, normalizeDim } from "../tensor/mod.ts";
+import { type DType, isFloat, isInt, type Meta, normalizeDim, type Tensor } from "../tensor/mod.ts";
 import { convert } from "../tensor/loops.ts";
 import { carrier, emit, NUMBERS, WIDE } from "./emit.ts";
 import { defineOp } from "./op.ts";
-import { element, requireReal } from "./rules.ts";
+import { emitLogSum, logSum } from "./power.ts";
+import { element, requireFloat, requireReal } from "./rules.ts";
 import { mapRuns } from "./softmax.ts";
 
 function sumDType(dtype: DType, given: DType | null): DType {
@@ -48,26 +49,34 @@ export const cumsum = defineOp("aten::cumsum(Tensor self, int dim, *, ScalarType
   },
 });
 
-/** A Scan along an axis whose state is also its output. `start` has the shape of one slice. */
+/**
+ * A Scan along an axis. `step` gives the next states from the states and a slice; the first `outputs` states are collected.
+ */
 function emitScan(
   b: OnnxBuilder,
   x: OnnxValue,
   axis: number,
-  start: OnnxValue,
-  step: (b: OnnxBuilder, state: OnnxValue, slice: OnnxValue) => OnnxValue,
-): OnnxValue {
-  const slice = b.meta(start);
+  starts: readonly OnnxValue[],
+  outputs: number,
+  step: (b: OnnxBuilder, states: readonly OnnxValue[], slice: OnnxValue) => readonly OnnxValue[],
+): OnnxValue[] {
+  const { dtype } = b.meta(x);
   const body = b.subgraph("scan_body", (inner) => {
-    const next = step(inner, inner.input("state", slice), inner.input("slice", slice));
-    return [next, inner.copy(next)];
+    const states = starts.map((start, i) => inner.input(`state_${i}`, b.meta(start)));
+    const shape = b.meta(x).shape.filter((_, d) => d !== axis);
+    const next = step(inner, states, inner.input("slice", { dtype, shape }));
+    // A state that stays as it was still needs a value of its own as an output.
+    const kept = next.map((v) => v.producer === null ? inner.copy(v) : v);
+    return [...kept, ...kept.slice(0, outputs).map((v) => inner.copy(v))];
   });
-  const [, results] = b.ops("Scan", [start, x], 2, {
+  const axes = new Array<number>(outputs).fill(axis);
+  const results = b.ops("Scan", [...starts, x], starts.length + outputs, {
     body,
     num_scan_inputs: 1,
     scan_input_axes: [axis],
-    scan_output_axes: [axis],
+    scan_output_axes: axes,
   });
-  return results;
+  return results.slice(starts.length);
 }
 
 /** A value of the shape of one slice, all of one number. */
@@ -95,6 +104,106 @@ export const cumprod = defineOp("aten::cumprod(Tensor self, int dim, *, ScalarTy
     const to = b.meta(x).dtype;
     const wide = b.cast(x, to === "float16" || to === "bfloat16" ? "float32" : to);
     const one = sliceOf(b, wide, axis, isFloat(to) ? 1 : 1n);
-    return b.cast(emitScan(b, wide, axis, one, (inner, state, x) => emit(inner, NUMBERS, "Mul", [state, x])), to);
+    const [result] = emitScan(b, wide, axis, [one], 1, (inner, [state], slice) => [
+      emit(inner, NUMBERS, "Mul", [state, slice]),
+    ]);
+    return b.cast(result, to);
   },
 });
+
+/** https://docs.pytorch.org/docs/stable/generated/torch.logcumsumexp.html */
+export const logcumsumexp = defineOp("aten::logcumsumexp(Tensor self, int dim) -> Tensor", {
+  meta: (_, { self, dim }) => {
+    normalizeDim(dim, self.shape.length);
+    return { dtype: self.dtype, shape: self.shape };
+  },
+  kernel: ({ self, dim }) => {
+    requireFloat(self.dtype, "The input of logcumsumexp");
+    return mapRuns(self, dim, self.dtype, (v) => running(v, -Infinity, logSum(Math.exp, Math.log1p)));
+  },
+  onnx: (b, { self, dim }) => {
+    const { dtype, shape } = b.meta(self);
+    requireFloat(dtype, "The input of logcumsumexp");
+    if (shape.length === 0) return self;
+    const axis = normalizeDim(dim, shape.length);
+    const wide = b.cast(self, dtype === "float64" ? dtype : "float32");
+    const none = sliceOf(b, wide, axis, -Infinity);
+    const [result] = emitScan(
+      b,
+      wide,
+      axis,
+      [none],
+      1,
+      (inner, [state], slice) => [emitLogSum(inner, state, slice, 1)],
+    );
+    return b.cast(result, dtype);
+  },
+});
+
+interface Along<T> {
+  readonly self: T;
+  readonly dim: number;
+}
+
+/** The running extremes of values and where the last of equals is; the first NaN stays. */
+function runningExtremes(values: readonly number[], max: boolean): { values: number[]; positions: number[] } {
+  let at = 0;
+  const positions = values.map((x, i) => {
+    const best = values[at];
+    if (x !== x ? true : max ? x >= best : x <= best) at = i;
+    return at;
+  });
+  return { values: positions.map((p) => values[p]), positions };
+}
+
+/** The number that every number of the dtype takes over from. */
+function weakest(dtype: DType, max: boolean): number | bigint {
+  if (isFloat(dtype)) return max ? -Infinity : Infinity;
+  if (dtype === "int64") return max ? -(2n ** 63n) : 2n ** 63n - 1n;
+  return max ? -(2n ** 31n) : 2n ** 31n - 1n;
+}
+
+/** Rules of running extremes. */
+function extremes(max: boolean) {
+  return {
+    meta: (_: unknown, { self, dim }: Along<Meta>): [Meta, Meta] => {
+      normalizeDim(dim, self.shape.length);
+      return [{ dtype: self.dtype, shape: self.shape }, { dtype: "int64", shape: self.shape }];
+    },
+    kernel: ({ self, dim }: Along<Tensor>): [Tensor, Tensor] => {
+      requireReal(self.dtype);
+      return [
+        mapRuns(self, dim, self.dtype, (v) => runningExtremes(v, max).values),
+        mapRuns(self, dim, "int64", (v) => runningExtremes(v, max).positions.map(BigInt) as unknown as number[]),
+      ];
+    },
+    onnx: (b: OnnxBuilder, { self, dim }: Along<OnnxValue>): [OnnxValue, OnnxValue] => {
+      const { dtype, shape } = b.meta(self);
+      const axis = normalizeDim(dim, shape.length);
+      if (shape.length === 0) return [self, b.scalar(0n, "int64")];
+      const wide = b.cast(self, dtype === "float16" ? "float32" : carrier(dtype, WIDE, "Where"));
+      const start = sliceOf(b, wide, axis, weakest(b.meta(wide).dtype, max));
+      const position = b.op("Expand", [b.scalar(0n, "int64"), b.op("Shape", [start])]);
+      const states = [start, position, b.scalar(0n, "int64")];
+      const [values, positions] = emitScan(b, wide, axis, states, 2, (inner, [best, at, index], slice) => {
+        const reached = inner.op(max ? "GreaterOrEqual" : "LessOrEqual", [slice, best]);
+        const taken = isFloat(dtype) ? inner.op("Or", [reached, inner.op("IsNaN", [slice])]) : reached;
+        const next = inner.op("Add", [index, inner.scalar(1n, "int64")]);
+        return [inner.op("Where", [taken, slice, best]), inner.op("Where", [taken, index, at]), next];
+      });
+      return [b.cast(values, dtype), positions];
+    },
+  };
+}
+
+/** https://docs.pytorch.org/docs/stable/generated/torch.cummax.html */
+export const cummax = defineOp(
+  "aten::cummax(Tensor self, int dim) -> (Tensor values, Tensor indices)",
+  extremes(true),
+);
+
+/** https://docs.pytorch.org/docs/stable/generated/torch.cummin.html */
+export const cummin = defineOp(
+  "aten::cummin(Tensor self, int dim) -> (Tensor values, Tensor indices)",
+  extremes(false),
+);

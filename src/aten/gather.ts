@@ -33,21 +33,26 @@ export function elementAt(index: number | bigint, size: number): number {
   return i < 0 ? i + size : i;
 }
 
+/** Checks the arguments of `gather` and gives the dim. */
+function checkGather(self: Meta, dim: number, index: Meta): number {
+  requireIndex(index);
+  if (asList(self.shape).length !== asList(index.shape).length && prod(index.shape) !== 0) {
+    throw new RangeError(`gather takes an index of ${self.shape.length} dimensions, met ${index.shape.length}`);
+  }
+  return normalizeDim(dim, self.shape.length);
+}
+
 /** https://docs.pytorch.org/docs/stable/generated/torch.gather.html */
 export const gather = defineOp(
   "aten::gather(Tensor self, int dim, Tensor index, *, bool sparse_grad=False) -> Tensor",
   {
     meta: (_, { self, dim, index }) => {
-      requireIndex(index);
-      normalizeDim(dim, self.shape.length);
-      if (asList(self.shape).length !== asList(index.shape).length && prod(index.shape) !== 0) {
-        throw new RangeError(`gather takes an index of ${self.shape.length} dimensions, met ${index.shape.length}`);
-      }
+      checkGather(self, dim, index);
       return shaped(self, index.shape);
     },
     kernel: ({ self, dim, index }) => {
       const x = self.reshape(asList(self.shape));
-      const d = normalizeDim(dim, x.shape.length);
+      const d = checkGather(self, dim, index);
       const at = index.data();
       let i = 0;
       const taken = gatherBy(x, asList(index.shape), (place) => {
@@ -59,8 +64,8 @@ export const gather = defineOp(
     },
     onnx: (b, { self, dim, index }) => {
       const meta = b.meta(index);
+      const d = checkGather(b.meta(self), dim, meta);
       if (meta.shape.includes(0)) return b.cast(index, b.meta(self).dtype);
-      const d = normalizeDim(dim, b.meta(self).shape.length);
       const taken = b.op("GatherElements", [atLeastList(b, self), atLeastList(b, index)], { axis: d });
       return meta.shape.length === 0 ? b.reshape(taken, []) : taken;
     },

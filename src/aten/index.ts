@@ -5,6 +5,7 @@ export const FAMILIES: Readonly<Record<string, () => Promise<Record<string, unkn
   activation: () => import("./activation.ts"),
   activation_smooth: () => import("./activation_smooth.ts"),
   adaptive_pool: () => import("./adaptive_pool.ts"),
+  aliases: () => import("./aliases.ts"),
   asserts: () => import("./asserts.ts"),
   attention: () => import("./attention.ts"),
   batch_norm: () => import("./batch_norm.ts"),
@@ -19,6 +20,7 @@ export const FAMILIES: Readonly<Record<string, () => Promise<Record<string, unkn
   division: () => import("./division.ts"),
   dropout: () => import("./dropout.ts"),
   einsum: () => import("./einsum.ts"),
+  elementwise: () => import("./elementwise.ts"),
   embedding: () => import("./embedding.ts"),
   expand: () => import("./expand.ts"),
   extrema: () => import("./extrema.ts"),
@@ -74,6 +76,10 @@ const NAMES: readonly (readonly [string, string])[] = [
     "aten::_adaptive_avg_pool2d aten::_adaptive_avg_pool3d aten::adaptive_avg_pool1d aten::adaptive_avg_pool2d aten::adaptive_avg_pool3d aten::adaptive_max_pool1d aten::adaptive_max_pool2d aten::adaptive_max_pool3d",
   ],
   [
+    "aliases",
+    "aten::_is_all_true aten::_is_any_true aten::arccos aten::arccosh aten::arcsin aten::arcsinh aten::arctan aten::arctanh aten::special_erfc aten::special_exp2 aten::special_expm1 aten::special_log_softmax aten::special_logit aten::special_logsumexp aten::special_round aten::special_sinc aten::special_softmax aten::special_xlogy aten::special_xlogy.other_scalar aten::special_xlogy.self_scalar",
+  ],
+  [
     "asserts",
     "aten::_assert_async aten::_assert_async.msg aten::_assert_scalar aten::_assert_tensor_metadata aten::_functional_assert_async.msg aten::_functional_assert_scalar aten::_functional_sym_constrain_range aten::_functional_sym_constrain_range_for_size aten::_local_scalar_dense aten::_print aten::item aten::sym_constrain_range aten::sym_constrain_range_for_size",
   ],
@@ -106,7 +112,7 @@ const NAMES: readonly (readonly [string, string])[] = [
     "create",
     "aten::empty.memory_format aten::empty_like aten::empty_strided aten::eye aten::eye.m aten::fill.Scalar aten::fill.Tensor aten::full aten::full_like aten::new_empty aten::new_empty_strided aten::new_full aten::new_ones aten::new_zeros aten::ones aten::ones_like aten::scalar_tensor aten::zero aten::zeros aten::zeros_like",
   ],
-  ["cumulative", "aten::cumprod aten::cumsum"],
+  ["cumulative", "aten::cummax aten::cummin aten::cumprod aten::cumsum aten::logcumsumexp"],
   ["diagonal", "aten::diagonal aten::diagonal_copy aten::diagonal_scatter aten::linalg_diagonal"],
   [
     "division",
@@ -117,6 +123,10 @@ const NAMES: readonly (readonly [string, string])[] = [
     "aten::alpha_dropout aten::dropout aten::feature_alpha_dropout aten::feature_dropout aten::native_dropout",
   ],
   ["einsum", "aten::einsum"],
+  [
+    "elementwise",
+    "aten::angle aten::copysign.Scalar aten::copysign.Tensor aten::isin.Scalar_Tensor aten::isin.Tensor_Scalar aten::isin.Tensor_Tensor aten::isreal aten::ldexp.Tensor aten::special_entr aten::special_ndtr aten::special_xlog1py aten::special_xlog1py.other_scalar aten::special_xlog1py.self_scalar",
+  ],
   ["embedding", "aten::_embedding_bag aten::embedding aten::embedding_bag aten::embedding_bag.padding_idx"],
   [
     "expand",
@@ -154,7 +164,7 @@ const NAMES: readonly (readonly [string, string])[] = [
   ],
   [
     "norms",
-    "aten::frobenius_norm.dim aten::linalg_vector_norm aten::norm.Scalar aten::norm.ScalarOpt_dim aten::norm.ScalarOpt_dim_dtype aten::norm.ScalarOpt_dtype",
+    "aten::dist aten::frobenius_norm.dim aten::linalg_vector_norm aten::norm.Scalar aten::norm.ScalarOpt_dim aten::norm.ScalarOpt_dim_dtype aten::norm.ScalarOpt_dtype aten::renorm",
   ],
   [
     "pad",
@@ -175,11 +185,11 @@ const NAMES: readonly (readonly [string, string])[] = [
   ],
   [
     "range",
-    "aten::arange aten::arange.start aten::arange.start_step aten::linspace aten::logspace aten::tril_indices aten::triu_indices",
+    "aten::arange aten::arange.start aten::arange.start_step aten::linspace aten::linspace.Scalar_Tensor aten::linspace.Tensor_Scalar aten::linspace.Tensor_Tensor aten::logspace aten::logspace.Scalar_Tensor aten::logspace.Tensor_Scalar aten::logspace.Tensor_Tensor aten::tril_indices aten::triu_indices",
   ],
   [
     "reduce",
-    "aten::all aten::all.dim aten::all.dims aten::any aten::any.dim aten::any.dims aten::count_nonzero aten::count_nonzero.dim_IntList aten::logsumexp aten::mean aten::mean.dim aten::nanmean aten::nansum aten::prod aten::prod.dim_int aten::sum aten::sum.dim_IntList",
+    "aten::all aten::all.dim aten::all.dims aten::any aten::any.dim aten::any.dims aten::count_nonzero aten::count_nonzero.dim_IntList aten::logsumexp aten::mean aten::mean.dim aten::nanmean aten::nansum aten::prod aten::prod.dim_int aten::sum aten::sum.dim_IntList aten::sum_to_size",
   ],
   [
     "reduce_extrema",
@@ -200,7 +210,7 @@ const NAMES: readonly (readonly [string, string])[] = [
     "slice",
     "aten::narrow aten::narrow.Tensor aten::narrow_copy aten::select.int aten::select_copy.int aten::select_scatter aten::slice.Tensor aten::slice_copy.Tensor aten::slice_scatter",
   ],
-  ["softmax", "aten::_log_softmax aten::_softmax aten::log_softmax.int aten::softmax.int"],
+  ["softmax", "aten::_log_softmax aten::_safe_softmax aten::_softmax aten::log_softmax.int aten::softmax.int"],
   [
     "split",
     "aten::chunk aten::dsplit.array aten::dsplit.int aten::hsplit.array aten::hsplit.int aten::split.Tensor aten::split.sizes aten::split_copy.Tensor aten::split_with_sizes aten::split_with_sizes_copy aten::tensor_split.indices aten::tensor_split.sections aten::unbind.int aten::unbind_copy.int aten::unsafe_chunk aten::unsafe_split.Tensor aten::unsafe_split_with_sizes aten::vsplit.array aten::vsplit.int",

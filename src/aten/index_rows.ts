@@ -64,7 +64,7 @@ function writeRows(self: Tensor, d: number, index: Tensor, source: Tensor, accum
 function onnxWriteRows(b: OnnxBuilder, args: RowsArgs<OnnxValue>, source: OnnxValue, accumulate: boolean): OnnxValue {
   const { self, dim, index } = args;
   const { shape } = b.meta(self);
-  const d = normalizeDim(dim, shape.length);
+  const d = checkRows(b.meta(self), dim, b.meta(index), b.meta(source));
   const [x, rows, values] = [self, b.cast(index, "int64"), source].map((v) => atLeastList(b, v));
   const result = onnxAccumulate(
     b,
@@ -99,9 +99,9 @@ export const indexAdd = defineOp(
       return shaped(self, self.shape);
     },
     kernel: ({ self, dim, index, source, alpha }) => {
+      const d = checkRows(self, dim, index, source);
       const k = element(alpha, self.dtype);
-      const scaled = mapUnary(source, self.dtype, (x) => x * k);
-      return writeRows(self, checkRows(self, dim, index, source), index, scaled, true);
+      return writeRows(self, d, index, mapUnary(source, self.dtype, (x) => x * k), true);
     },
     onnx: (b, { self, dim, index, source, alpha }) => {
       const scaled = Number(alpha) === 1

@@ -200,6 +200,7 @@ const writing = {
   kernel({ self, indices, values, accumulate }: PutArgs<Tensor>): Tensor {
     requireSameDType(self, values);
     const where = concrete(self, indices);
+    requireIndices(where.layout.dims);
     const shape = indexedShape(self.shape, where.layout, where.shape) as number[];
     const source = expandTo(values, shape).data();
     const out = self.data().slice();
@@ -219,7 +220,7 @@ const writing = {
     if (masked) return masked;
     const slots = onnxSlots(b, self, indices);
     const { dims, rest, lead } = layoutOf(slots);
-    if (dims.length === 0) throw new RangeError("index_put takes at least one index");
+    requireIndices(dims);
     const { shape } = b.meta(self);
     const given = dims.map((d) => slots[d]!);
     const inner = indexShape(slots.map((slot) => slot && b.meta(slot)));
@@ -241,6 +242,10 @@ const writing = {
     });
   },
 };
+
+function requireIndices(dims: readonly number[]): void {
+  if (dims.length === 0) throw new RangeError("index_put takes at least one index");
+}
 
 function requireSameDType(self: Meta, values: Meta): void {
   if (self.dtype !== values.dtype) {

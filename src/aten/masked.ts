@@ -89,6 +89,7 @@ export const maskedSelect = defineOp("aten::masked_select(Tensor self, Tensor ma
     return chosen(expandTo(self, shape), expandTo(mask, shape));
   },
   onnx: (b, { self, mask }) => {
+    requireMask(b.meta(mask));
     const shape = broadcastShapes(b.meta(self).shape, b.meta(mask).shape);
     const flatMask = b.reshape(onnxExpand(b, b.cast(mask, "bool"), shape), [prod(shape)]);
     const x = onnxExpand(b, self, shape);
@@ -113,16 +114,21 @@ function chosen(x: Tensor, mask: Tensor): Tensor {
   return Tensor.of(x.dtype, [places.length], out);
 }
 
+function checkMasked(self: Meta, mask: Meta, source: Meta): void {
+  requireMask(mask);
+  if (source.dtype !== self.dtype) {
+    throw new TypeError(`masked_scatter takes a source of dtype ${self.dtype}, met ${source.dtype}`);
+  }
+}
+
 /** https://docs.pytorch.org/docs/stable/generated/torch.Tensor.masked_scatter_.html */
 export const maskedScatter = defineOp("aten::masked_scatter(Tensor self, Tensor mask, Tensor source) -> Tensor", {
   meta: (_, { self, mask, source }) => {
-    requireMask(mask);
-    if (source.dtype !== self.dtype) {
-      throw new TypeError(`masked_scatter takes a source of dtype ${self.dtype}, met ${source.dtype}`);
-    }
+    checkMasked(self, mask, source);
     return shaped(self, broadcastShapes(self.shape, mask.shape));
   },
   kernel: ({ self, mask, source }) => {
+    checkMasked(self, mask, source);
     const shape = broadcastShapes(self.shape, mask.shape) as number[];
     const out = expandTo(self, shape).data().slice();
     const [isSet, values] = [expandTo(mask, shape).data(), source.data()];
@@ -139,6 +145,7 @@ export const maskedScatter = defineOp("aten::masked_scatter(Tensor self, Tensor 
     return Tensor.of(self.dtype, shape, out);
   },
   onnx: (b, { self, mask, source }) => {
+    checkMasked(b.meta(self), b.meta(mask), b.meta(source));
     const shape = broadcastShapes(b.meta(self).shape, b.meta(mask).shape);
     const count = prod(b.meta(source).shape);
     if (count === 0) return onnxExpand(b, self, shape);

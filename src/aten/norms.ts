@@ -1,13 +1,18 @@
 /** Vector norms over dims. */
 import type { OnnxBuilder } from "../onnx/builder.ts";
 import type { OnnxValue } from "../onnx/model.ts";
-import type { DType } from "../tensor/mod.ts";
+import { type DType, normalizeDim } from "../tensor/mod.ts";
 import { convert, reduceDims } from "../tensor/loops.ts";
 import { numberOf } from "./activation.ts";
+import { add, mul, sub } from "./binary.ts";
+import { gtScalar } from "./compare.ts";
+import { div } from "./division.ts";
 import { COMPARED, constantLike, emit, emitTest, FLOATS, NUMBERS } from "./emit.ts";
 import { emitReduce, reducedDims, reducedShape } from "./dims.ts";
 import { defineOp } from "./op.ts";
+import { both, scalarLike } from "./overloads.ts";
 import { requireFloat } from "./rules.ts";
+import { where } from "./where.ts";
 
 function dtypeOf(dtype: DType, given: DType | null): DType {
   requireFloat(given ?? dtype, "The norm");
@@ -109,3 +114,22 @@ export const frobeniusNorm = defineOp(
   "aten::frobenius_norm.dim(Tensor self, int[1] dim, bool keepdim=False) -> Tensor",
   { decompose: (t, { self, dim, keepdim }) => t.call(linalgVectorNorm, self, 2, dim, keepdim) },
 );
+
+/** https://docs.pytorch.org/docs/stable/generated/torch.dist.html */
+export const dist = defineOp("aten::dist(Tensor self, Tensor other, Scalar p=2) -> Tensor", {
+  promote: both,
+  decompose: (t, { self, other, p }) => t.call(linalgVectorNorm, t.call(sub, self, other), p),
+});
+
+/** https://docs.pytorch.org/docs/stable/generated/torch.renorm.html */
+export const renorm = defineOp("aten::renorm(Tensor self, Scalar p, int dim, Scalar maxnorm) -> Tensor", {
+  decompose: (t, { self, p, dim, maxnorm }) => {
+    const rank = t.meta(self).shape.length;
+    const kept = normalizeDim(dim, rank);
+    const dims = Array.from({ length: rank }, (_, d) => d).filter((d) => d !== kept);
+    const size = t.call(linalgVectorNorm, self, p, dims, true);
+    const scale = t.call(div, scalarLike(t, self, maxnorm), t.call(add, size, scalarLike(t, self, 1e-7)));
+    const factor = t.call(where, t.call(gtScalar, size, maxnorm), scale, scalarLike(t, self, 1));
+    return t.call(mul, self, factor);
+  },
+});

@@ -8,6 +8,7 @@ import type { OnnxBuilder } from "../onnx/builder.ts";
 import type { OnnxValue } from "../onnx/model.ts";
 import type { Dim, Ranges, Sym } from "../sym/mod.ts";
 import type { DType, Meta, Tensor } from "../tensor/mod.ts";
+import type { HigherOrderRules } from "./higher_order.ts";
 
 /** Lets a literal tuple be inferred where a tuple is expected. */
 type Hinted<R> = R | (R & []);
@@ -81,6 +82,8 @@ export interface Op<S extends string = string> extends Rules<S> {
   readonly parsed: FunctionSchema;
   /** `aten::add.Tensor`. */
   readonly name: string;
+  /** Present on operators over graphs, which have no schema: their arguments are as written on the node. */
+  readonly higherOrder?: HigherOrderRules;
 }
 
 /** Defines an operator. The schema is checked when the record is made. */

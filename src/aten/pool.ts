@@ -40,9 +40,7 @@ function slidesOf(rank: number, args: PoolArgs): Slide[] {
   const padding = perDim("padding", args.padding, rank);
   const dilation = perDim("dilation", args.dilation ?? [1], rank);
   return kernel.map((kernel, i) => {
-    if (padding[i] * 2 > dilation[i] * (kernel - 1) + 1) {
-      refuse("padding", padding[i], `it must be at most half of the window of ${kernel}`);
-    }
+    if (padding[i] * 2 > kernel) refuse("padding", padding[i], `it must be at most half of the kernel of ${kernel}`);
     return {
       kernel,
       stride: stride[i],
@@ -106,18 +104,6 @@ function maxPoolNode(b: OnnxBuilder, self: OnnxValue, rank: number, args: PoolAr
     ...withBatch(b, self, rank, (x) => {
       if (!isFloat(dtype) && dtype !== "int8" && dtype !== "uint8") return maxOfWindows(b, x, slides, indices);
       const attributes = attributesOf(slides, { dilations: true });
-      if (slides.some((s) => s.pads[0] >= s.kernel)) {
-        // Runtimes refuse padding as long as the kernel, which a dilated window may have: padded by a node of its own.
-        if (indices) {
-          throw new TypeError("Indices of the maximum are not supported where padding is as long as the kernel");
-        }
-        const lowest = b.scalar(-Infinity, wide);
-        const bare = slides.map((s): Slide => ({ ...s, pads: [0, 0], ceil: false }));
-        return [computeIn(b, wide, [x], (x) => {
-          const padded = padNode(b, x, padsBefore(slides), padsAfter(shape.slice(-rank), slides), lowest);
-          return b.op("MaxPool", [padded], attributesOf(bare, { dilations: true }));
-        })];
-      }
       if (!indices) return [computeIn(b, wide, [x], (x) => b.op("MaxPool", [x], attributes))];
       const [y, flat] = b.ops("MaxPool", [b.cast(x, wide)], 2, attributes);
       // ONNX counts from the start of the whole tensor, PyTorch within each plane.

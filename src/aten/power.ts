@@ -186,7 +186,8 @@ export const logaddexp2 = defineOp("aten::logaddexp2(Tensor self, Tensor other) 
   onnx: (b, { self, other }) => emitLogSum(b, self, other, Math.LN2),
 });
 
-function logSum(exp: (x: number) => number, log1p: (x: number) => number): (x: number, y: number) => number {
+/** `log(exp(x) + exp(y))`, to the base whose functions are given. */
+export function logSum(exp: (x: number) => number, log1p: (x: number) => number): (x: number, y: number) => number {
   return (x, y) => {
     // The difference of equal infinities is not a number.
     if (x === y && !Number.isFinite(x)) return x;
@@ -195,7 +196,7 @@ function logSum(exp: (x: number) => number, log1p: (x: number) => number): (x: n
 }
 
 /** `base` is the logarithm of the base. The smaller term only adds to the larger: no overflow. */
-function emitLogSum(b: OnnxBuilder, self: OnnxValue, other: OnnxValue, base: number): OnnxValue {
+export function emitLogSum(b: OnnxBuilder, self: OnnxValue, other: OnnxValue, base: number): OnnxValue {
   const { dtype } = b.meta(self);
   const factor = b.scalar(base, dtype);
   const larger = emit(b, FLOATS, "Max", [self, other]);

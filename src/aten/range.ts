@@ -5,9 +5,14 @@ import type { OnnxValue } from "../onnx/model.ts";
 import { add, ceilDiv, type Dim, isSym, mul, sub } from "../sym/mod.ts";
 import { type DType, isFloat, isInt, type Meta, newData, Tensor } from "../tensor/mod.ts";
 import { store } from "../tensor/loops.ts";
+import { add as addTensor, mul as mulTensor, sub as subTensor } from "./binary.ts";
+import { ltScalar } from "./compare.ts";
 import { requireStrided } from "./create.ts";
-import { defineOp } from "./op.ts";
+import { div } from "./division.ts";
+import { type Calls, defineOp } from "./op.ts";
+import { powOfScalar } from "./power.ts";
 import { refuse } from "./rules.ts";
+import { where } from "./where.ts";
 
 /** Constants up to this many elements are written into the model rather than computed by it. */
 const MAX_CONSTANT = 4096;
@@ -225,4 +230,70 @@ export const trilIndices = defineOp(
 export const triuIndices = defineOp(
   "aten::triu_indices(int row, int col, int offset=0, *, ScalarType? dtype=long, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor",
   triangleRules((offset) => (i, j) => j >= i + offset),
+);
+
+/** Evenly spaced values between two 0-d tensors, counted from the nearer end. */
+function spacedBetween<T extends object>(t: Calls<T>, start: T, end: T, given: Omit<Spaced, "start" | "end">): T {
+  requireStrided(given.layout);
+  const { steps } = given;
+  const dtype = given.dtype ?? "float32";
+  if (!isFloat(dtype)) refuse("dtype", dtype, "between tensors, values are evenly spaced in floats only");
+  for (const x of [start, end]) {
+    if (t.meta(x).shape.length !== 0) throw new RangeError("The ends of evenly spaced values must be 0-d tensors");
+  }
+  const [from, to] = [t.cast(start, dtype), t.cast(end, dtype)];
+  const count = (value: number): T => t.full([], value, dtype);
+  const index = t.cast(t.call(arange, BigInt(steps)), dtype);
+  if (steps <= 1) return t.call(addTensor, t.call(mulTensor, index, count(0)), from);
+  const step = t.call(div, t.call(subTensor, to, from), count(steps - 1));
+  const rest = t.call(subTensor, count(steps - 1), index);
+  const near = t.call(addTensor, from, t.call(mulTensor, step, index));
+  const far = t.call(subTensor, to, t.call(mulTensor, step, rest));
+  return t.call(where, t.call(ltScalar, index, steps / 2), near, far);
+}
+
+/** https://docs.pytorch.org/docs/stable/generated/torch.linspace.html */
+export const linspaceTensors = defineOp(
+  "aten::linspace.Tensor_Tensor(Tensor start, Tensor end, int steps, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor",
+  { decompose: (t, { start, end, ...rest }) => spacedBetween(t, start, end, rest) },
+);
+
+/** https://docs.pytorch.org/docs/stable/generated/torch.linspace.html */
+export const linspaceFromTensor = defineOp(
+  "aten::linspace.Tensor_Scalar(Tensor start, Scalar end, int steps, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor",
+  { decompose: (t, { start, end, ...rest }) => spacedBetween(t, start, endTensor(t, end, rest), rest) },
+);
+
+/** https://docs.pytorch.org/docs/stable/generated/torch.linspace.html */
+export const linspaceToTensor = defineOp(
+  "aten::linspace.Scalar_Tensor(Scalar start, Tensor end, int steps, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor",
+  { decompose: (t, { start, end, ...rest }) => spacedBetween(t, endTensor(t, start, rest), end, rest) },
+);
+
+function endTensor<T>(t: Calls<T>, value: Scalar, { dtype }: { readonly dtype: DType | null }): T {
+  return t.full([], value, dtype ?? "float32");
+}
+
+/** https://docs.pytorch.org/docs/stable/generated/torch.logspace.html */
+export const logspaceTensors = defineOp(
+  "aten::logspace.Tensor_Tensor(Tensor start, Tensor end, int steps, float base=10., *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor",
+  { decompose: (t, { start, end, base, ...rest }) => t.call(powOfScalar, base, spacedBetween(t, start, end, rest)) },
+);
+
+/** https://docs.pytorch.org/docs/stable/generated/torch.logspace.html */
+export const logspaceFromTensor = defineOp(
+  "aten::logspace.Tensor_Scalar(Tensor start, Scalar end, int steps, float base=10., *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor",
+  {
+    decompose: (t, { start, end, base, ...rest }) =>
+      t.call(powOfScalar, base, spacedBetween(t, start, endTensor(t, end, rest), rest)),
+  },
+);
+
+/** https://docs.pytorch.org/docs/stable/generated/torch.logspace.html */
+export const logspaceToTensor = defineOp(
+  "aten::logspace.Scalar_Tensor(Scalar start, Tensor end, int steps, float base=10., *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor",
+  {
+    decompose: (t, { start, end, base, ...rest }) =>
+      t.call(powOfScalar, base, spacedBetween(t, endTensor(t, start, rest), end, rest)),
+  },
 );

@@ -8,7 +8,7 @@ import { div } from "./division.ts";
 import { COMPARED, constantLike, emit, FLOATS, NUMBERS, WIDE } from "./emit.ts";
 import { emitReduce, reducedCount, reducedDims, reducedShape } from "./dims.ts";
 import { type Calls, defineOp } from "./op.ts";
-import { element, requireFloat, requireReal } from "./rules.ts";
+import { element, refuse, requireFloat, requireReal } from "./rules.ts";
 import { isnan } from "./unary.ts";
 import { logicalNot } from "./logical.ts";
 import { where } from "./where.ts";
@@ -224,4 +224,16 @@ export const logsumexp = defineOp("aten::logsumexp(Tensor self, int[1] dim, bool
   },
   onnx: (b, { self, dim, keepdim }) =>
     emitReduce(b, FLOATS, "ReduceLogSumExp", self, reducedDims(dim, b.meta(self).shape.length), keepdim),
+});
+
+/** https://docs.pytorch.org/docs/stable/generated/torch.Tensor.sum_to_size.html */
+export const sumToSize = defineOp("aten::sum_to_size(Tensor self, SymInt[] size) -> Tensor", {
+  decompose: (t, { self, size }) => {
+    const { shape } = t.meta(self);
+    const lead = shape.length - size.length;
+    if (lead < 0) refuse("size", `[${size.join(", ")}]`, "it has more dimensions than the tensor");
+    const rest = lead === 0 ? self : t.call(sumDim, self, Array.from({ length: lead }, (_, d) => d));
+    const ones = size.flatMap((n, d) => n === 1 && shape[lead + d] !== 1 ? [d] : []);
+    return ones.length === 0 ? rest : t.call(sumDim, rest, ones, true);
+  },
 });

@@ -47,8 +47,11 @@ const selecting = {
     return selectView(self, d, plainIndex(index, self.shape[d]) as number);
   },
   onnx(b: OnnxBuilder, { self, dim, index }: SelectArgs<OnnxValue>): OnnxValue {
+    const { shape } = b.meta(self);
+    const d = axisOf(dim, shape, "select");
+    plainIndex(index, shape[d]);
     // Gather counts negative indices from the end, as PyTorch does.
-    return b.op("Gather", [self, b.dim(index)], { axis: axisOf(dim, b.meta(self).shape, "select") });
+    return b.op("Gather", [self, b.dim(index)], { axis: d });
   },
 };
 

@@ -3,10 +3,13 @@ import type { OnnxBuilder } from "../onnx/builder.ts";
 import type { OnnxValue } from "../onnx/model.ts";
 import { type DType, type Meta, newData, normalizeDim, Tensor } from "../tensor/mod.ts";
 import { convert, permuteDims } from "../tensor/loops.ts";
+import { eqScalar } from "./compare.ts";
 import { emit, FLOATS, NUMBERS } from "./emit.ts";
 import { emitReduce } from "./dims.ts";
 import { defineOp } from "./op.ts";
+import { allDim } from "./reduce.ts";
 import { refuse, requireFloat } from "./rules.ts";
+import { where } from "./where.ts";
 
 /** Runs along one dim of a tensor, replacing each run of values by as many. */
 export function mapRuns(x: Tensor, dim: number, dtype: DType, fn: (values: number[]) => readonly number[]): Tensor {
@@ -127,3 +130,12 @@ export const logSoftmaxInner = defineOp(
   "aten::_log_softmax(Tensor self, int dim, bool half_to_float) -> Tensor",
   inner(true),
 );
+
+/** Softmax, but 0 where there is nothing but −∞: attention uses it for rows that are masked out. */
+export const safeSoftmax = defineOp("aten::_safe_softmax(Tensor self, int dim, ScalarType? dtype=None) -> Tensor", {
+  decompose: (t, { self, dim, dtype }) => {
+    const result = t.call(softmax, self, dim, dtype);
+    const none = t.call(allDim, t.call(eqScalar, self, -Infinity), dim, true);
+    return t.call(where, none, t.full([], 0, t.meta(result).dtype), result);
+  },
+});

@@ -83,7 +83,7 @@ class Lowering {
   run(): Lowered {
     const { builder, options } = this;
     this.errors.push(...preflight(this.program.graph, this.table));
-    for (const name of [...options.inputNames ?? [], ...options.outputNames ?? []]) builder.names.reserve(name);
+    for (const name of [...options.inputNames ?? [], ...options.outputNames ?? []]) this.keep(name);
     const inputs = this.addInputs();
     for (const node of this.program.graph.nodes()) this.lowerNode(node);
     const outputs = this.addOutputs();
@@ -91,6 +91,18 @@ class Lowering {
     const model = new Model(builder.graph, options.opset, options.irVersion);
     for (const [domain, version] of builder.domains) model.opsetImports.set(domain, version);
     return { model, values: this.values, inputs, outputs, ties: this.ties };
+  }
+
+  /** Names that are taken for values which are not made yet. */
+  private readonly kept: Set<string> = new Set();
+
+  private keep(name: string): void {
+    if (this.builder.names.reserve(name)) this.kept.add(name);
+  }
+
+  /** Lets the value that a name was kept for have it. */
+  private yieldName(name: string): void {
+    if (this.kept.delete(name)) this.builder.names.release(name);
   }
 
   private addInputs(): { spec: InputSpec; value: OnnxValue }[] {
@@ -108,10 +120,10 @@ class Lowering {
       if (isState(spec) && options.state === "inputs") pending.push(spec);
       else asInput.set(spec, this.addWeight(spec));
     }
-    for (const spec of pending) builder.names.reserve(spec.target!);
+    for (const spec of pending) this.keep(spec.target!);
     // Names of state that goes out are claimed before those of the program's values.
     if (options.state !== "drop") {
-      for (const spec of outputs) if (isMutation(spec)) builder.names.reserve(`${spec.target}_out`);
+      for (const spec of outputs) if (isMutation(spec)) this.keep(`${spec.target}_out`);
     }
     const inputs: { spec: InputSpec; value: OnnxValue }[] = [];
     for (const [i, spec] of users.entries()) {
@@ -120,7 +132,7 @@ class Lowering {
       inputs.push({ spec, value });
     }
     for (const spec of pending) {
-      builder.names.release(spec.target!);
+      this.yieldName(spec.target!);
       const value = builder.input(spec.target!, tensorMeta(spec.value));
       this.values.set(spec.value, value);
       this.describeInput(value, spec);
@@ -137,7 +149,7 @@ class Lowering {
 
   private addUserInput(spec: InputSpec, given: string | undefined): OnnxValue {
     const { builder } = this;
-    if (given !== undefined) builder.names.release(given);
+    if (given !== undefined) this.yieldName(given);
     const name = given ?? spec.value.name;
     const meta = spec.value.meta;
     let value: OnnxValue;
@@ -194,7 +206,7 @@ class Lowering {
       this.builder.at(origin, () => atNode(origin, body));
       return true;
     } catch (error) {
-      if (!(error instanceof Fx2OnnxError)) throw error;
+      if (!(error instanceof Fx2OnnxError) || error instanceof OptionError) throw error;
       this.errors.push(error);
       return false;
     }
@@ -368,8 +380,7 @@ class Lowering {
           hint: "Give the output another name",
         });
       }
-      // It was kept for this output.
-      builder.names.release(name);
+      this.yieldName(name);
     }
     if (source.producer === null || used.has(source)) {
       const copy = builder.copy(source);

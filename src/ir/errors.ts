@@ -89,7 +89,7 @@ export class ExportError extends Fx2OnnxError {
 
   constructor(errors: readonly Fx2OnnxError[]) {
     super(
-      errors.length === 1 ? errors[0].fact : `${errors.length} problems keep the program from being exported`,
+      errors.length === 1 ? errors[0].fact : summary(errors),
       errors.length === 1 ? errors[0].location : {},
     );
     this.errors = errors;

@@ -2,20 +2,27 @@
  * Where symbolic sizes get their values from when a graph needs them as tensors: a dim of a graph input, a dim of a value
  * whose size depends on data, or a scalar that a node yields.
  */
-import { type Dim, isSym, solveLinear, type Sym, type SymFn, type SymKind, visit } from "../sym/mod.ts";
+import { isSym, solveLinear, type Sym, type SymFn, type SymKind, visit } from "../sym/mod.ts";
 import type { OnnxBuilder } from "./builder.ts";
 import type { OnnxValue } from "./model.ts";
 
 interface ShapeSource {
   readonly value: OnnxValue;
-  readonly axis: number;
+  /** Null where the value is a 0-d tensor that holds the number itself. */
+  readonly axis: number | null;
+}
+
+/** An expression whose value can be had, and which is linear in a symbol. */
+interface CompoundSource {
+  readonly source: ShapeSource;
+  readonly expr: Sym;
 }
 
 /** The sources of symbols that are visible in a graph. */
 export class SymbolTable {
   private readonly parent: SymbolTable | null;
   private readonly dims: Map<string, ShapeSource> = new Map();
-  private readonly compound: Map<string, { source: ShapeSource; dim: Sym }> = new Map();
+  private readonly compound: Map<string, CompoundSource[]> = new Map();
   private readonly scalars: Map<string, OnnxValue> = new Map();
 
   constructor(parent: SymbolTable | null) {
@@ -26,28 +33,26 @@ export class SymbolTable {
   bindShape(value: OnnxValue): void {
     for (const [axis, dim] of (value.meta?.shape ?? []).entries()) {
       if (!isSym(dim)) continue;
-      const names = dim.symbols();
-      if (names.size === 1 && dim.key === [...names][0]) {
-        if (!this.has(dim.key)) this.dims.set(dim.key, { value, axis });
-      } else {
-        for (const name of names) {
-          if (!this.has(name) && !this.compound.has(name) && solveLinear(dim, name)) {
-            this.compound.set(name, { source: { value, axis }, dim });
-          }
-        }
-      }
+      if (dim.node.op === "symbol") {
+        if (!this.has(dim.node.name)) this.dims.set(dim.node.name, { value, axis });
+      } else this.bindCompound(dim, { value, axis });
     }
   }
 
-  /** The symbol's value is a 0-d tensor of the graph. */
-  bindScalar(name: string, value: OnnxValue): void {
-    if (!this.has(name)) this.scalars.set(name, value);
+  /** The expression's value is a 0-d tensor of the graph. */
+  bindExpr(expr: Sym, value: OnnxValue): void {
+    if (expr.node.op === "symbol") {
+      if (!this.has(expr.node.name)) this.scalars.set(expr.node.name, value);
+    } else this.bindCompound(expr, { value, axis: null });
   }
 
-  /** The expression's value is a 0-d tensor of the graph: a bare symbol, or a truth such as `Eq(u0, 1)`. */
-  bindExpr(expr: Sym, value: OnnxValue): void {
-    const names = [...expr.symbols()];
-    if (names.length === 1 && (expr.key === names[0] || expr.kind === "bool")) this.bindScalar(names[0], value);
+  private bindCompound(expr: Sym, source: ShapeSource): void {
+    for (const name of expr.symbols()) {
+      if (this.has(name) || !solveLinear(expr, name)) continue;
+      const sources = this.compound.get(name);
+      if (!sources) this.compound.set(name, [{ source, expr }]);
+      else if (!sources.some((s) => s.expr.key === expr.key)) sources.push({ source, expr });
+    }
   }
 
   /** Whether the symbol has a direct source. */
@@ -70,26 +75,40 @@ export class SymbolTable {
   private symbol(b: OnnxBuilder, name: string): OnnxValue {
     for (let table: SymbolTable | null = this; table; table = table.parent) {
       const scalar = table.scalars.get(name);
-      // The symbol of a truth is 1 or 0.
-      if (scalar) return scalar.meta?.dtype === "bool" ? b.cast(scalar, "int64") : scalar;
+      if (scalar) return scalar;
       const source = table.dims.get(name);
-      if (source) return dimOf(b, source);
-      const solved = table.compound.get(name);
-      if (solved) return this.solve(b, name, solved.source, solved.dim);
+      if (source) return valueOf(b, source);
     }
+    const solved = this.solvable(name, new Set());
+    if (solved) return this.solve(b, name, solved);
     throw new RangeError(`The size ${name} can't be computed: no input or earlier result has it as a dimension`);
   }
 
-  /** dim = coefficient · symbol + offset, so symbol = (dim − offset) / coefficient, exactly. */
-  private solve(b: OnnxBuilder, name: string, source: ShapeSource, dim: Sym): OnnxValue {
-    const { coefficient, offset } = solveLinear(dim, name)!;
-    let value = dimOf(b, source);
-    if (offset !== 0) value = b.op("Sub", [value, b.dim(offset as Dim)]);
+  /** An expression that gives the symbol when the symbols beside it are known; `open` are those being looked for. */
+  private solvable(name: string, open: ReadonlySet<string>): CompoundSource | null {
+    const inner = new Set([...open, name]);
+    for (let table: SymbolTable | null = this; table; table = table.parent) {
+      for (const candidate of table.compound.get(name) ?? []) {
+        const others = [...candidate.expr.symbols()].filter((other) => other !== name);
+        if (others.every((other) => this.has(other) || (!inner.has(other) && this.solvable(other, inner)))) {
+          return candidate;
+        }
+      }
+    }
+    return null;
+  }
+
+  /** expr = coefficient · symbol + offset, so symbol = (expr − offset) / coefficient, exactly. */
+  private solve(b: OnnxBuilder, name: string, { source, expr }: CompoundSource): OnnxValue {
+    const { coefficient, offset } = solveLinear(expr, name)!;
+    let value = valueOf(b, source);
+    if (offset !== 0) value = b.op("Sub", [value, b.dim(offset)]);
     return coefficient === 1 ? value : b.op("Div", [value, b.dim(coefficient)]);
   }
 }
 
-function dimOf(b: OnnxBuilder, { value, axis }: ShapeSource): OnnxValue {
+function valueOf(b: OnnxBuilder, { value, axis }: ShapeSource): OnnxValue {
+  if (axis === null) return value;
   const shape = b.op("Shape", [value], { start: axis, end: axis + 1 });
   return b.op("Squeeze", [shape, b.ints([0])]);
 }
