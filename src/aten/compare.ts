@@ -6,7 +6,7 @@ import { isFloat } from "../tensor/mod.ts";
 import { choose, constantLike, emit, emitTest, FLOATS, type Native, NUMBERS } from "./emit.ts";
 import { defineOp } from "./op.ts";
 import { alias, both, withScalar } from "./overloads.ts";
-import { binary, broadcastBool, broadcastOther, refuse, requireReal } from "./rules.ts";
+import { binary, broadcastBool, broadcastOther, requireReal } from "./rules.ts";
 
 const EQUALITY: Native = [...NUMBERS, "bool"];
 
@@ -132,11 +132,9 @@ export const isclose = defineOp(
     onnx: (b, { self, other, rtol, atol, equal_nan }) => {
       const { dtype } = b.meta(self);
       if (!isFloat(dtype)) {
-        // Integers are apart by a whole number; float64 has all of those that a tolerance could reach.
-        if (rtol === 0 && atol < 1) return emitTest(b, EQUALITY, "Equal", [self, other]);
-        const [x, y] = [self, other].map((v) => b.cast(v, "float64"));
-        const gap = b.op("Abs", [b.op("Sub", [x, y])]);
-        const share = b.op("Mul", [b.op("Abs", [y]), b.scalar(rtol, "float64")]);
+        const [x, y] = [self, other].map((v) => b.cast(v, "int64"));
+        const gap = b.cast(b.op("Abs", [b.op("Sub", [x, y])]), "float64");
+        const share = b.op("Mul", [b.cast(b.op("Abs", [y]), "float64"), b.scalar(rtol, "float64")]);
         return b.op("LessOrEqual", [gap, b.op("Add", [share, b.scalar(atol, "float64")])]);
       }
       const gap = emit(b, NUMBERS, "Abs", [emit(b, NUMBERS, "Sub", [self, other])]);

@@ -72,8 +72,14 @@ export class SymbolTable {
     });
   }
 
+  /** This table and those of the graphs around, innermost first. */
+  private *visible(): Generator<SymbolTable> {
+    yield this;
+    if (this.parent) yield* this.parent.visible();
+  }
+
   private symbol(b: OnnxBuilder, name: string): OnnxValue {
-    for (let table: SymbolTable | null = this; table; table = table.parent) {
+    for (const table of this.visible()) {
       const scalar = table.scalars.get(name);
       if (scalar) return scalar;
       const source = table.dims.get(name);
@@ -87,7 +93,7 @@ export class SymbolTable {
   /** An expression that gives the symbol when the symbols beside it are known; `open` are those being looked for. */
   private solvable(name: string, open: ReadonlySet<string>): CompoundSource | null {
     const inner = new Set([...open, name]);
-    for (let table: SymbolTable | null = this; table; table = table.parent) {
+    for (const table of this.visible()) {
       for (const candidate of table.compound.get(name) ?? []) {
         const others = [...candidate.expr.symbols()].filter((other) => other !== name);
         if (others.every((other) => this.has(other) || (!inner.has(other) && this.solvable(other, inner)))) {

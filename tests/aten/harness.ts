@@ -23,7 +23,7 @@ import { checkModel, irVersionFor } from "../../src/onnx/check.ts";
 import { Model, OnnxValue } from "../../src/onnx/model.ts";
 import * as schemas from "../../src/onnx/op_schema.ts";
 import { serializeModel } from "../../src/onnx/serialize.ts";
-import { type Dim, evaluate, isSym, parseInfix } from "../../src/sym/mod.ts";
+import { type Dim, evaluate, isSym, parseInfix, symbol } from "../../src/sym/mod.ts";
 import { type DType, isComplex, isDType, isFloat, type Meta, newData, Tensor } from "../../src/tensor/mod.ts";
 import * as loops from "../../src/tensor/loops.ts";
 
@@ -366,7 +366,7 @@ function lower(op: Op, row: Row, specs: readonly TensorSpec[], opset: number): L
     if (isSym(dim)) {
       for (const name of dim.symbols()) {
         if (builder.symbols.has(name)) continue;
-        builder.symbols.bindScalar(name, builder.input(name, { dtype: "int64", shape: [] }));
+        builder.symbols.bindExpr(symbol(name), builder.input(name, { dtype: "int64", shape: [] }));
         scalars.push(name);
       }
     }
