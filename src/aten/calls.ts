@@ -4,12 +4,17 @@
  */
 import {
   Complex,
+  DeviceArg,
+  DTypeArg,
   type FxArg,
   type FxGraph,
   FxNode,
   type FxResult,
   FxValue,
+  LayoutArg,
+  MemoryFormatArg,
   type Scalar,
+  type SchemaType,
   type TensorMeta,
 } from "../fx/mod.ts";
 import type { Names, Origin } from "../ir/mod.ts";
@@ -166,6 +171,51 @@ export class OnnxInterpreter extends Interpreter<OnnxValue> {
   }
 }
 
+/** Completed arguments as a program writes them: by position where that is possible, without trailing defaults. */
+function asWritten(op: Op, bound: BoundArgs): { args: FxArg[]; kwargs: Map<string, FxArg> } {
+  const args: FxArg[] = [];
+  const kwargs = new Map<string, FxArg>();
+  let plain = 0;
+  for (const arg of op.parsed.args) {
+    const value = argAsWritten(bound[arg.name], arg.type);
+    const isDefault = arg.default !== undefined && sameConstant(value, arg.default);
+    if (!arg.keywordOnly) {
+      args.push(value);
+      if (!isDefault) plain = args.length;
+    } else if (!isDefault) kwargs.set(arg.name, value);
+  }
+  return { args: args.slice(0, plain), kwargs };
+}
+
+/** The inverse of what binding does to an argument. */
+function argAsWritten(value: unknown, type: SchemaType): FxArg {
+  if (value === null || value instanceof FxValue) return value;
+  if (type.kind === "optional") return argAsWritten(value, type.of);
+  if (type.kind === "list") return (value as readonly unknown[]).map((v) => argAsWritten(v, type.of));
+  switch (type.name) {
+    case "int":
+    case "SymInt":
+      return typeof value === "number" ? BigInt(value) : value as FxArg;
+    case "ScalarType":
+      return new DTypeArg(value as DType);
+    case "Device":
+      return new DeviceArg(value as string);
+    case "Layout":
+      return new LayoutArg(value as string);
+    case "MemoryFormat":
+      return new MemoryFormatArg(value as string);
+    default:
+      return value as FxArg;
+  }
+}
+
+function sameConstant(a: FxArg, b: FxArg): boolean {
+  if (Array.isArray(a)) return Array.isArray(b) && a.length === b.length && a.every((x, i) => sameConstant(x, b[i]));
+  if (a instanceof DTypeArg) return b instanceof DTypeArg && a.dtype === b.dtype;
+  if (a instanceof MemoryFormatArg) return b instanceof MemoryFormatArg && a.name === b.name;
+  return Object.is(a, b);
+}
+
 /** The arguments with every ONNX value replaced. */
 function mapTensors(args: BoundArgs, change: (v: OnnxValue) => unknown): BoundArgs {
   const map = (x: unknown): unknown => x instanceof OnnxValue ? change(x) : Array.isArray(x) ? x.map(map) : x;
@@ -181,6 +231,8 @@ export class TraceInterpreter extends Interpreter<FxValue> {
   nextName: string | null = null;
   /** Operators that were recorded. */
   readonly used: Set<Op> = new Set();
+  /** Nodes that were recorded. */
+  readonly recorded: Set<FxNode> = new Set();
   private readonly names: Names;
   private readonly metas: MetaInterpreter;
 
@@ -227,11 +279,11 @@ export class TraceInterpreter extends Interpreter<FxValue> {
     const node = new FxNode({
       name,
       target: torchTarget(op),
-      args: [],
-      kwargs: new Map(Object.entries(args) as [string, FxArg][]),
+      ...asWritten(op, args),
       result: tree,
       origin: this.origin,
     });
+    this.recorded.add(node);
     this.graph.insert(node);
     return tree;
   }

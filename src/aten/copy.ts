@@ -159,6 +159,8 @@ export const toCopy = defineOp(
 /** https://docs.pytorch.org/docs/stable/generated/torch.Tensor.type_as.html */
 export const typeAs = defineOp("aten::type_as(Tensor self, Tensor other) -> Tensor", {
   decompose: (t, { self, other }) => t.cast(self, t.meta(other).dtype),
+  inverse: (_, __, updated) => updated,
+  aliases: (self, { other }) => self.dtype === other.dtype,
 });
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.Tensor.copy_.html: the dtype and shape of `self`, the elements of `src`. */

@@ -181,6 +181,7 @@ export const trueDivideScalar = defineOp(
 export const floorDivide = defineOp("aten::floor_divide(Tensor self, Tensor other) -> Tensor", {
   promote: both,
   decompose: (t, { self, other }) => t.call(divMode, self, other, "floor"),
+  inplace: ["aten::floor_divide_.Tensor"],
 });
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.floor_divide.html */

@@ -4,7 +4,7 @@ import type { OnnxValue } from "../onnx/model.ts";
 import type { Meta } from "../tensor/mod.ts";
 import { Tensor } from "../tensor/mod.ts";
 import { filled } from "../tensor/loops.ts";
-import { defineOp, type MetaContext } from "./op.ts";
+import { type Calls, defineOp, type MetaContext } from "./op.ts";
 import { like, refuse, requireFloat } from "./rules.ts";
 import { shaped } from "./shapes.ts";
 
@@ -20,7 +20,16 @@ function isIdentity({ p, train }: { readonly p: number; readonly train: boolean 
   return !train || p === 0;
 }
 
+/** In evaluation the result is the argument itself, which the schema does not say. */
+const viewing = {
+  inverse<T extends object>(_: Calls<T>, __: DropoutArgs<T>, updated: T): T {
+    return updated;
+  },
+  aliases: (_: Meta, args: DropoutArgs<Meta>): boolean => isIdentity(args),
+};
+
 const common = {
+  ...viewing,
   meta: (_: MetaContext, { input }: DropoutArgs<Meta>): Meta => shaped(input, input.shape),
   kernel(args: DropoutArgs<Tensor>): Tensor {
     if (!isIdentity(args)) refuse("train", true, "results of dropout in training differ from call to call");

@@ -31,6 +31,7 @@ export const copysignScalar = defineOp(
 /** https://docs.pytorch.org/docs/stable/generated/torch.ldexp.html */
 export const ldexp = defineOp("aten::ldexp.Tensor(Tensor self, Tensor other) -> Tensor", {
   decompose: (t, { self, other }) => t.call(mul, self, t.call(powOfScalar, 2, other)),
+  inplace: ["aten::ldexp_"],
 });
 
 /** The angle of a real number is 0 or π: https://docs.pytorch.org/docs/stable/generated/torch.angle.html */

@@ -2,9 +2,10 @@
 import type { OnnxValue } from "../onnx/model.ts";
 import type { OnnxBuilder } from "../onnx/builder.ts";
 import { type Dim, eq, ge, isSym, mul } from "../sym/mod.ts";
-import { type Meta, normalizeDim } from "../tensor/mod.ts";
+import { broadcastShapes, type Meta, normalizeDim } from "../tensor/mod.ts";
 import { expandTo, gatherBy } from "../tensor/loops.ts";
 import { type Calls, defineOp } from "./op.ts";
+import { refuse } from "./rules.ts";
 import { expandedShape, shaped } from "./shapes.ts";
 import { onnxRepeat } from "./move.ts";
 import { slice } from "./slice.ts";
@@ -68,6 +69,42 @@ export const expandAs = defineOp("aten::expand_as(Tensor(a) self, Tensor other) 
 export const broadcastTo = defineOp("aten::broadcast_to(Tensor(a) self, SymInt[] size) -> Tensor(a)", {
   decompose: (t, { self, size }) => t.call(expand, self, size),
   inverse: (t, { self }, updated) => firstOfEach(t, self, updated),
+});
+
+/** https://docs.pytorch.org/docs/stable/generated/torch.broadcast_tensors.html */
+export const broadcastTensors = defineOp("aten::broadcast_tensors(Tensor[] tensors) -> Tensor[]", {
+  decompose: (t, { tensors }) => {
+    const shape = broadcastShapes(...tensors.map((x) => t.meta(x).shape));
+    return tensors.map((x) => t.call(expand, x, shape));
+  },
+});
+
+/** Each tensor along a dim of its own, repeated along the others; `xy` exchanges the first two dims. */
+function grid<T extends object>(t: Calls<T>, tensors: readonly T[], indexing: string): readonly T[] {
+  if (indexing !== "ij" && indexing !== "xy") refuse("indexing", indexing, "it must be ij or xy");
+  if (tensors.length === 0) throw new RangeError("meshgrid takes at least one tensor");
+  for (const x of tensors) {
+    const { shape, dtype } = t.meta(x);
+    if (shape.length > 1) throw new RangeError(`meshgrid takes lists, met a tensor of ${shape.length} dimensions`);
+    if (dtype !== t.meta(tensors[0]).dtype) throw new TypeError("meshgrid takes tensors of one dtype");
+  }
+  const order = [...tensors.keys()];
+  if (indexing === "xy" && order.length > 1) [order[0], order[1]] = [1, 0];
+  const shape = order.map((k) => t.meta(tensors[k]).shape[0] ?? 1);
+  return tensors.map((x, i) => {
+    const place = order.indexOf(i);
+    return t.call(expand, t.call(view, x, shape.map((n, d) => d === place ? n : 1)), shape);
+  });
+}
+
+/** https://docs.pytorch.org/docs/stable/generated/torch.meshgrid.html */
+export const meshgrid = defineOp("aten::meshgrid(Tensor[] tensors) -> Tensor[]", {
+  decompose: (t, { tensors }) => grid(t, tensors, "ij"),
+});
+
+/** https://docs.pytorch.org/docs/stable/generated/torch.meshgrid.html */
+export const meshgridIndexing = defineOp("aten::meshgrid.indexing(Tensor[] tensors, *, str indexing) -> Tensor[]", {
+  decompose: (t, { tensors, indexing }) => grid(t, tensors, indexing),
 });
 
 /** Sizes with those that repeating adds in front. */

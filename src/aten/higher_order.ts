@@ -46,6 +46,8 @@ export interface Expansion {
   read(arg: FxArg): FxArg;
   /** Copies the nodes of a graph. `names` are those that its results shall bear. */
   inline(graph: FxGraph, inputs: readonly FxArg[], names: readonly (string | null)[]): FxArg[];
+  /** What changes the arguments of nodes that are copied, if anything does. */
+  readonly adapt: Adapt | null;
   /** Runs `body`; in nodes that are copied meanwhile, in subgraphs too, arguments are changed. */
   adapting<R>(adapt: Adapt | null, body: () => R): R;
   /** Records a call by the operator's own rules. Arguments are those of the new graph. */
@@ -100,7 +102,8 @@ export function listAt<T>(args: readonly CallArg<T>[], index: number): readonly 
 /** The results of a node, flat, None included. */
 export function slotsOf(node: FxNode): readonly (FxValue | null)[] {
   const { result } = node;
-  return Array.isArray(result) ? result : [result as FxValue | null];
+  if (result === null) return [];
+  return Array.isArray(result) ? result : [result as FxValue];
 }
 
 /** The names of a node's results. */

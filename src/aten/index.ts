@@ -26,6 +26,10 @@ export const FAMILIES: Readonly<Record<string, () => Promise<Record<string, unkn
   extrema: () => import("./extrema.ts"),
   flip: () => import("./flip.ts"),
   gather: () => import("./gather.ts"),
+  higher_order_autocast: () => import("./higher_order_autocast.ts"),
+  higher_order_batch: () => import("./higher_order_batch.ts"),
+  higher_order_control: () => import("./higher_order_control.ts"),
+  higher_order_inline: () => import("./higher_order_inline.ts"),
   index_rows: () => import("./index_rows.ts"),
   indexing: () => import("./indexing.ts"),
   linear: () => import("./linear.ts"),
@@ -116,7 +120,7 @@ const NAMES: readonly (readonly [string, string])[] = [
   ["diagonal", "aten::diagonal aten::diagonal_copy aten::diagonal_scatter aten::linalg_diagonal"],
   [
     "division",
-    "aten::addcdiv aten::div.Scalar aten::div.Scalar_mode aten::div.Tensor aten::div.Tensor_mode aten::divide.Scalar aten::divide.Scalar_mode aten::divide.Tensor aten::divide.Tensor_mode aten::floor_divide aten::floor_divide.Scalar aten::fmod.Scalar aten::fmod.Tensor aten::remainder.Scalar aten::remainder.Scalar_Tensor aten::remainder.Tensor aten::true_divide.Scalar aten::true_divide.Tensor",
+    "aten::addcdiv aten::div.Scalar aten::div.Scalar_mode aten::div.Tensor aten::div.Tensor_mode aten::divide.Scalar aten::divide.Scalar_mode aten::divide.Tensor aten::divide.Tensor_mode aten::floor_divide aten::floor_divide.Scalar aten::floor_divide_.Tensor aten::fmod.Scalar aten::fmod.Tensor aten::remainder.Scalar aten::remainder.Scalar_Tensor aten::remainder.Tensor aten::true_divide.Scalar aten::true_divide.Tensor",
   ],
   [
     "dropout",
@@ -125,12 +129,12 @@ const NAMES: readonly (readonly [string, string])[] = [
   ["einsum", "aten::einsum"],
   [
     "elementwise",
-    "aten::angle aten::copysign.Scalar aten::copysign.Tensor aten::isin.Scalar_Tensor aten::isin.Tensor_Scalar aten::isin.Tensor_Tensor aten::isreal aten::ldexp.Tensor aten::special_entr aten::special_ndtr aten::special_xlog1py aten::special_xlog1py.other_scalar aten::special_xlog1py.self_scalar",
+    "aten::angle aten::copysign.Scalar aten::copysign.Tensor aten::isin.Scalar_Tensor aten::isin.Tensor_Scalar aten::isin.Tensor_Tensor aten::isreal aten::ldexp.Tensor aten::ldexp_ aten::special_entr aten::special_ndtr aten::special_xlog1py aten::special_xlog1py.other_scalar aten::special_xlog1py.self_scalar",
   ],
   ["embedding", "aten::_embedding_bag aten::embedding aten::embedding_bag aten::embedding_bag.padding_idx"],
   [
     "expand",
-    "aten::broadcast_to aten::expand aten::expand_as aten::expand_copy aten::repeat aten::repeat_interleave.self_int aten::tile",
+    "aten::broadcast_tensors aten::broadcast_to aten::expand aten::expand_as aten::expand_copy aten::meshgrid aten::meshgrid.indexing aten::repeat aten::repeat_interleave.self_int aten::tile",
   ],
   [
     "extrema",
@@ -138,6 +142,19 @@ const NAMES: readonly (readonly [string, string])[] = [
   ],
   ["flip", "aten::flip aten::fliplr aten::flipud aten::roll aten::rot90 aten::stack"],
   ["gather", "aten::gather aten::index_select aten::take aten::take_along_dim"],
+  ["higher_order_autocast", "higher_order::wrap_with_autocast"],
+  [
+    "higher_order_batch",
+    "torch._functorch.predispatch::_add_batch_dim torch._functorch.predispatch::_remove_batch_dim torch._functorch.predispatch::_vmap_decrement_nesting torch._functorch.predispatch::_vmap_increment_nesting",
+  ],
+  [
+    "higher_order_control",
+    "higher_order::associative_scan higher_order::cond higher_order::map_impl higher_order::scan higher_order::while_loop",
+  ],
+  [
+    "higher_order_inline",
+    "higher_order::aoti_call_delegate higher_order::auto_functionalized higher_order::auto_functionalized_v2 higher_order::call_torchbind higher_order::executorch_call_delegate higher_order::hints_wrapper higher_order::invoke_quant higher_order::invoke_quant_packed higher_order::invoke_subgraph higher_order::out_dtype higher_order::print higher_order::run_const_graph higher_order::strict_mode higher_order::tag_activation_checkpoint higher_order::triton_kernel_wrapper_functional higher_order::triton_kernel_wrapper_mutation higher_order::with_effects higher_order::wrap higher_order::wrap_activation_checkpoint higher_order::wrap_with_set_grad_enabled torch._C::_set_grad_enabled torch._functorch.predispatch::lazy_load_decompositions",
+  ],
   [
     "index_rows",
     "aten::index_add aten::index_copy aten::index_fill.int_Scalar aten::index_fill.int_Tensor aten::index_reduce",
@@ -152,11 +169,11 @@ const NAMES: readonly (readonly [string, string])[] = [
   ],
   [
     "logical",
-    "aten::__and__.Scalar aten::__and__.Tensor aten::__or__.Scalar aten::__or__.Tensor aten::__xor__.Scalar aten::__xor__.Tensor aten::bitwise_and.Scalar aten::bitwise_and.Scalar_Tensor aten::bitwise_and.Tensor aten::bitwise_not aten::bitwise_or.Scalar aten::bitwise_or.Scalar_Tensor aten::bitwise_or.Tensor aten::bitwise_xor.Scalar aten::bitwise_xor.Scalar_Tensor aten::bitwise_xor.Tensor aten::logical_and aten::logical_not aten::logical_or aten::logical_xor",
+    "aten::__and__.Scalar aten::__and__.Tensor aten::__iand__.Scalar aten::__iand__.Tensor aten::__ior__.Scalar aten::__ior__.Tensor aten::__ixor__.Scalar aten::__ixor__.Tensor aten::__or__.Scalar aten::__or__.Tensor aten::__xor__.Scalar aten::__xor__.Tensor aten::bitwise_and.Scalar aten::bitwise_and.Scalar_Tensor aten::bitwise_and.Tensor aten::bitwise_not aten::bitwise_or.Scalar aten::bitwise_or.Scalar_Tensor aten::bitwise_or.Tensor aten::bitwise_xor.Scalar aten::bitwise_xor.Scalar_Tensor aten::bitwise_xor.Tensor aten::logical_and aten::logical_not aten::logical_or aten::logical_xor",
   ],
   [
     "masked",
-    "aten::argwhere aten::masked_scatter aten::masked_select aten::nonzero aten::nonzero_numpy aten::nonzero_static aten::repeat_interleave.Tensor aten::repeat_interleave.self_Tensor",
+    "aten::argwhere aten::masked_scatter aten::masked_select aten::nonzero aten::nonzero_numpy aten::nonzero_static aten::repeat_interleave.Tensor aten::repeat_interleave.self_Tensor aten::where",
   ],
   [
     "norm",
@@ -172,7 +189,7 @@ const NAMES: readonly (readonly [string, string])[] = [
   ],
   [
     "permute",
-    "aten::adjoint aten::mH aten::mT aten::matrix_H aten::moveaxis.int aten::moveaxis.intlist aten::movedim.int aten::movedim.intlist aten::numpy_T aten::permute aten::permute_copy aten::swapaxes aten::swapdims aten::t aten::t_copy aten::transpose.int aten::transpose_copy.int",
+    "aten::adjoint aten::mH aten::mT aten::matrix_H aten::moveaxis.int aten::moveaxis.intlist aten::movedim.int aten::movedim.intlist aten::numpy_T aten::permute aten::permute_copy aten::swapaxes aten::swapdims aten::t aten::t_copy aten::transpose.int aten::transpose_ aten::transpose_copy.int",
   ],
   ["pixel", "aten::channel_shuffle aten::native_channel_shuffle aten::pixel_shuffle aten::pixel_unshuffle"],
   [
@@ -181,7 +198,7 @@ const NAMES: readonly (readonly [string, string])[] = [
   ],
   [
     "power",
-    "aten::float_power.Scalar aten::float_power.Tensor_Scalar aten::float_power.Tensor_Tensor aten::hypot aten::logaddexp aten::logaddexp2 aten::pow.Scalar aten::pow.Tensor_Scalar aten::pow.Tensor_Tensor aten::xlogy.Scalar_Other aten::xlogy.Scalar_Self aten::xlogy.Tensor",
+    "aten::float_power.Scalar aten::float_power.Tensor_Scalar aten::float_power.Tensor_Tensor aten::float_power_.Scalar aten::float_power_.Tensor aten::hypot aten::logaddexp aten::logaddexp2 aten::pow.Scalar aten::pow.Tensor_Scalar aten::pow.Tensor_Tensor aten::pow_.Scalar aten::pow_.Tensor aten::xlogy.Scalar_Other aten::xlogy.Scalar_Self aten::xlogy.Tensor",
   ],
   [
     "range",
@@ -204,7 +221,7 @@ const NAMES: readonly (readonly [string, string])[] = [
   ],
   [
     "shift",
-    "aten::__lshift__.Scalar aten::__lshift__.Tensor aten::__rshift__.Scalar aten::__rshift__.Tensor aten::bitwise_left_shift.Scalar_Tensor aten::bitwise_left_shift.Tensor aten::bitwise_left_shift.Tensor_Scalar aten::bitwise_right_shift.Scalar_Tensor aten::bitwise_right_shift.Tensor aten::bitwise_right_shift.Tensor_Scalar",
+    "aten::__ilshift__.Scalar aten::__ilshift__.Tensor aten::__irshift__.Scalar aten::__irshift__.Tensor aten::__lshift__.Scalar aten::__lshift__.Tensor aten::__rshift__.Scalar aten::__rshift__.Tensor aten::bitwise_left_shift.Scalar_Tensor aten::bitwise_left_shift.Tensor aten::bitwise_left_shift.Tensor_Scalar aten::bitwise_right_shift.Scalar_Tensor aten::bitwise_right_shift.Tensor aten::bitwise_right_shift.Tensor_Scalar",
   ],
   [
     "slice",
@@ -240,7 +257,7 @@ const NAMES: readonly (readonly [string, string])[] = [
   ],
   [
     "view",
-    "aten::_reshape_alias aten::_unsafe_view aten::flatten.using_ints aten::ravel aten::reshape aten::reshape_as aten::squeeze aten::squeeze.dim aten::squeeze.dims aten::unflatten.int aten::unsqueeze aten::view aten::view.dtype aten::view_as aten::view_copy",
+    "aten::_reshape_alias aten::_unsafe_view aten::flatten.using_ints aten::ravel aten::reshape aten::reshape_as aten::squeeze aten::squeeze.dim aten::squeeze.dims aten::squeeze_copy aten::squeeze_copy.dim aten::squeeze_copy.dims aten::unflatten.int aten::unsqueeze aten::unsqueeze_copy aten::view aten::view.dtype aten::view_as aten::view_copy",
   ],
   [
     "where",

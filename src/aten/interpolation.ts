@@ -27,13 +27,27 @@ function step({ size, out, scale }: ResizedDim<number>, align: boolean): number 
   return scale !== null && scale > 0 ? 1 / scale : size / out;
 }
 
-/** The element that each element of the result takes. */
-export function nearestIndices(dim: ResizedDim<number>, filter: "nearest" | "nearest-exact", dtype: DType): number[] {
-  const round = dtype === "float64" ? (x: number): number => x : Math.fround;
-  const by = round(step(dim, false));
-  return Array.from({ length: dim.out }, (_, i) => {
-    const at = filter === "nearest" ? Math.fround(by * i) : Math.fround(Math.max(round(by * (i + 0.5) - 0.5), 0) + 0.5);
-    return Math.min(Math.floor(at), dim.size - 1);
+/**
+ * The element that each element of the result takes. Over two dims PyTorch has code of its own, in single precision and with
+ * the same and the double size apart; over one or three it computes coordinates as for other filters.
+ */
+export function nearestIndices(
+  dim: ResizedDim<number>,
+  filter: "nearest" | "nearest-exact",
+  dtype: DType,
+  rank: number,
+): number[] {
+  const { size, out } = dim;
+  const round = dtype === "float64" && rank !== 2 ? (x: number): number => x : Math.fround;
+  const isWhole = rank === 2 && filter === "nearest" && (out === size || out === 2 * size);
+  const by = isWhole ? size / out : round(step(dim, false));
+  return Array.from({ length: out }, (_, i) => {
+    const at = filter === "nearest"
+      ? by * i
+      : rank === 2
+      ? by * (i + 0.5)
+      : Math.max(round(by * (i + 0.5) - 0.5), 0) + 0.5;
+    return Math.min(Math.floor(Math.fround(at)), size - 1);
   });
 }
 
@@ -55,11 +69,12 @@ function sinc(x: number): number {
 }
 
 /** Elements and weights of each element of the result. */
-export function taps(dim: ResizedDim<number>, filter: Filter, align: boolean, dtype: DType): Tap[] {
+export function taps(
+  dim: ResizedDim<number>,
+  filter: Exclude<Filter, "nearest" | "nearest-exact">,
+  align: boolean,
+): Tap[] {
   const { size, out } = dim;
-  if (filter === "nearest" || filter === "nearest-exact") {
-    return nearestIndices(dim, filter, dtype).map((i) => ({ index: [i], weight: [1] }));
-  }
   const by = step(dim, align);
   const last = size - 1;
   return Array.from({ length: out }, (_, i): Tap => {

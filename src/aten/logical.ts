@@ -91,10 +91,16 @@ export const bitwiseAndOfScalar = defineOp(
 );
 
 /** `self & other` */
-export const and = defineOp("aten::__and__.Tensor(Tensor self, Tensor other) -> Tensor", alias(bitwiseAnd));
+export const and = defineOp("aten::__and__.Tensor(Tensor self, Tensor other) -> Tensor", {
+  ...alias(bitwiseAnd),
+  inplace: ["aten::__iand__.Tensor"],
+});
 
 /** `self & other` */
-export const andScalar = defineOp("aten::__and__.Scalar(Tensor self, Scalar other) -> Tensor", withScalar(bitwiseAnd));
+export const andScalar = defineOp("aten::__and__.Scalar(Tensor self, Scalar other) -> Tensor", {
+  ...withScalar(bitwiseAnd),
+  inplace: ["aten::__iand__.Scalar"],
+});
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.bitwise_or.html */
 export const bitwiseOr = defineOp(
@@ -115,10 +121,16 @@ export const bitwiseOrOfScalar = defineOp(
 );
 
 /** `self | other` */
-export const or = defineOp("aten::__or__.Tensor(Tensor self, Tensor other) -> Tensor", alias(bitwiseOr));
+export const or = defineOp("aten::__or__.Tensor(Tensor self, Tensor other) -> Tensor", {
+  ...alias(bitwiseOr),
+  inplace: ["aten::__ior__.Tensor"],
+});
 
 /** `self | other` */
-export const orScalar = defineOp("aten::__or__.Scalar(Tensor self, Scalar other) -> Tensor", withScalar(bitwiseOr));
+export const orScalar = defineOp("aten::__or__.Scalar(Tensor self, Scalar other) -> Tensor", {
+  ...withScalar(bitwiseOr),
+  inplace: ["aten::__ior__.Scalar"],
+});
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.bitwise_xor.html */
 export const bitwiseXor = defineOp(
@@ -139,10 +151,16 @@ export const bitwiseXorOfScalar = defineOp(
 );
 
 /** `self ^ other` */
-export const xor = defineOp("aten::__xor__.Tensor(Tensor self, Tensor other) -> Tensor", alias(bitwiseXor));
+export const xor = defineOp("aten::__xor__.Tensor(Tensor self, Tensor other) -> Tensor", {
+  ...alias(bitwiseXor),
+  inplace: ["aten::__ixor__.Tensor"],
+});
 
 /** `self ^ other` */
-export const xorScalar = defineOp("aten::__xor__.Scalar(Tensor self, Scalar other) -> Tensor", withScalar(bitwiseXor));
+export const xorScalar = defineOp("aten::__xor__.Scalar(Tensor self, Scalar other) -> Tensor", {
+  ...withScalar(bitwiseXor),
+  inplace: ["aten::__ixor__.Scalar"],
+});
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.bitwise_not.html */
 export const bitwiseNot = defineOp("aten::bitwise_not(Tensor self) -> Tensor", {

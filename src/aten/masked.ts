@@ -54,6 +54,11 @@ export const nonzeroNumpy = defineOp("aten::nonzero_numpy(Tensor self) -> Tensor
   },
 });
 
+/** https://docs.pytorch.org/docs/stable/generated/torch.where.html with a condition only */
+export const whereCondition = defineOp("aten::where(Tensor condition) -> Tensor[]", {
+  decompose: (t, { condition }) => t.call(nonzeroNumpy, condition),
+});
+
 /** The first `size` coordinates; where there are fewer, the rest is filled. */
 export const nonzeroStatic = defineOp(
   "aten::nonzero_static(Tensor self, *, SymInt size, int fill_value=-1) -> Tensor",

@@ -5,6 +5,7 @@
 import { FAMILIES, INDEX } from "./index.ts";
 import type { Op } from "./op.ts";
 
+export { defineHigherOrder } from "./higher_order.ts";
 export { type Calls, defineOp, type MetaContext, type Op, type Promotion, type Rules } from "./op.ts";
 
 /** A name resolved to the record that says what it does. */
@@ -17,6 +18,8 @@ export interface Resolved {
 /** Records of the operators that a program uses. */
 export class OpTable {
   private readonly ops: Map<string, Op> = new Map();
+  /** Records by the name of their in-place variant, where they say one. */
+  private readonly inplace: Map<string, Op> = new Map();
 
   /** A table with the families of the given operators loaded; names without a record are left out. */
   static async load(targets: Iterable<string>): Promise<OpTable> {
@@ -40,6 +43,7 @@ export class OpTable {
   add(op: unknown): void {
     if (!isOp(op)) return;
     this.ops.set(op.name, op);
+    for (const name of op.inplace ?? []) this.inplace.set(name, op);
   }
 
   /** The record for a target such as `torch.ops.aten.add_.Tensor`, or null. */
@@ -48,7 +52,7 @@ export class OpTable {
     if (name === null) return null;
     const op = this.ops.get(name);
     if (op) return { op, inplace: false };
-    const functional = this.ops.get(functionalName(name));
+    const functional = this.inplace.get(name) ?? this.ops.get(functionalName(name));
     return functional && functional.name !== name ? { op: functional, inplace: true } : null;
   }
 }
@@ -60,10 +64,16 @@ function familyOf(target: string): string | null {
   return INDEX.get(name) ?? INDEX.get(functionalName(name)) ?? null;
 }
 
-/** `torch.ops.aten.add.Tensor` to `aten::add.Tensor`; `_operator.mul` to `_operator::mul`; null for other forms. */
+/**
+ * `torch.ops.aten.add.Tensor` to `aten::add.Tensor`, `torch.ops.higher_order.cond` to `higher_order::cond`; Python functions
+ * keep their module, as in `_operator::mul`, `torch::sym_max`. Null for other forms.
+ */
 export function opName(target: string): string | null {
-  const match = /^(?:torch\.ops\.)?(\w+)\.(\w+)(?:\.(\w+))?$/.exec(target);
-  if (!match || match[1] === "higher_order") return null;
+  const isFunction = target.startsWith("torch.") && !target.startsWith("torch.ops.");
+  const match = isFunction
+    ? /^([\w.]+)\.(\w+)$/.exec(target)
+    : /^(?:torch\.ops\.)?(\w+)\.(\w+)(?:\.(\w+))?$/.exec(target);
+  if (!match) return null;
   const [, namespace, op, overload] = match;
   return overload === undefined || overload === "default" ? `${namespace}::${op}` : `${namespace}::${op}.${overload}`;
 }

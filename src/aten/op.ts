@@ -71,8 +71,8 @@ export interface Rules<S extends string> {
   readonly random?: boolean;
   /** Only checks something or gives a hint: no results, dropped at export. */
   readonly effectFree?: boolean;
-  /** Name of the in-place variant where it is not the name with `_` appended, as in `aten::fill_.Scalar`. */
-  readonly inplace?: string;
+  /** Names of in-place variants that are not the name with `_` appended: `aten::pow_.Scalar` of `aten::pow.Tensor_Scalar`. */
+  readonly inplace?: readonly string[];
 }
 
 /** An operator. */

@@ -6,7 +6,7 @@ import { add, type Dim, isSym, le, sub } from "../sym/mod.ts";
 import { type DType, elementCount, type Meta, newData, Tensor } from "../tensor/mod.ts";
 import { gatherBy, indices } from "../tensor/loops.ts";
 import { defineOp, type MetaContext } from "./op.ts";
-import { computeIn } from "./precision.ts";
+import { computeIn, floatKernelDType } from "./precision.ts";
 import { element, refuse } from "./rules.ts";
 
 type Mode = "constant" | "reflect" | "replicate" | "circular";
@@ -86,9 +86,8 @@ function checkReach(shape: readonly Dim[], pad: readonly Dim[], mode: Mode): voi
 }
 
 /** The dtypes that runtimes pad; others go through one that holds the same values. */
-function padDType(dtype: DType, opset: number): DType {
-  if (dtype === "int16" || dtype === "uint16") return "int32";
-  return dtype === "bfloat16" && opset < 21 ? "float32" : dtype;
+function padDType(dtype: DType): DType {
+  return dtype === "int16" || dtype === "uint16" ? "int32" : floatKernelDType(dtype);
 }
 
 function padNode(b: OnnxBuilder, self: OnnxValue, pad: readonly Dim[], mode: Mode, value: Scalar): OnnxValue {
@@ -97,7 +96,7 @@ function padNode(b: OnnxBuilder, self: OnnxValue, pad: readonly Dim[], mode: Mod
   const { before, after } = padsOf(pad, shape.length);
   const all = [...before, ...after];
   if (all.every((p) => p === 0)) return self;
-  return computeIn(b, padDType(dtype, b.opset), [self], (x) => {
+  return computeIn(b, padDType(dtype), [self], (x) => {
     if (mode === "constant") {
       const isZero = !isSym(value) && Number(value) === 0;
       return b.op("Pad", [x, b.ints(all), isZero ? null : b.scalar(value, b.meta(x).dtype)], { mode });
@@ -174,7 +173,7 @@ export const _padCircular = defineOp("aten::_pad_circular(Tensor self, SymInt[] 
 /** The mode by number. */
 export const _padEnum = defineOp("aten::_pad_enum(Tensor self, SymInt[] pad, int mode, float? value=None) -> Tensor", {
   decompose: (t, { self, pad: sizes, mode, value }) => {
-    const name = ["constant", "reflect", "replicate", "circular"][mode];
+    const name = ["reflect", "replicate", "circular", "constant"][mode];
     if (name === undefined) refuse("mode", mode, "it must be 0 to 3");
     return t.call(pad, self, sizes, name, value);
   },

@@ -54,7 +54,10 @@ const exchange: PermuteRules<{ readonly dim0: number; readonly dim1: number }> =
 );
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.transpose.html */
-export const transpose = defineOp("aten::transpose.int(Tensor(a) self, int dim0, int dim1) -> Tensor(a)", exchange);
+export const transpose = defineOp("aten::transpose.int(Tensor(a) self, int dim0, int dim1) -> Tensor(a)", {
+  ...exchange,
+  inplace: ["aten::transpose_"],
+});
 
 /** A copy with two dims exchanged. */
 export const transposeCopy = defineOp("aten::transpose_copy.int(Tensor self, int dim0, int dim1) -> Tensor", {

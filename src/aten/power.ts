@@ -85,6 +85,7 @@ export const pow = defineOp("aten::pow.Tensor_Scalar(Tensor self, Scalar exponen
     return n === -0.5 ? unary((x) => 1 / Math.sqrt(x))({ self }) : unary((x) => fn(x, n))({ self });
   },
   onnx: (b, { self, exponent }) => emitConstantPower(b, self, exponent),
+  inplace: ["aten::pow_.Scalar"],
 });
 
 const toResult = { args: ["self", "exponent"], to: "default" } as const;
@@ -98,6 +99,7 @@ export const powTensor = defineOp("aten::pow.Tensor_Tensor(Tensor self, Tensor e
   }),
   kernel: ({ self, exponent }) => mapBinary(self, exponent, self.dtype, kernelOf(self.dtype)),
   onnx: (b, { self, exponent }) => emit(b, WIDE, "Pow", [self, exponent]),
+  inplace: ["aten::pow_.Tensor"],
 });
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.pow.html */
@@ -109,11 +111,13 @@ export const powOfScalar = defineOp("aten::pow.Scalar(Scalar self, Tensor expone
 /** https://docs.pytorch.org/docs/stable/generated/torch.float_power.html */
 export const floatPower = defineOp("aten::float_power.Tensor_Tensor(Tensor self, Tensor exponent) -> Tensor", {
   decompose: (t, { self, exponent }) => t.call(powTensor, t.cast(self, "float64"), t.cast(exponent, "float64")),
+  inplace: ["aten::float_power_.Tensor"],
 });
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.float_power.html */
 export const floatPowerScalar = defineOp("aten::float_power.Tensor_Scalar(Tensor self, Scalar exponent) -> Tensor", {
   decompose: (t, { self, exponent }) => t.call(pow, t.cast(self, "float64"), exponent),
+  inplace: ["aten::float_power_.Scalar"],
 });
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.float_power.html */

@@ -13,6 +13,8 @@ import { alongDimBy } from "./resample.ts";
 import { refuse } from "./rules.ts";
 import { steps } from "./spatial.ts";
 
+type WeightedFilter = Exclude<Filter, "nearest" | "nearest-exact">;
+
 /** What both overloads of an operator come to. */
 export interface ResizeArgs {
   readonly filter: Filter;
@@ -55,12 +57,15 @@ export function resizeKernel(x: Tensor, args: ResizeArgs): Tensor {
   const dims = resizedDims(x, args) as ResizedDim<number>[];
   const { filter, align_corners } = args;
   if (filter === "nearest" || filter === "nearest-exact") {
-    return dims.reduce((y, dim, i) => sample(y, 2 + i, taps(dim, filter, false, x.dtype)), x);
+    return dims.reduce((y, dim, i) => {
+      const indices = nearestIndices(dim, filter, x.dtype, dims.length);
+      return sample(y, 2 + i, indices.map((k) => ({ index: [k], weight: [1] })));
+    }, x);
   }
   let y = convert(x, "float64");
   for (const [i, dim] of [...dims.entries()].reverse()) {
     if (dim.size === dim.out && dim.scale === null) continue;
-    y = sample(y, 2 + i, taps(dim, filter, align_corners ?? false, x.dtype));
+    y = sample(y, 2 + i, taps(dim, filter, align_corners ?? false));
     // Bytes are rounded after each dim.
     if (!isFloat(x.dtype)) (y.data() as Float64Array).forEach((v, k, all) => all[k] = roundToByte(v));
   }
@@ -186,7 +191,8 @@ function nearestNode(
   filter: "nearest" | "nearest-exact",
 ): OnnxValue {
   const { dtype } = b.meta(x);
-  if (RESIZED.has(dtype) && dims.every((d) => sameNearest(d, filter, dtype))) {
+  const rank = dims.length;
+  if (RESIZED.has(dtype) && dims.every((d) => sameNearest(d, filter, dtype, dims.length))) {
     const attributes = filter === "nearest"
       ? { mode: "nearest", coordinate_transformation_mode: "asymmetric", nearest_mode: "floor" }
       : { mode: "nearest", coordinate_transformation_mode: "half_pixel", nearest_mode: "round_prefer_ceil" };
@@ -198,8 +204,8 @@ function nearestNode(
     const { size, out, scale } = dim;
     if (eq(size, out) === true && (scale === null || scale === 1)) return y;
     const index = !isSym(size) && !isSym(out)
-      ? b.ints(nearestIndices({ size, out, scale }, filter, dtype))
-      : nearestIndexNodes(b, dim, filter, dtype === "float64" ? "float64" : "float32");
+      ? b.ints(nearestIndices({ size, out, scale }, filter, dtype, rank))
+      : nearestIndexNodes(b, dim, filter, dtype === "float64" && rank !== 2 ? "float64" : "float32", rank);
     const taken = b.op("Gather", [y, index], { axis: 2 + i });
     taken.meta = { dtype, shape: b.meta(y).shape.map((d, k) => k === 2 + i ? out : d) };
     return taken;
@@ -207,12 +213,17 @@ function nearestNode(
 }
 
 /** Whether Resize takes the same elements as PyTorch. */
-function sameNearest(dim: ResizedDim<Dim>, filter: "nearest" | "nearest-exact", dtype: DType): boolean {
+function sameNearest(
+  dim: ResizedDim<Dim>,
+  filter: "nearest" | "nearest-exact",
+  dtype: DType,
+  rank: number,
+): boolean {
   const { size, out, scale } = dim;
   if (!isSym(size) && !isSym(out)) {
     // What a runtime computes in single precision.
     const factor = Math.fround(out / size);
-    return nearestIndices({ size, out, scale }, filter, dtype).every((index, i) => {
+    return nearestIndices({ size, out, scale }, filter, dtype, rank).every((index, i) => {
       const at = filter === "nearest"
         ? Math.floor(Math.fround(i / factor))
         : Math.floor(Math.fround(Math.fround(Math.fround(i + 0.5) / factor) - 0.5) + 0.5);
@@ -240,18 +251,32 @@ function nearestIndexNodes(
   dim: ResizedDim<Dim>,
   filter: "nearest" | "nearest-exact",
   dtype: DType,
+  rank: number,
 ): OnnxValue {
-  const by = stepNode(b, dim, false, dtype);
+  const given = stepNode(b, dim, false, dtype);
+  const by = rank === 2 && filter === "nearest" && dim.scale !== null ? wholeStep(b, dim, given, dtype) : given;
+  const position = steps(b, dim.out);
   let at: OnnxValue;
-  if (filter === "nearest") at = b.cast(b.op("Mul", [b.cast(steps(b, dim.out), dtype), by]), "float32");
+  if (filter === "nearest") at = b.op("Mul", [b.cast(position, dtype), by]);
+  else if (rank === 2) at = b.op("Mul", [b.op("Add", [b.cast(position, dtype), b.scalar(0.5, dtype)]), by]);
   else {
     // In double precision, where the product is exact, as PyTorch rounds product and difference at once.
-    const centers = b.op("Add", [b.cast(steps(b, dim.out), "float64"), b.scalar(0.5, "float64")]);
+    const centers = b.op("Add", [b.cast(position, "float64"), b.scalar(0.5, "float64")]);
     const source = b.op("Sub", [b.op("Mul", [centers, b.cast(by, "float64")]), b.scalar(0.5, "float64")]);
     const inside = b.op("Max", [b.cast(source, "float32"), b.scalar(0, "float32")]);
     at = b.op("Add", [inside, b.scalar(0.5, "float32")]);
   }
-  return b.op("Min", [b.cast(b.op("Floor", [at]), "int64"), b.dim(sub(dim.size, 1))]);
+  return b.op("Min", [b.cast(b.op("Floor", [b.cast(at, "float32")]), "int64"), b.dim(sub(dim.size, 1))]);
+}
+
+/** The step where a factor is given, but for the same and the double size, which don't look at it. */
+function wholeStep(b: OnnxBuilder, { size, out }: ResizedDim<Dim>, given: OnnxValue, dtype: DType): OnnxValue {
+  return [[1, 1], [2, 0.5]].reduce((by, [times, whole]) => {
+    const same = eq(out, mul(size, times));
+    if (same !== undefined) return same ? b.scalar(whole, dtype) : by;
+    const isSame = b.op("Equal", [b.dim(out), b.dim(mul(size, times))]);
+    return b.op("Where", [isSame, b.scalar(whole, dtype), by]);
+  }, given);
 }
 
 /** Linear interpolation of one dim by gathering both neighbours. */
@@ -282,8 +307,8 @@ function linearAlong(b: OnnxBuilder, x: OnnxValue, dim: number, resized: Resized
 }
 
 /** Rows of weights, one per element of the result. */
-function weightRows(dim: ResizedDim<number>, filter: Filter, align: boolean, dtype: DType): Float64Array[] {
-  return taps(dim, filter, align, dtype).map(({ index, weight }) => {
+function weightRows(dim: ResizedDim<number>, filter: WeightedFilter, align: boolean): Float64Array[] {
+  return taps(dim, filter, align).map(({ index, weight }) => {
     const row = new Float64Array(dim.size);
     for (const [t, i] of index.entries()) row[i] += weight[t];
     return row;
@@ -294,14 +319,13 @@ function byMatrices(
   b: OnnxBuilder,
   x: OnnxValue,
   dims: readonly ResizedDim<number>[],
-  filter: Filter,
+  filter: WeightedFilter,
   align: boolean,
   after: (y: OnnxValue) => OnnxValue = (y) => y,
 ): OnnxValue {
-  const { dtype } = b.meta(x);
   return dims.reduceRight((y, dim, i) => {
     if (dim.size === dim.out && dim.scale === null) return y;
-    return after(alongDimBy(b, y, 2 + i, weightRows(dim, filter, align, dtype)));
+    return after(alongDimBy(b, y, 2 + i, weightRows(dim, filter, align)));
   }, x);
 }
 
@@ -310,7 +334,7 @@ function bytesNode(
   b: OnnxBuilder,
   x: OnnxValue,
   dims: readonly ResizedDim<Dim>[],
-  filter: Filter,
+  filter: WeightedFilter,
   align: boolean,
 ): OnnxValue {
   const { dtype } = b.meta(x);

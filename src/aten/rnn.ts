@@ -159,7 +159,7 @@ function emit(
     layers.length === 1 ? [v] : b.ops("Split", [v], layers.length, { axis: 0, num_outputs: layers.length });
   const [starts, cells] = [slices(typed(h0)), c0 && slices(typed(c0))];
   let x = args.batch_first ? b.transpose(typed(args.input), [1, 0, 2]) : typed(args.input);
-  const hasKernel = !projected && (kind === "lstm" || kind === "gru" || wide !== "float64");
+  const hasKernel = !projected && wide !== "float64";
   const last: { h: OnnxValue[]; c: OnnxValue[] } = { h: [], c: [] };
   for (const [i, weights] of layers.entries()) {
     const layer = (hasKernel ? layerNode : layerScan)(b, kind, weights, x, starts[i], cells && cells[i]);

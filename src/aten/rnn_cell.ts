@@ -49,15 +49,12 @@ function cellNodes(
   h: OnnxValue,
   c: OnnxValue | null,
 ): { h: OnnxValue; c: OnnxValue | null } {
-  const { dtype, shape } = b.meta(args.input);
+  const { dtype } = b.meta(args.input);
   requireFloat(dtype, "The input of a recurrent cell");
-  const wide = floatKernelDType(dtype);
-  // A single sample has no dim for the batch.
-  const batched = (v: OnnxValue): OnnxValue => shape.length === 1 ? b.unsqueeze(b.cast(v, wide), 0) : b.cast(v, wide);
-  const weights = mapWeights(cellWeights(args), (w) => b.cast(w, wide));
-  const next = stepNodes(b, kind, weights, batched(args.input), batched(h), c && batched(c));
-  const result = (v: OnnxValue): OnnxValue => b.cast(shape.length === 1 ? b.squeeze(v, 0) : v, dtype);
-  return { h: result(next.h), c: next.c && result(next.c) };
+  const typed = (v: OnnxValue): OnnxValue => b.cast(v, floatKernelDType(dtype));
+  const weights = mapWeights(cellWeights(args), typed);
+  const next = stepNodes(b, kind, weights, typed(args.input), typed(h), c && typed(c));
+  return { h: b.cast(next.h, dtype), c: next.c && b.cast(next.c, dtype) };
 }
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.nn.LSTMCell.html */

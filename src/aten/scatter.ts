@@ -15,7 +15,7 @@ import {
   Tensor,
 } from "../tensor/mod.ts";
 import { filled, indices as allIndices, store } from "../tensor/loops.ts";
-import { constantLike, emit, NUMBERS, ORDERED } from "./emit.ts";
+import { choose, constantLike, emit, NUMBERS, ORDERED } from "./emit.ts";
 import { asList, atLeastList, elementAt, requireIndex } from "./gather.ts";
 import { onnxExpand } from "./expand.ts";
 import { combiningDType, type Reduction, reductionOf } from "./move.ts";
@@ -258,6 +258,7 @@ export const scatterReduce = defineOp(
         ? self
         : onnxScatter(b, self, dim, index, fill(neutral(reduction, dtype), dtype, at), "none");
       const result = onnxScatter(b, base, dim, index, src, reduction);
+      if ((name === "amax" || name === "amin") && isFloat(dtype)) return withNaN(b, result, base, dim, index, src);
       if (name !== "mean") return result;
       const ones = fill(1, dtype, at);
       const counted = onnxScatter(b, fill(include_self ? 1 : 0, dtype, shape), dim, index, ones, "add");
@@ -268,6 +269,23 @@ export const scatterReduce = defineOp(
     },
   },
 );
+
+/** Runtimes compare past NaN; PyTorch's extremes are NaN where one of the elements is. */
+function withNaN(
+  b: OnnxBuilder,
+  result: OnnxValue,
+  base: OnnxValue,
+  dim: number,
+  index: OnnxValue,
+  src: OnnxValue,
+): OnnxValue {
+  const marks = [base, src].map((x) => {
+    const wide = b.meta(x).dtype === "bfloat16" ? b.cast(x, "float32") : x;
+    return b.cast(b.op("IsNaN", [wide]), "int32");
+  });
+  const isNaN = b.cast(onnxScatter(b, marks[0], dim, index, marks[1], "max"), "bool");
+  return choose(b, isNaN, constantLike(b, result, NaN), result);
+}
 
 /** Sums divided by how many elements they are of; integers are rounded down. */
 function meanOf(sums: Tensor, self: Tensor, dim: number, index: Tensor, includeSelf: boolean): Tensor {

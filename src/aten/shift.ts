@@ -84,12 +84,15 @@ export const leftShiftOfScalar = defineOp(
 );
 
 /** `self << other` */
-export const lshift = defineOp("aten::__lshift__.Tensor(Tensor self, Tensor other) -> Tensor", shift(true));
+export const lshift = defineOp("aten::__lshift__.Tensor(Tensor self, Tensor other) -> Tensor", {
+  ...shift(true),
+  inplace: ["aten::__ilshift__.Tensor"],
+});
 
 /** `self << other` */
 export const lshiftScalar = defineOp(
   "aten::__lshift__.Scalar(Tensor self, Scalar other) -> Tensor",
-  withScalar(leftShift),
+  { ...withScalar(leftShift), inplace: ["aten::__ilshift__.Scalar"] },
 );
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.bitwise_right_shift.html */
@@ -111,10 +114,13 @@ export const rightShiftOfScalar = defineOp(
 );
 
 /** `self >> other` */
-export const rshift = defineOp("aten::__rshift__.Tensor(Tensor self, Tensor other) -> Tensor", shift(false));
+export const rshift = defineOp("aten::__rshift__.Tensor(Tensor self, Tensor other) -> Tensor", {
+  ...shift(false),
+  inplace: ["aten::__irshift__.Tensor"],
+});
 
 /** `self >> other` */
 export const rshiftScalar = defineOp(
   "aten::__rshift__.Scalar(Tensor self, Scalar other) -> Tensor",
-  withScalar(rightShift),
+  { ...withScalar(rightShift), inplace: ["aten::__irshift__.Scalar"] },
 );

@@ -161,6 +161,26 @@ export const unsqueeze = defineOp("aten::unsqueeze(Tensor(a) self, int dim) -> T
   inverse: (t, { self, dim }, updated) => t.call(squeezeDim, updated, normalizeDim(dim, t.meta(self).shape.length + 1)),
 });
 
+/** A copy without dims of size 1. */
+export const squeezeCopy = defineOp("aten::squeeze_copy(Tensor self) -> Tensor", {
+  decompose: (t, { self }) => t.call(squeeze, self),
+});
+
+/** A copy without a dim of size 1. */
+export const squeezeCopyDim = defineOp("aten::squeeze_copy.dim(Tensor self, int dim) -> Tensor", {
+  decompose: (t, { self, dim }) => t.call(squeezeDim, self, dim),
+});
+
+/** A copy without dims of size 1. */
+export const squeezeCopyDims = defineOp("aten::squeeze_copy.dims(Tensor self, int[] dim) -> Tensor", {
+  decompose: (t, { self, dim }) => t.call(squeezeDims, self, dim),
+});
+
+/** A copy with a dim of size 1 more. */
+export const unsqueezeCopy = defineOp("aten::unsqueeze_copy(Tensor self, int dim) -> Tensor", {
+  decompose: (t, { self, dim }) => t.call(unsqueeze, self, dim),
+});
+
 function unsqueezed<D extends Dim>(shape: readonly D[], dim: number): (D | 1)[] {
   const d = normalizeDim(dim, shape.length + 1);
   return [...shape.slice(0, d), 1, ...shape.slice(d)];

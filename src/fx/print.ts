@@ -16,6 +16,7 @@ import { FxGraph, FxNode, type FxResult, FxValue } from "./graph.ts";
 import { FxNamespace } from "./namespace.ts";
 import type { ExportedProgram, InputSpec, OutputSpec } from "./program.ts";
 import { boolRepr, complexRepr, floatRepr } from "./python.ts";
+import { isSym } from "../sym/mod.ts";
 
 /** What a printed call consists of; a node, or a record of what it was when its program was loaded. */
 export interface PrintedCall {
@@ -60,6 +61,7 @@ export function formatArg(arg: FxArg): string {
   if (typeof arg === "number") return floatRepr(arg);
   if (typeof arg === "boolean") return boolRepr(arg);
   if (arg instanceof FxValue || arg instanceof FxGraph) return `%${arg.name}`;
+  if (isSym(arg)) return String(arg);
   if (arg instanceof Complex) return complexRepr(arg);
   if (arg instanceof DTypeArg) return `torch.${arg.dtype}`;
   if (arg instanceof DeviceArg) return arg.index === null ? arg.type : `${arg.type}:${arg.index}`;

@@ -12,7 +12,8 @@ import { observe, type Observed, passage } from "./observe.ts";
 import { runProgram } from "./reference.ts";
 import type { Divergence, OutputComparison } from "./report.ts";
 import { asTensor, fromRuntime } from "./subject.ts";
-import type { SolvedCase, Verification } from "./verification.ts";
+import type { SolvedCase } from "./cases.ts";
+import type { Verification } from "./verification.ts";
 
 /** What was found inside the model. */
 export interface Intermediates {

@@ -12,7 +12,8 @@ import { connect, openModel } from "./model_file.ts";
 import { targetsOf } from "./reference.ts";
 import type { VerificationReport } from "./report.ts";
 import type { BoundInput, BoundOutput } from "./subject.ts";
-import { runVerification, type VerifyOptions } from "./verification.ts";
+import type { VerifyOptions } from "./options.ts";
+import { runVerification } from "./verification.ts";
 
 export { compareTensors, type Tolerance } from "./compare.ts";
 export { formatReport } from "./format.ts";
@@ -26,7 +27,7 @@ export {
 } from "./report.ts";
 export { hasWebGpu } from "./session.ts";
 export type { BoundInput, BoundOutput } from "./subject.ts";
-export type { VerifyOptions } from "./verification.ts";
+export type { VerifyOptions } from "./options.ts";
 
 /** What an export yields, as far as verification needs it: an `ONNXProgram` is one. */
 export interface VerifiableProgram {

@@ -6,8 +6,20 @@ import { Bindings } from "./bindings.ts";
 /** What of a program its inputs' sizes depend on. */
 export type SizedProgram = Pick<ExportedProgram, "signature" | "rangeConstraints">;
 
-/** Steps that sizes are changed by, in the order they are tried. */
-const STEPS = [1, 2, -1, 3, 4, 8, -2, 16, 32] as const;
+/**
+ * How sizes are changed, in the order it is tried. Doubling all keeps what sizes may owe each other without saying so: a mask
+ * as long as a cache and what is added to it.
+ */
+const MOVES: readonly { readonly times: 1 | 2; readonly plus: number }[] = [
+  { times: 1, plus: 1 },
+  { times: 2, plus: 0 },
+  { times: 1, plus: 2 },
+  { times: 1, plus: -1 },
+  { times: 1, plus: 3 },
+  { times: 1, plus: 4 },
+  { times: 1, plus: 8 },
+  { times: 1, plus: 16 },
+];
 /** Sizes that programs without samples are tried at. */
 const FIRST = [3, 4, 2, 8, 5, 16, 32, 64, 7, 128] as const;
 
@@ -27,22 +39,25 @@ export function* firstSizes(program: SizedProgram): Generator<Bindings> {
 }
 
 /**
- * Bindings at which every symbol that can has another value, and distinct symbols have distinct ones where they can.
- * None when no symbol can change.
+ * Bindings at which symbols have other values, in the order they are to be tried. None when no symbol can change.
+ *
+ * @param only the one symbol to change; by default every one that can, distinct symbols to distinct values where they can
  */
-export function* otherSizes(program: SizedProgram, base: Bindings): Generator<Bindings> {
+export function* otherSizes(program: SizedProgram, base: Bindings, only?: string): Generator<Bindings> {
   const symbols = inputSymbols(program).filter((symbol) => symbol.kind === "int");
-  for (const step of STEPS) {
+  for (const move of MOVES) {
     const taken = new Set<number>();
-    const choose = (symbol: Sym, _: number, { min, max }: Interval): number | bigint => {
-      const before = base.values.get(symbol.key);
-      if (before === undefined) return clamp(3, min, max);
-      let value = clamp(Number(before) + step, min, max);
-      if (value === Number(before)) value = clamp(Number(before) - step, min, max);
-      const fallback = value;
-      while (taken.has(value) && value >= min && value <= max) value += Math.sign(step);
-      if (value < min || value > max) value = fallback;
-      taken.add(value);
+    const choose = (symbol: Sym, _: number, { min, max }: Interval): number => {
+      const before = Number(base.values.get(symbol.key) ?? 3);
+      if (only !== undefined && symbol.key !== only) return before;
+      let value = clamp(before * move.times + move.plus, min, max);
+      if (value === before) value = clamp(before - move.plus, min, max);
+      if (move.times === 1) {
+        const fallback = value;
+        while (taken.has(value) && value >= min && value <= max) value += Math.sign(move.plus);
+        if (value < min || value > max) value = fallback;
+        taken.add(value);
+      }
       return value;
     };
     for (const bindings of fitting(program, symbols, choose)) {

@@ -1,46 +1,19 @@
-/** One verification: chooses inputs, runs the model and the reference on them, and compares. */
-import type { FxValue } from "../fx/mod.ts";
-import { tensorOf } from "../fx/mod.ts";
-import type { SourceInput } from "../io/open.ts";
-import { Fx2OnnxError, VerificationError } from "../ir/mod.ts";
+/** One verification: runs the model on each set of inputs and compares what it gives with the reference. */
+import { type FxValue, tensorOf } from "../fx/mod.ts";
+import { Fx2OnnxError } from "../ir/mod.ts";
 import type { OnnxValue } from "../onnx/model.ts";
 import { serializeForRuntime } from "../onnx/write_model.ts";
-import { symbol } from "../sym/mod.ts";
-import { Tensor } from "../tensor/mod.ts";
-import type { Bindings } from "./bindings.ts";
-import { integerBounds } from "./bounds.ts";
-import { compareKind, compareTensors, describe, failed, type Tolerance } from "./compare.ts";
-import { bindingsOf, casesOfFile, type InputCase, inputsAt, readTensors, userInputs } from "./inputs.ts";
+import type { Tensor } from "../tensor/mod.ts";
+import { CaseFinder, type SolvedCase } from "./cases.ts";
+import { compareKind, compareTensors, describe, failed } from "./compare.ts";
+import { type InputCase, userInputs } from "./inputs.ts";
 import { compareIntermediates } from "./intermediates.ts";
 import { observe, type Observed, passage } from "./observe.ts";
-import { AssertionError, randomValues, type ReferenceValue, runProgram } from "./reference.ts";
+import type { VerifyOptions } from "./options.ts";
+import { randomValues } from "./reference.ts";
 import type { OutputComparison, RunComparison, VerificationReport } from "./report.ts";
 import { chooseProvider, type Provider, RuntimeSession } from "./session.ts";
-import { firstSizes, otherSizes } from "./sizes.ts";
-import { asTensor, fromRuntime, isUserOutput, type Subject, toRuntime } from "./subject.ts";
-
-/** How a model is verified. */
-export interface VerifyOptions extends Tolerance {
-  /** Where the model runs: on WebGPU where there is an adapter (`auto`, the default), on WebGPU or nowhere, or on the CPU. */
-  readonly ep?: "auto" | Provider;
-  /**
-   * One value per user input of the program, or a `.safetensors` file with `input_0`, `input_1`, … (or the inputs' names),
-   * and `alt_input_0`, … for a second set. Default: the archive's samples, else generated inputs.
-   */
-  readonly inputs?: SourceInput | readonly ReferenceValue[];
-  /** A `.safetensors` file with `output_0`, … (and `alt_output_0`, …) to compare with instead of the eager interpreter. */
-  readonly expected?: SourceInput;
-  /** Compares every value that can be seen, and names the first node that differs. */
-  readonly intermediates?: boolean;
-}
-
-/** How many other sizes are tried before giving up on a program that asserts things about its sizes. */
-const MAX_TRIES = 8;
-
-/** Inputs with the reference's outputs, one per output of the model. */
-export interface SolvedCase extends InputCase {
-  readonly expected: readonly (Tensor | null)[];
-}
+import { asTensor, fromRuntime, type Subject, toRuntime } from "./subject.ts";
 
 /** Runs a verification. @throws {VerificationError} when options or inputs do not fit, or a provider is missing */
 export async function runVerification(subject: Subject, options: VerifyOptions): Promise<VerificationReport> {
@@ -60,7 +33,7 @@ export class Verification {
   }
 
   async run(): Promise<VerificationReport> {
-    const cases = await this.cases();
+    const cases = await new CaseFinder(this.subject, this.options, this.notes).find();
     let session: RuntimeSession;
     let observed: Observed;
     try {
@@ -130,133 +103,6 @@ export class Verification {
     }
   }
 
-  /** The sets of inputs, with what they should give; or why there is no reference for them. */
-  private async cases(): Promise<(SolvedCase | { readonly label: string; readonly reason: string })[]> {
-    const { program } = this.subject;
-    const { expected } = this.options;
-    const expectedTensors = expected === undefined ? null : await readTensors(expected);
-    const given = await this.given(expectedTensors);
-    if (expectedTensors) {
-      if (!given) {
-        throw new VerificationError("There are no inputs that the expected outputs belong to", {
-          hint: "Give inputs in a .safetensors file: the archive has no samples",
-        });
-      }
-      return this.withExpected(given, expectedTensors);
-    }
-    const cases = [];
-    if (given) { for (const one of given) cases.push(await this.solve(one)); }
-    else cases.push(await this.firstThatFits(firstSizes(program), null, "generated"));
-    const [first] = cases;
-    if (cases.length > 1 || "reason" in first) return cases;
-    const base = bindingsOf(program, first.values);
-    const sizes = otherSizes(program, base);
-    const other = await this.firstThatFits(sizes, given ? first.values : null, "", base);
-    if ("values" in other || other.reason !== "") cases.push(other);
-    return cases;
-  }
-
-  /** Inputs of the user or the archive; null when there are none. */
-  private async given(expected: ReadonlyMap<string, Tensor> | null): Promise<InputCase[] | null> {
-    const { program, inputs: fed } = this.subject;
-    const { inputs } = this.options;
-    const names = fed.map((input) => input.value.name);
-    if (isList(inputs)) {
-      bindingsOf(program, inputs);
-      return [{ label: "given", values: await loadAll(inputs) }];
-    }
-    const file = inputs !== undefined
-      ? await readTensors(inputs)
-      : expected && [...expected.keys()].some((name) => /^input_\d+$/.test(name))
-      ? expected
-      : null;
-    if (file) {
-      const cases = casesOfFile(program, file, nameOf(inputs ?? this.options.expected!), names);
-      for (const { values } of cases) bindingsOf(program, values);
-      return cases;
-    }
-    const samples = await program.sampleInputs();
-    if (!samples || samples.length !== userInputs(program).length) return null;
-    return [{ label: "sample", values: await loadAll(samples) }];
-  }
-
-  /** Pairs inputs with the outputs of a file. */
-  private withExpected(given: readonly InputCase[], tensors: ReadonlyMap<string, Tensor>): SolvedCase[] {
-    const { outputs } = this.subject;
-    const cases: SolvedCase[] = [];
-    for (const [i, one] of given.entries()) {
-      const prefix = i === 0 ? "" : "alt_";
-      const has = (n: number): boolean => tensors.has(`${prefix}output_${n}`);
-      if (i > 0 && !has(0)) continue;
-      let n = 0;
-      const expected = outputs.map(({ spec }) =>
-        isUserOutput(spec) ? tensors.get(`${prefix}output_${n++}`) ?? null : null
-      );
-      if (n > 0 && !has(0)) {
-        throw new VerificationError(`${nameOf(this.options.expected!)} has no tensor ${prefix}output_0`);
-      }
-      if (!has(n - 1) || has(n)) {
-        let count = 0;
-        while (has(count)) count++;
-        throw new VerificationError(`${nameOf(this.options.expected!)} has ${count} outputs, but the model has ${n}`);
-      }
-      cases.push({ ...one, expected });
-    }
-    if (outputs.some(({ spec }) => !isUserOutput(spec))) {
-      this.notes.push("New values of buffers were not compared: the expected outputs don't have them");
-    }
-    return cases;
-  }
-
-  /** The reference's outputs for a set of inputs. */
-  private async solve(one: InputCase): Promise<SolvedCase | { label: string; reason: string; refused?: boolean }> {
-    const { program, table, outputs } = this.subject;
-    try {
-      const results = await runProgram(program, table, one.values);
-      const bySpec = new Map(program.signature.outputSpecs.map((spec, i) => [spec, results[i]]));
-      const expected = outputs.map(({ spec, value }) => asTensor(bySpec.get(spec) ?? null, value.meta, value.name));
-      return { ...one, expected };
-    } catch (error) {
-      if (!(error instanceof Error)) throw error;
-      const refused = error instanceof AssertionError || error.cause instanceof AssertionError;
-      return { label: one.label, reason: `The reference can't be computed: ${error.message}`, refused };
-    }
-  }
-
-  /** Inputs at the first of some sizes that the program's own assertions don't refuse; an empty reason when there are none. */
-  private async firstThatFits(
-    sizes: Iterable<Bindings>,
-    samples: readonly ReferenceValue[] | null,
-    label: string,
-    base?: Bindings,
-  ): Promise<SolvedCase | { label: string; reason: string }> {
-    const { program, table } = this.subject;
-    const bounds = integerBounds(program, table);
-    let refused: { label: string; reason: string } | null = null;
-    let tries = 0;
-    for (const bindings of sizes) {
-      if (tries++ === MAX_TRIES) break;
-      const one = {
-        label: label || this.changes(bindings, base!),
-        values: inputsAt(program, bindings, bounds, samples),
-      };
-      const solved = await this.solve(one);
-      if (!("refused" in solved && solved.refused)) return solved;
-      refused = solved;
-    }
-    if (!base) {
-      return refused ?? { label, reason: "No sizes fit the program's constraints: give inputs in a .safetensors file" };
-    }
-    if (refused) this.notes.push(`Other sizes were not tried: ${refused.reason}`);
-    return { label, reason: "" };
-  }
-
-  /** `s18=98, s77=9`. */
-  private changes(bindings: Bindings, base: Bindings): string {
-    return [...bindings.values].filter(([name, value]) => Number(base.values.get(name)) !== Number(value))
-      .map(([name, value]) => `${this.subject.dimName(symbol(name))}=${value}`).join(", ");
-  }
-
   /** Runs the model on a set of inputs and compares its outputs. */
   private async compare(session: RuntimeSession, observed: Observed, one: SolvedCase): Promise<RunComparison> {
     let results: ReadonlyMap<string, Tensor>;
@@ -317,18 +163,4 @@ function lost(inputs: string, reason: string): RunComparison {
 function messageOf(error: unknown): string {
   if (error instanceof Fx2OnnxError || error instanceof RangeError || error instanceof TypeError) return error.message;
   throw error;
-}
-
-async function loadAll(values: readonly ReferenceValue[]): Promise<ReferenceValue[]> {
-  return await Promise.all(values.map((value) => value instanceof Tensor ? value.load() : value));
-}
-
-function isList(inputs: VerifyOptions["inputs"]): inputs is readonly ReferenceValue[] {
-  return Array.isArray(inputs);
-}
-
-function nameOf(input: SourceInput | readonly ReferenceValue[]): string {
-  if (typeof input === "string") return input;
-  if (input instanceof URL) return input.href;
-  return "name" in input && typeof input.name === "string" ? input.name : "the file";
 }

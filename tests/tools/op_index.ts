@@ -24,7 +24,7 @@ export async function makeIndex(): Promise<string> {
     const module = await import(new URL(file, folder).href) as Record<string, unknown>;
     const ops = Object.values(module).filter((x): x is Op => typeof x === "object" && x !== null && "parsed" in x);
     if (ops.length === 0) continue;
-    const names = ops.map((op) => op.name).sort();
+    const names = ops.flatMap((op) => [op.name, ...op.inplace ?? []]).sort();
     for (const name of names) {
       if (seen.has(name)) throw new Error(`${name} is defined in ${seen.get(name)} and ${family}`);
       seen.set(name, family);

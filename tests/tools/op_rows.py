@@ -1,7 +1,7 @@
 """Records PyTorch's results for the operator rows of tests/aten/rows.
 
 Usage: python tests/tools/op_rows.py [family ...]      (all families without one)
-Needs torch, numpy and safetensors. Inputs are made by a formula that tests/aten/harness.ts has too; only results are
+Needs torch, numpy and safetensors. Inputs are made by a formula that tests/aten/row_format.ts has too; only results are
 written, to tests/fixtures/ops/<family>.safetensors, as `<row>.<size>.output_<i>`.
 """
 
@@ -134,7 +134,9 @@ def record(family):
             for i, output in enumerate(outputs):
                 results[f"{index}.{k}.output_{i}"] = stored(output)
     FIXTURES.mkdir(parents=True, exist_ok=True)
-    save_file(results, FIXTURES / f"{family}.safetensors")
+    path = FIXTURES / f"{family}.safetensors"
+    save_file(results, path)
+    path.chmod(0o644)
     return failures
 
 

@@ -47,6 +47,8 @@ Deno.test("sizes: every symbol that can changes, distinct ones stay distinct", (
   assertEquals([other.size(s0), other.size(s1)], [7, 8]);
   const [equal] = otherSizes(program, new Bindings([["s0", 6], ["s1", 6]]));
   assertEquals([equal.size(s0), equal.size(s1)], [7, 8]);
+  const [alone] = otherSizes(program, base, "s1");
+  assertEquals([alone.size(s0), alone.size(s1)], [8, 8]);
   const fixed = sized([["s0", { min: 4, max: 4 }], ["s1", { min: 6, max: 6 }]]).build();
   assertEquals([...otherSizes(fixed, new Bindings([["s0", 4], ["s1", 6]]))], []);
 });

@@ -3,12 +3,12 @@ import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { assertExportMatches, assertModelMatches, assertModelsEqual } from "../../testing.ts";
 import { exportProgram } from "../../src/export/export.ts";
 import type { ONNXProgram } from "../../src/export/onnx_program.ts";
-import { DTypeArg } from "../../src/fx/mod.ts";
+import { DTypeArg, type FxValue, type TensorMeta } from "../../src/fx/mod.ts";
 import { VerificationError } from "../../src/ir/mod.ts";
 import { Model, OnnxGraph, OnnxNode, OnnxValue } from "../../src/onnx/model.ts";
 import { readModel } from "../../src/onnx/deserialize.ts";
 import { serializeModel } from "../../src/onnx/serialize.ts";
-import { symbol } from "../../src/sym/mod.ts";
+import { add, Ranges, symbol } from "../../src/sym/mod.ts";
 import { Tensor } from "../../src/tensor/mod.ts";
 import {
   formatReport,
@@ -241,6 +241,38 @@ Deno.test("verification: a program without a reference, a model the runtime refu
   const report = await runVerification(subject, cpu);
   assertEquals(report.passed, false);
   assertMatch(report.runs[0].reason, /^The reference can't be computed: aten::neg has no kernel\n(.*\n)*.*return -x$/);
+});
+
+/** `cat(x, y) * mask`: the mask must be as long as x and y together, which no constraint says. */
+function related(y: FxValue): ProgramBuilder {
+  const [s0, s2] = [symbol("s0"), symbol("s2")];
+  const program = new ProgramBuilder();
+  const x = program.input(tensor("x", "float32", [s0]));
+  program.input(y);
+  const mask = program.input(tensor("mask", "float32", [s2]));
+  const length = add(s0, (y.meta as TensorMeta).shape[0]);
+  const cat = program.node("torch.ops.aten.cat.default", [[x, y]], tensor("cat", "float32", [length]));
+  program.output(program.node("torch.ops.aten.mul.Tensor", [cat, mask], tensor("mul", "float32", [length])));
+  program.samples = [2, 3, 5].map((n) => Tensor.of("float32", [n], new Float32Array(n).fill(n)));
+  return program;
+}
+
+Deno.test("verification: other sizes respect what sizes owe each other", async () => {
+  const program = related(tensor("y", "float32", [symbol("s1")]));
+  const report = await verifyProgram(await lowered(program.build()), cpu);
+  assert(report.passed, explain(report));
+  assertEquals(report.runs.map((run) => run.inputs), ["sample", "s0=4, s1=6, s2=10"]);
+  assertEquals(report.notes, []);
+});
+
+Deno.test("verification: sizes that can't be changed are noted", async () => {
+  const program = related(tensor("y", "float32", [3]));
+  program.ranges = Ranges.of([["s2", { min: 5, max: 5 }]]);
+  const report = await verifyProgram(await lowered(program.build()), cpu);
+  assert(report.passed, explain(report));
+  assertEquals(report.runs.map((run) => run.inputs), ["sample"]);
+  assertEquals(report.notes.length, 1);
+  assertMatch(report.notes[0], /^No other size of s0 was compared\. The reference can't be computed: Cannot /);
 });
 
 Deno.test("verification: random outputs are compared by dtype and shape, and said to be", async () => {

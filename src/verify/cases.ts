@@ -1,0 +1,208 @@
+/**
+ * Chooses the sets of inputs of a verification and finds what each should give: the user's or the archive's inputs, or
+ * generated ones, then the same at another size of each dynamic dim.
+ */
+import type { FxValue } from "../fx/mod.ts";
+import type { SourceInput } from "../io/open.ts";
+import { VerificationError } from "../ir/mod.ts";
+import { symbol } from "../sym/mod.ts";
+import { Tensor } from "../tensor/mod.ts";
+import type { Bindings } from "./bindings.ts";
+import { type IntBound, integerBounds } from "./bounds.ts";
+import { bindingsOf, casesOfFile, type InputCase, inputsAt, readTensors, userInputs } from "./inputs.ts";
+import type { VerifyOptions } from "./options.ts";
+import { type ReferenceValue, runProgram } from "./reference.ts";
+import { firstSizes, inputSymbols, otherSizes } from "./sizes.ts";
+import { asTensor, isUserOutput, type Subject } from "./subject.ts";
+
+/** Inputs with the reference's outputs, one per output of the model. */
+export interface SolvedCase extends InputCase {
+  readonly expected: readonly (Tensor | null)[];
+}
+
+/** Inputs that there is no reference for. */
+export interface LostCase {
+  readonly label: string;
+  readonly reason: string;
+  /** Whether the inputs may be to blame: the program refused them, or an index or size was out of range. */
+  readonly unfit: boolean;
+}
+
+/** How many sizes are tried before giving up on a program that takes only some. */
+const MAX_TRIES = 8;
+
+/** Finds the sets of inputs of one verification. */
+export class CaseFinder {
+  private readonly bounds: ReadonlyMap<FxValue, IntBound>;
+
+  constructor(
+    private readonly subject: Subject,
+    private readonly options: VerifyOptions,
+    private readonly notes: string[],
+  ) {
+    this.bounds = integerBounds(subject.program, subject.table);
+  }
+
+  /** The sets of inputs, with what they should give; or why there is no reference for them. At least one. */
+  async find(): Promise<(SolvedCase | LostCase)[]> {
+    const { expected } = this.options;
+    const tensors = expected === undefined ? null : await readTensors(expected);
+    const given = await this.given(tensors);
+    if (tensors) {
+      if (given) return this.withExpected(given, tensors);
+      throw new VerificationError("There are no inputs that the expected outputs belong to", {
+        hint: "Give inputs in a .safetensors file: the archive has no samples",
+      });
+    }
+    const cases: (SolvedCase | LostCase)[] = [];
+    if (given) { for (const one of given) cases.push(await this.solve(one)); }
+    else cases.push(await this.generated());
+    const [first] = cases;
+    if (cases.length === 1 && "values" in first) cases.push(...await this.others(first, given !== null));
+    return cases;
+  }
+
+  /** Inputs of the user or the archive; null when there are none. */
+  private async given(expected: ReadonlyMap<string, Tensor> | null): Promise<InputCase[] | null> {
+    const { program, inputs: fed } = this.subject;
+    const { inputs } = this.options;
+    const names = fed.map((input) => input.value.name);
+    if (isList(inputs)) {
+      bindingsOf(program, inputs);
+      return [{ label: "given", values: await loadAll(inputs) }];
+    }
+    const file = inputs !== undefined
+      ? await readTensors(inputs)
+      : expected && [...expected.keys()].some((name) => /^input_\d+$/.test(name))
+      ? expected
+      : null;
+    if (file) {
+      const cases = casesOfFile(program, file, nameOf(inputs ?? this.options.expected!), names);
+      for (const { values } of cases) bindingsOf(program, values);
+      return cases;
+    }
+    const samples = await program.sampleInputs();
+    if (!samples || samples.length !== userInputs(program).length) return null;
+    return [{ label: "sample", values: await loadAll(samples) }];
+  }
+
+  /** Pairs inputs with the outputs of a file. */
+  private withExpected(given: readonly InputCase[], tensors: ReadonlyMap<string, Tensor>): SolvedCase[] {
+    const { outputs } = this.subject;
+    const cases: SolvedCase[] = [];
+    for (const [i, one] of given.entries()) {
+      const prefix = i === 0 ? "" : "alt_";
+      const has = (n: number): boolean => tensors.has(`${prefix}output_${n}`);
+      if (i > 0 && !has(0)) continue;
+      let n = 0;
+      const expected = outputs.map(({ spec }) =>
+        isUserOutput(spec) ? tensors.get(`${prefix}output_${n++}`) ?? null : null
+      );
+      if (n > 0 && !has(0)) {
+        throw new VerificationError(`${nameOf(this.options.expected!)} has no tensor ${prefix}output_0`);
+      }
+      if (!has(n - 1) || has(n)) {
+        let count = 0;
+        while (has(count)) count++;
+        throw new VerificationError(`${nameOf(this.options.expected!)} has ${count} outputs, but the model has ${n}`);
+      }
+      cases.push({ ...one, expected });
+    }
+    if (outputs.some(({ spec }) => !isUserOutput(spec))) {
+      this.notes.push("New values of buffers were not compared: the expected outputs don't have them");
+    }
+    return cases;
+  }
+
+  /** The reference's outputs for a set of inputs. */
+  private async solve(one: InputCase): Promise<SolvedCase | LostCase> {
+    const { program, table, outputs } = this.subject;
+    try {
+      const results = await runProgram(program, table, one.values);
+      const bySpec = new Map(program.signature.outputSpecs.map((spec, i) => [spec, results[i]]));
+      const expected = outputs.map(({ spec, value }) => asTensor(bySpec.get(spec) ?? null, value.meta, value.name));
+      return { ...one, expected };
+    } catch (error) {
+      if (!(error instanceof Error)) throw error;
+      const unfit = error instanceof RangeError || error.cause instanceof RangeError;
+      return { label: one.label, reason: `The reference can't be computed: ${error.message}`, unfit };
+    }
+  }
+
+  /** Generated inputs, at the first sizes that the program takes. */
+  private async generated(): Promise<SolvedCase | LostCase> {
+    const { program } = this.subject;
+    const none = {
+      label: "generated",
+      reason: "No sizes fit the program: give inputs in a .safetensors file",
+      unfit: true,
+    };
+    return await this.firstThatFits(firstSizes(program), null, () => "generated") ?? none;
+  }
+
+  /**
+   * The inputs at other sizes: all dynamic dims changed together, or where the program takes no such sizes, one after the
+   * other. What can't be changed at all is noted.
+   */
+  private async others(first: SolvedCase, isGiven: boolean): Promise<(SolvedCase | LostCase)[]> {
+    const { program, dimName } = this.subject;
+    const base = bindingsOf(program, first.values);
+    const samples = isGiven ? first.values : null;
+    const label = (bindings: Bindings): string => this.changes(bindings, base);
+    const all = await this.firstThatFits(otherSizes(program, base), samples, label);
+    if (!all) return [];
+    if (!isUnfit(all)) return [all];
+    const cases: (SolvedCase | LostCase)[] = [];
+    for (const { key, kind } of inputSymbols(program)) {
+      if (kind !== "int") continue;
+      const one = await this.firstThatFits(otherSizes(program, base, key), samples, label);
+      if (!one) continue;
+      if (!isUnfit(one)) cases.push(one);
+      else this.notes.push(`No other size of ${dimName(symbol(key))} was compared. ${one.reason}`);
+    }
+    return cases;
+  }
+
+  /** Inputs at the first of some sizes that the program takes, or the first failure if it takes none; null without sizes. */
+  private async firstThatFits(
+    sizes: Iterable<Bindings>,
+    samples: readonly ReferenceValue[] | null,
+    label: (bindings: Bindings) => string,
+  ): Promise<SolvedCase | LostCase | null> {
+    const { program } = this.subject;
+    let lost: LostCase | null = null;
+    let tries = 0;
+    for (const bindings of sizes) {
+      if (tries++ === MAX_TRIES) break;
+      const values = inputsAt(program, bindings, this.bounds, samples);
+      const solved = await this.solve({ label: label(bindings), values });
+      if (!isUnfit(solved)) return solved;
+      lost ??= solved;
+    }
+    return lost;
+  }
+
+  /** `s18=98, s77=9`. */
+  private changes(bindings: Bindings, base: Bindings): string {
+    return [...bindings.values].filter(([name, value]) => Number(base.values.get(name)) !== Number(value))
+      .map(([name, value]) => `${this.subject.dimName(symbol(name))}=${value}`).join(", ");
+  }
+}
+
+function isUnfit(one: SolvedCase | LostCase): one is LostCase {
+  return "unfit" in one && one.unfit;
+}
+
+async function loadAll(values: readonly ReferenceValue[]): Promise<ReferenceValue[]> {
+  return await Promise.all(values.map((value) => value instanceof Tensor ? value.load() : value));
+}
+
+function isList(inputs: VerifyOptions["inputs"]): inputs is readonly ReferenceValue[] {
+  return Array.isArray(inputs);
+}
+
+function nameOf(input: SourceInput | readonly ReferenceValue[]): string {
+  if (typeof input === "string") return input;
+  if (input instanceof URL) return input.href;
+  return "name" in input && typeof input.name === "string" ? input.name : "the file";
+}
