@@ -17,6 +17,7 @@ export { exportProgram as export } from "./src/export/export.ts";
 export { load, type LoadOptions } from "./src/pt2/load.ts";
 export { ONNXProgram, type SaveOptions } from "./src/export/onnx_program.ts";
 export type { ExecutionProvider, ExportOptions, ExternalData, StepEvent } from "./src/export/options.ts";
+export { verify } from "./src/export/verify.ts";
 export type { SourceMap } from "./src/export/metadata.ts";
 export * from "./src/ir/mod.ts";
 export * from "./src/fx/mod.ts";

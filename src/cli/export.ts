@@ -69,7 +69,7 @@ async function run(args: readonly string[]): Promise<number> {
     const outcome = await exportOne(input, outputs[i], options, quiet, inputs.length > 1);
     outcomes.push(outcome);
     if (json) console.log(JSON.stringify(toJson(outcome)));
-    else if (inputs.length === 1 && !flags.flag("quiet")) describe(outcome, flags.flag("verbose"));
+    else if (inputs.length === 1 && !flags.flag("quiet")) await describe(outcome, flags.flag("verbose"));
     outcome.program?.release();
   }
   if (inputs.length > 1 && !json && !flags.flag("quiet")) summarize(outcomes);
@@ -168,7 +168,7 @@ function toJson({ input, output, program, error }: Outcome): Record<string, unkn
 }
 
 /** What was done, for one input. */
-function describe({ program, output, ms }: Outcome, verbose: boolean): void {
+async function describe({ program, output, ms }: Outcome, verbose: boolean): Promise<void> {
   if (!program) return;
   const { model, written, verification } = program;
   const files = (written?.files ?? []).map(String).join(" and ");
@@ -192,26 +192,13 @@ function describe({ program, output, ms }: Outcome, verbose: boolean): void {
     for (const node of model.graph.nodes()) counts.set(node.opType, (counts.get(node.opType) ?? 0) + 1);
     console.log(`  operators: ${[...counts].sort().map(([op, n]) => `${op} ${n}`).join(", ")}`);
   }
-  if (verification) printVerification(verification);
+  if (verification) await printVerification(verification);
 }
 
-/** The comparison, output by output. */
-export function printVerification(report: NonNullable<ONNXProgram["verification"]>): void {
-  for (const run of report.runs) {
-    for (const o of run.outputs) {
-      const verdict = o.passed ? "✅" : `❌ ${o.reason}:`;
-      console.log(
-        `  ${verdict} ${o.name} ${o.actual} (${report.ep}, ${run.inputs}): max abs ${o.maxAbs.toExponential(2)}, ` +
-          `max rel ${o.maxRel.toExponential(2)}`,
-      );
-    }
-  }
-  if (report.divergence) {
-    const { node, operator, source, value, comparison } = report.divergence;
-    console.log(`  first difference: ${value} of ${node} (${operator}): ${comparison.reason}`);
-    if (source) console.log(`    ${source}`);
-  }
-  if (report.hidden.length > 0) console.log(`  not shown: ${report.hidden.join(", ")}`);
+/** The comparison, output by output, and all that was noted. */
+export async function printVerification(report: NonNullable<ONNXProgram["verification"]>): Promise<void> {
+  const { formatReport } = await import("../verify/mod.ts");
+  for (const line of formatReport(report)) console.log(`  ${line}`);
 }
 
 /** The table after several inputs. */

@@ -48,7 +48,7 @@ async function run(args: readonly string[]): Promise<number> {
     console.log(
       `${model} against ${program} on ${report.ep}: ${report.passed ? "equal within tolerance" : "different"}`,
     );
-    printVerification(report);
+    await printVerification(report);
   }
   return report.passed ? 0 : 1;
 }
