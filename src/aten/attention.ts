@@ -4,7 +4,7 @@
  */
 import type { OnnxBuilder } from "../onnx/builder.ts";
 import type { OnnxValue } from "../onnx/model.ts";
-import { type Dim, eq, isSym } from "../sym/mod.ts";
+import { cleanDiv, type Dim, eq, isSym } from "../sym/mod.ts";
 import { broadcastShapes, type DType, type Meta, Tensor } from "../tensor/mod.ts";
 import { convert, mapBinary, permuteDims } from "../tensor/loops.ts";
 import { multiply } from "./linear.ts";
@@ -34,21 +34,12 @@ function checked<T>(args: AttentionArgs<T>, dtype: DType): AttentionArgs<T> {
 }
 
 /** How often each head of keys or values serves, where several queries share one. */
-function headRepeats(query: Meta, x: Meta, enabled: boolean): number {
+function headRepeats(query: Meta, x: Meta, enabled: boolean): Dim {
   if (!enabled) return 1;
   const [heads, shared] = [query.shape.at(-3), x.shape.at(-3)];
   if (heads === undefined || shared === undefined) refuse("enable_gqa", true, "there is no dimension of heads");
   if (eq(heads, shared) === true) return 1;
-  if (isSym(heads) || isSym(shared)) refuse("enable_gqa", true, "the numbers of heads must be constants");
-  if (heads % shared !== 0) {
-    throw new RangeError(`${heads} heads of queries can't share ${shared} heads of keys or values`);
-  }
-  return heads / shared;
-}
-
-/** Which head each query uses. */
-function sharedHeads(heads: number, repeats: number): number[] {
-  return Array.from({ length: heads * repeats }, (_, i) => Math.floor(i / repeats));
+  return cleanDiv(heads, shared);
 }
 
 function attentionMeta({ query, key, value, enable_gqa }: AttentionArgs<Meta>): Meta {
@@ -64,7 +55,7 @@ function attentionMeta({ query, key, value, enable_gqa }: AttentionArgs<Meta>): 
 /** The result and the sums of exponentials of the scores, as logarithms, both in float64. */
 function attentionKernel(args: AttentionArgs<Tensor>): { y: Tensor; weights: Tensor; logsumexp: Tensor } {
   const { query, attn_mask, is_causal, scale, enable_gqa } = checked(args, args.query.dtype);
-  const wide = (x: Tensor): Tensor => repeatHeads(convert(x, "float64"), headRepeats(query, x, enable_gqa));
+  const wide = (x: Tensor): Tensor => repeatHeads(convert(x, "float64"), headRepeats(query, x, enable_gqa) as number);
   const [q, k, v] = [convert(query, "float64"), wide(args.key), wide(args.value)];
   const factor = scale ?? 1 / Math.sqrt(query.shape.at(-1)!);
   const swapped = [...k.shape.keys()].map((d, _, all) => d < all.length - 2 ? d : 2 * all.length - 3 - d);
@@ -123,8 +114,15 @@ function attentionNodes(
     const repeats = headRepeats(q, b.meta(x), enable_gqa);
     const typed = b.cast(x, wide);
     if (repeats === 1) return typed;
-    const heads = sharedHeads(b.meta(x).shape.at(-3) as number, repeats);
-    return b.op("Gather", [typed, b.ints(heads)], { axis: b.meta(x).shape.length - 3 });
+    const { shape } = b.meta(x);
+    const isStatic = !isSym(repeats) && !isSym(q.shape.at(-3)!);
+    // Which head each query uses.
+    const heads = isStatic
+      ? b.ints(Array.from({ length: q.shape.at(-3) as number }, (_, i) => Math.floor(i / repeats)))
+      : b.op("Div", [steps(b, q.shape.at(-3)!), b.dim(repeats)]);
+    const taken = b.op("Gather", [typed, heads], { axis: shape.length - 3 });
+    taken.meta = { dtype: wide, shape: [...shape.slice(0, -3), q.shape.at(-3)!, ...shape.slice(-2)] };
+    return taken;
   };
   const [key, value] = [shared(args.key), shared(args.value)];
   const rank = b.meta(key).shape.length;

@@ -107,3 +107,16 @@ function windowTap(filter: keyof typeof WINDOWS, by: number, i: number, size: nu
   const total = weights.reduce((a, b) => a + b, 0);
   return { index, weight: weights.map((w) => total === 0 ? w : w / total) };
 }
+
+/**
+ * Weights for bytes, as PyTorch rounds them: to 16 bits with as many after the point as the largest weight leaves room for.
+ * Sums of their products with bytes are exact in single precision.
+ */
+export function roundWeights(rows: readonly Tap[]): Tap[] {
+  const largest = rows.reduce((most, { weight }) => Math.max(most, ...weight), 0);
+  let precision = 0;
+  while (precision < 22 && Math.trunc(0.5 + largest * 2 ** (precision + 1)) < 2 ** 15) precision++;
+  const unit = 2 ** precision;
+  const round = (w: number): number => Math.trunc(w * unit + (w < 0 ? -0.5 : 0.5)) / unit;
+  return rows.map(({ index, weight }) => ({ index, weight: weight.map(round) }));
+}

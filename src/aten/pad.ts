@@ -34,17 +34,19 @@ function paddedMeta(self: Meta, pad: readonly Dim[]): Meta {
   return { dtype: self.dtype, shape };
 }
 
-/** Index of the element at `i`, which may lie outside of what cropping leaves: from `low` up to `high`. */
-const SOURCES: Readonly<Record<Exclude<Mode, "constant">, (i: number, low: number, high: number) => number>> = {
-  reflect: (i, low, high) => i < low ? 2 * low - i : i >= high ? 2 * (high - 1) - i : i,
-  replicate: (i, low, high) => Math.min(Math.max(i, low), high - 1),
-  circular: (i, low, high) => i < low ? i + high - low : i >= high ? i - (high - low) : i,
+/** Index of the element at `i`, which may lie outside of a dim of `size`; `low` and `high` bound what cropping leaves. */
+const SOURCES: Readonly<
+  Record<Exclude<Mode, "constant">, (i: number, size: number, low: number, high: number) => number>
+> = {
+  reflect: (i, size) => i < 0 ? -i : i >= size ? 2 * (size - 1) - i : i,
+  replicate: (i, size) => Math.min(Math.max(i, 0), size - 1),
+  circular: (i, _, low, high) => i < low ? i + high - low : i >= high ? i - (high - low) : i,
 };
 
 /** Indices of the elements of a padded dim. */
 function sourcesOf(mode: Exclude<Mode, "constant">, size: number, first: number, last: number): number[] {
   const [low, high] = [Math.max(0, -first), size - Math.max(0, -last)];
-  return Array.from({ length: size + first + last }, (_, i) => SOURCES[mode](i - first, low, high));
+  return Array.from({ length: size + first + last }, (_, i) => SOURCES[mode](i - first, size, low, high));
 }
 
 function padKernel(self: Tensor, pad: readonly Dim[], mode: Mode, value: Scalar): Tensor {

@@ -114,19 +114,30 @@ function maxPoolNode(b: OnnxBuilder, self: OnnxValue, rank: number, args: PoolAr
 
 /** Integers of more than 8 bits have no kernel: windows are laid out and reduced. */
 function maxOfWindows(b: OnnxBuilder, x: OnnxValue, slides: readonly Slide[], indices: boolean): OnnxValue[] {
-  const { dtype, shape } = b.meta(x);
-  if (indices) throw new TypeError(`Indices of the maximum are not supported for ${dtype}`);
+  const { dtype, shape: [n, c, ...sizes] } = b.meta(x);
   const rank = slides.length;
-  const sizes = shape.slice(2);
   const counts = slides.map((slide, i) => windowCount(sizes[i], slide));
   const wide = dtype === "int64" ? "int64" : "int32";
-  const y = computeIn(b, wide, [x], (x) => {
-    const lowest = b.scalar(wide === "int64" ? -(2n ** 63n) : -(2n ** 31n), wide);
-    const padded = padNode(b, x, padsBefore(slides), padsAfter(sizes, slides), lowest);
-    const windows = b.transpose(gatherWindows(b, padded, counts, slides), windowOrder(2, rank, "outs"));
-    return b.op("ReduceMax", [windows, b.ints(slides.map((_, i) => 2 + rank + i))], { keepdims: 0 });
+  const lowest = b.scalar(wide === "int64" ? -(2n ** 63n) : -(2n ** 31n), wide);
+  const padded = padNode(b, b.cast(x, wide), padsBefore(slides), padsAfter(sizes, slides), lowest);
+  const windows = b.transpose(gatherWindows(b, padded, counts, slides), windowOrder(2, rank, "outs"));
+  if (!indices) {
+    const y = b.op("ReduceMax", [windows, b.ints(slides.map((_, i) => 2 + rank + i))], { keepdims: 0 });
+    return [b.cast(y, dtype)];
+  }
+  const flat = b.reshape(windows, [n, c, ...counts, prod(slides.map((s) => s.kernel))]);
+  const [top, at] = b.ops("TopK", [flat, b.ints([1])], 2, { axis: -1 });
+  // From the position in the window to that in the plane, a dim at a time.
+  let position = b.squeeze(at, 2 + rank);
+  const places = [...slides.entries()].reverse().map(([i, slide]) => {
+    const kernel = b.scalar(BigInt(slide.kernel), "int64");
+    const inWindow = b.op("Mul", [b.op("Mod", [position, kernel]), b.scalar(BigInt(slide.dilation), "int64")]);
+    position = b.op("Div", [position, kernel]);
+    const starts = b.op("Sub", [steps(b, counts[i], slide.stride), b.scalar(BigInt(slide.pads[0]), "int64")]);
+    const turned = b.unsqueeze(starts, ...Array.from({ length: rank - 1 - i }, (_, k) => k + 1));
+    return b.op("Mul", [b.op("Add", [inWindow, turned]), b.dim(prod(sizes.slice(i + 1)))]);
   });
-  return [y];
+  return [b.cast(b.squeeze(top, 2 + rank), dtype), places.reduce((p, q) => b.op("Add", [p, q]))];
 }
 
 function maxPoolKernel(self: Tensor, rank: number, args: PoolArgs): Tensor[] {

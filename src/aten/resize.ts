@@ -7,7 +7,7 @@ import { float, type OnnxValue } from "../onnx/model.ts";
 import { call, type Dim, eq, float as floatSym, floorDiv, isSym, mul, sub } from "../sym/mod.ts";
 import { type DType, elementCount, isFloat, type Meta, newData, Tensor } from "../tensor/mod.ts";
 import { convert } from "../tensor/loops.ts";
-import { type Filter, nearestIndices, type ResizedDim, type Tap, taps } from "./interpolation.ts";
+import { type Filter, nearestIndices, type ResizedDim, roundWeights, type Tap, taps } from "./interpolation.ts";
 import { computeIn } from "./precision.ts";
 import { alongDimBy } from "./resample.ts";
 import { refuse } from "./rules.ts";
@@ -65,7 +65,8 @@ export function resizeKernel(x: Tensor, args: ResizeArgs): Tensor {
   let y = convert(x, "float64");
   for (const [i, dim] of [...dims.entries()].reverse()) {
     if (dim.size === dim.out && dim.scale === null) continue;
-    y = sample(y, 2 + i, taps(dim, filter, align_corners ?? false));
+    const rows = taps(dim, filter, align_corners ?? false);
+    y = sample(y, 2 + i, isFloat(x.dtype) ? rows : roundWeights(rows));
     // Bytes are rounded after each dim.
     if (!isFloat(x.dtype)) (y.data() as Float64Array).forEach((v, k, all) => all[k] = roundToByte(v));
   }
@@ -307,9 +308,9 @@ function linearAlong(b: OnnxBuilder, x: OnnxValue, dim: number, resized: Resized
 }
 
 /** Rows of weights, one per element of the result. */
-function weightRows(dim: ResizedDim<number>, filter: WeightedFilter, align: boolean): Float64Array[] {
-  return taps(dim, filter, align).map(({ index, weight }) => {
-    const row = new Float64Array(dim.size);
+function weightRows(rows: readonly Tap[], size: number): Float64Array[] {
+  return rows.map(({ index, weight }) => {
+    const row = new Float64Array(size);
     for (const [t, i] of index.entries()) row[i] += weight[t];
     return row;
   });
@@ -321,11 +322,13 @@ function byMatrices(
   dims: readonly ResizedDim<number>[],
   filter: WeightedFilter,
   align: boolean,
-  after: (y: OnnxValue) => OnnxValue = (y) => y,
+  bytes: ((y: OnnxValue) => OnnxValue) | null = null,
 ): OnnxValue {
   return dims.reduceRight((y, dim, i) => {
     if (dim.size === dim.out && dim.scale === null) return y;
-    return after(alongDimBy(b, y, 2 + i, weightRows(dim, filter, align)));
+    const rows = taps(dim, filter, align);
+    const resized = alongDimBy(b, y, 2 + i, weightRows(bytes ? roundWeights(rows) : rows, dim.size));
+    return bytes ? bytes(resized) : resized;
   }, x);
 }
 

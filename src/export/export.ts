@@ -84,8 +84,13 @@ export const ARCHIVE_ID = "fx2onnx.archive.serialization_id";
 async function translate(program: ExportedProgram, settings: Settings, steps: StepRunner): Promise<ONNXProgram> {
   const table = await OpTable.load(targetsOf(program.graph));
   const functional = await steps.run("Make it functional", () => functionalize(program, table));
-  const lowered: Lowered = await steps.run("Translate to ONNX", () => lower(functional, table, settings));
-  if (settings.optimize) await steps.run("Optimize", () => optimize(lowered.model));
+  let lowered: Lowered = await steps.run("Translate to ONNX", () => lower(functional, table, settings));
+  if (settings.optimize) {
+    await steps.run("Optimize", () => optimize(lowered.model));
+    // An output may have become another value of the same name.
+    const { graph } = lowered.model;
+    lowered = { ...lowered, outputs: lowered.outputs.map(({ spec }, i) => ({ spec, value: graph.outputs[i] })) };
+  }
   addMetadata(lowered.model, program, settings.sourceMap);
   return new ONNXProgram(program, functional, lowered, settings);
 }

@@ -1,6 +1,7 @@
 /** `torch.onnx.ONNXProgram`: the model with the program it was made of. */
 import type { ExportedProgram } from "../fx/mod.ts";
-import { ArchiveError } from "../ir/mod.ts";
+import type { AtomicFile } from "../io/file.ts";
+import { ArchiveError, OptionError } from "../ir/mod.ts";
 import type { ModelProto } from "../onnx/deserialize.ts";
 import type { WriteReport } from "../onnx/write_model.ts";
 import { type Dim, substitute, type Sym, symbol } from "../sym/mod.ts";
@@ -52,7 +53,7 @@ export class ONNXProgram {
    *
    * @param destination path or `file:` URL of the model
    * @throws {ArchiveError} when the bytes of a weight can't be read or do not match their checksum
-   * @throws {OptionError} when weights can't stay in place
+   * @throws {OptionError} when weights can't stay in place, or the model would replace its archive
    * @throws {RangeError} when the model would exceed 2 GiB
    */
   async save(destination: string | URL, options: SaveOptions = {}): Promise<WriteReport> {
@@ -62,9 +63,17 @@ export class ONNXProgram {
     ]);
     const placement = externalDataOf(options.externalData);
     const archive = this.exportedProgram.archive?.path;
+    const create = async (path: string | URL): Promise<AtomicFile> => {
+      // A link is written through, so that its target counts. What is not there yet has no path to compare.
+      const target = archive === undefined ? undefined : await realPath(path).catch(() => undefined);
+      if (archive !== undefined && target === archive) {
+        throw new OptionError(`Cannot write ${path}: it is the archive that the program is read from`);
+      }
+      return await createAtomic(path);
+    };
     this.written = await this.reading(() =>
       writeModel(this.model, destination, {
-        files: { create: createAtomic, commit: commitAll, realPath },
+        files: { create, commit: commitAll, realPath },
         externalData: placement,
         ...(options.externalData === null || options.externalData === undefined ? { inlineLimit: 2 ** 31 - 1 } : {}),
         ...(archive === undefined ? {} : { archive }),

@@ -11,6 +11,7 @@ import { foldNode } from "./fold.ts";
 import { onnxDType } from "./dtypes.ts";
 import { infer } from "./infer.ts";
 import { contentOfTensor, type InferContext } from "./infer_site.ts";
+import { haveSameShape, isReshaping, mergeReshaping } from "./merge.ts";
 import { type AttributeInput, type OnnxAttribute, OnnxGraph, OnnxNode, OnnxValue, toAttributes } from "./model.ts";
 import { SymbolTable } from "./symbols.ts";
 
@@ -144,7 +145,7 @@ export class OnnxBuilder {
     infer(node, this.opset, this.inferContext);
     const folded = domain === "" ? this.fold(node) : null;
     if (folded) return folded;
-    const same = passThrough(node);
+    const same = passThrough(node) ?? this.merge(node);
     if (same) return [same];
 
     node.name = this.nodeNames.fresh(`node_${stem}`);
@@ -153,6 +154,17 @@ export class OnnxBuilder {
     if (key !== null) this.shared.set(key, node);
     if (domain !== "" && !this.domains.has(domain)) this.domains.set(domain, 1);
     return [...node.outputs];
+  }
+
+  /** The result of a node that is one with the node before it. */
+  private merge(node: OnnxNode): OnnxValue | null {
+    const merged = mergeReshaping(node);
+    if (!merged || merged instanceof OnnxValue) return merged;
+    const operand = merged.operand instanceof OnnxValue ? merged.operand : this.ints(merged.operand);
+    const result = this.op(merged.opType, [merged.input, operand], merged.attributes);
+    // Inference may know less of it: -1 in a shape is harder to follow than a dim of size 1.
+    if (result.producer?.opType === merged.opType) result.meta = node.outputs[0].meta;
+    return result;
   }
 
   /** A new value equal to another: always a node of its own, for an output that must have another name. */
@@ -174,7 +186,7 @@ export class OnnxBuilder {
   /** A shared constant. */
   constant(tensor: Tensor): OnnxValue {
     const loaded = tensor.contiguous();
-    const key = `${loaded.dtype}[${loaded.shape.join()}]${hex(loaded.bytes())}`;
+    const key = `${loaded.dtype}[${loaded.shape.join()}]${binary(loaded.bytes())}`;
     // Constants live in the outermost graph: subgraphs see them, and equal ones are shared.
     const found = this.root.constants.get(key);
     if (found) return found;
@@ -243,24 +255,29 @@ export class OnnxBuilder {
 
   /** The value in another shape; uses `0` and `-1` where that saves computing a size. */
   reshape(value: OnnxValue, shape: readonly Dim[]): OnnxValue {
-    const from = this.meta(value).shape;
-    if (from.length === shape.length && shape.every((d, i) => eq(d, from[i]) === true)) return value;
+    const { dtype, shape: from } = this.meta(value);
+    const isSame = (other: readonly Dim[]): boolean =>
+      other.length === shape.length && shape.every((d, i) => eq(d, other[i]) === true);
+    if (isSame(from)) return value;
+    // The shape in between does not matter, where it is not needed to tell sizes.
+    const { producer } = value;
+    const source = isReshaping(producer) ? producer.inputs[0]! : null;
+    if (source?.meta && (isSame(source.meta.shape) || openSizes(source.meta.shape, shape).length <= 1)) {
+      return this.reshape(source, shape);
+    }
     const symbolicAt = shape.flatMap((d, i) => isSym(d) ? [i] : []);
-    const kept = symbolicAt.filter((i) => i < from.length && eq(shape[i], from[i]) === true);
-    const open = symbolicAt.filter((i) => !kept.includes(i));
+    const open = openSizes(from, shape);
     const hasZero = shape.includes(0);
     let result: OnnxValue;
     if (symbolicAt.length === 1 && !hasZero) {
       result = this.op("Reshape", [value, this.ints(shape.map((d) => isSym(d) ? -1 : d))]);
     } else if (open.length <= 1 && !hasZero) {
-      result = this.op("Reshape", [value, this.ints(shape.map((d, i) => !isSym(d) ? d : kept.includes(i) ? 0 : -1))]);
+      result = this.op("Reshape", [value, this.ints(shape.map((d, i) => !isSym(d) ? d : open.includes(i) ? -1 : 0))]);
     } else {
-      // 0 must mean 0 here, not "as in the input".
-      result = this.op("Reshape", [value, this.ints(shape)], hasZero ? { allowzero: 1 } : {});
+      // 0 must mean 0 here, not "as in the input", also where a size comes to be 0.
+      result = this.op("Reshape", [value, this.ints(shape)], { allowzero: 1 });
     }
-    if (result.producer?.opType === "Reshape" && result !== value) {
-      result.meta = { dtype: this.meta(value).dtype, shape };
-    }
+    if (result.producer?.opType === "Reshape" && result !== value) result.meta = { dtype, shape };
     return result;
   }
 
@@ -315,12 +332,10 @@ export class OnnxBuilder {
     for (const [name, a] of [...attributes].sort(([x], [y]) => x < y ? -1 : 1)) {
       if (a.type === "GRAPH") return null;
       const text = a.type === "TENSOR"
-        ? `${a.value.dtype}[${a.value.shape.join()}]${hex(a.value.bytes())}`
-        : Array.isArray(a.value)
-        ? a.value.map((v) => Object.is(v, -0) ? "-0" : String(v)).join()
-        : Object.is(a.value, -0)
-        ? "-0"
-        : String(a.value);
+        ? `${a.value.dtype}[${a.value.shape.join()}]${binary(a.value.bytes())}`
+        : typeof a.value === "object"
+        ? a.value.map(keyOfElement).join()
+        : keyOfElement(a.value);
       parts.push(`${name}:${a.type}:${text}`);
     }
     return parts.join("|");
@@ -335,6 +350,11 @@ export class OnnxBuilder {
   private fold(node: OnnxNode): OnnxValue[] | null {
     return foldNode(node, this.opset)?.map((tensor) => this.constant(tensor)) ?? null;
   }
+}
+
+/** Symbolic sizes of a shape that are not those of the same dims before. */
+function openSizes(from: readonly Dim[], shape: readonly Dim[]): number[] {
+  return shape.flatMap((d, i) => isSym(d) && !(i < from.length && eq(d, from[i]) === true) ? [i] : []);
 }
 
 /** Trailing absent inputs are left out. */
@@ -357,16 +377,19 @@ function passThrough(node: OnnxNode): OnnxValue | null {
       return perm?.type === "INTS" && perm.value.every((p, i) => p === i) ? input : null;
     }
     case "Reshape":
-    case "Expand": {
-      const [a, b] = [input.meta.shape, output.meta.shape];
-      return a.length === b.length && a.every((d, i) => eq(d, b[i]) === true) ? input : null;
-    }
+    case "Expand":
+      return haveSameShape(input, output) ? input : null;
     default:
       return null;
   }
 }
 
-function hex(bytes: Uint8Array): string {
+/** Strings are quoted, so that no text looks like two. */
+function keyOfElement(value: unknown): string {
+  return typeof value === "string" ? JSON.stringify(value) : Object.is(value, -0) ? "-0" : String(value);
+}
+
+function binary(bytes: Uint8Array): string {
   let text = "";
   for (const b of bytes) text += String.fromCharCode(b);
   return text;

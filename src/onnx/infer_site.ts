@@ -35,10 +35,13 @@ export function dtypeOfCode(code: number): DType | null {
   return null;
 }
 
-/** The constant a value holds: a loaded initializer, or what a Constant node yields. */
+/**
+ * The constant a value holds: a loaded initializer, or what a Constant node yields. An initializer with metadata is a weight
+ * of the program, whose values may be exchanged.
+ */
 export function constantOf(value: OnnxValue | null | undefined): Tensor | null {
   if (!value) return null;
-  if (value.initializer) return value.initializer.isLoaded ? value.initializer : null;
+  if (value.initializer) return value.initializer.isLoaded && value.metadata.size === 0 ? value.initializer : null;
   return value.producer?.opType === "Constant" && value.producer.domain === "" ? constantOfNode(value.producer) : null;
 }
 

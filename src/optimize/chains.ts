@@ -1,5 +1,6 @@
-/** Merges neighbours: Transpose of Transpose, Reshape of Reshape, Cast of a Cast that lost nothing. */
-import { type OnnxGraph, type OnnxNode, type OnnxValue, toAttributes } from "../onnx/model.ts";
+/** Merges neighbours: Transpose of Transpose, changes of the shape, Cast of a Cast that lost nothing. */
+import { mergeReshaping } from "../onnx/merge.ts";
+import { type OnnxGraph, type OnnxNode, OnnxValue, toAttributes } from "../onnx/model.ts";
 import { categoryOf, type DType, itemsize } from "../tensor/mod.ts";
 import { bypass, type Pass } from "./pass.ts";
 
@@ -10,9 +11,10 @@ export const chains: Pass = {
     let changed = false;
     for (const node of graph.nodes()) {
       const before = node.inputs[0]?.producer;
-      if (!before || before.opType !== node.opType || node.domain !== "" || before.graph !== node.graph) continue;
-      if (node.opType === "Transpose") changed = mergeTransposes(graph, before, node) || changed;
-      else if (node.opType === "Reshape") changed = mergeReshapes(before, node) || changed;
+      if (!before || node.domain !== "" || before.domain !== "" || before.graph !== node.graph) continue;
+      if (mergeReshapes(graph, before, node)) changed = true;
+      else if (before.opType !== node.opType) continue;
+      else if (node.opType === "Transpose") changed = mergeTransposes(graph, before, node) || changed;
       else if (node.opType === "Cast") changed = mergeCasts(graph, before, node) || changed;
     }
     return changed;
@@ -37,12 +39,14 @@ function permOf(node: OnnxNode): number[] | null {
   return perm?.type === "INTS" ? perm.value.map(Number) : null;
 }
 
-/** The last shape decides, unless it refers to its input's dims by 0. */
-function mergeReshapes(before: OnnxNode, node: OnnxNode): boolean {
-  const shape = node.inputs[1];
-  const refersToInput = !shape?.content || (shape.content.includes(0) && !node.attributes.has("allowzero"));
-  if (refersToInput || before.outputs[0].uses.size !== 1) return false;
-  node.replaceOperand(before.outputs[0], before.inputs[0]!);
+/** The last shape decides. What would need another constant is left to the builder. */
+function mergeReshapes(graph: OnnxGraph, before: OnnxNode, node: OnnxNode): boolean {
+  const merged = mergeReshaping(node);
+  if (!merged) return false;
+  if (merged instanceof OnnxValue) return bypass(graph, node, merged);
+  const isShared = before.outputs[0].uses.size !== 1 || graph.outputs.includes(before.outputs[0]);
+  if (isShared || merged.operand !== node.inputs[1]) return false;
+  node.replaceOperand(before.outputs[0], merged.input);
   return true;
 }
 

@@ -1,5 +1,6 @@
 /** Evaluates nodes whose inputs are all constants in memory. Weights are not read: their folds would have to be stored. */
 import { foldNode } from "../onnx/fold.ts";
+import { constantOf } from "../onnx/infer_site.ts";
 import { OnnxValue } from "../onnx/model.ts";
 import type { Pass } from "./pass.ts";
 
@@ -10,8 +11,9 @@ export const constants: Pass = {
     let changed = false;
     for (const node of graph.nodes()) {
       if (node.domain !== "" || node.inputs.length === 0) continue;
-      if (node.inputs.some((v) => v && !(v.initializer?.isLoaded && v.metadata.size === 0))) continue;
-      if (node.outputs.some((v) => graph.outputs.includes(v))) continue;
+      // An output must be made by a node, and a result that is left out has no name to go by.
+      if (node.outputs.some((v) => v.name === "" || graph.outputs.includes(v))) continue;
+      if (node.inputs.some((v) => v && !constantOf(v))) continue;
       const tensors = foldNode(node, opset);
       if (!tensors) continue;
       for (const [i, tensor] of tensors.entries()) {

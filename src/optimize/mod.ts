@@ -7,6 +7,7 @@ import { chains } from "./chains.ts";
 import { commonNodes } from "./common_nodes.ts";
 import { constants } from "./constants.ts";
 import { deadCode } from "./dead_code.ts";
+import { expands } from "./expands.ts";
 import { noOps } from "./no_ops.ts";
 import type { Pass } from "./pass.ts";
 
@@ -20,6 +21,8 @@ export const PASSES: readonly Pass[] = [
   noOps,
   // Needs no-ops gone between neighbours.
   chains,
+  // What it leaves unused goes in the next round.
+  expands,
   // Sees constants that the passes before have exposed.
   constants,
   // Last: the others make nodes equal.

@@ -1,9 +1,11 @@
 /**
- * Removes nodes that give back their input: Identity, Cast to the same dtype, Transpose in order, Reshape, Expand and
- * Slice that keep the shape, Dropout at inference, and arithmetic with a neutral constant.
+ * Removes nodes that give back their input, to the bit: Identity, Cast to the same dtype, Transpose in order, Reshape and
+ * its kind, Expand and Slice that keep the shape, Dropout at inference, and arithmetic with a neutral constant.
  */
 import type { OnnxNode, OnnxValue } from "../onnx/model.ts";
-import { eq } from "../sym/mod.ts";
+import { constantOf, contentOfValue } from "../onnx/infer_site.ts";
+import { haveSameShape } from "../onnx/merge.ts";
+import { isFloat } from "../tensor/mod.ts";
 import { bypass, type Pass } from "./pass.ts";
 
 /** No-op elimination. */
@@ -34,12 +36,21 @@ function sameAs(node: OnnxNode): OnnxValue | null {
       return perm?.type === "INTS" && perm.value.every((p, i) => Number(p) === i) ? input : null;
     }
     case "Reshape":
+    case "Squeeze":
+    case "Unsqueeze":
+    case "Flatten":
     case "Expand":
+      return haveSameShape(input, node.outputs[0]) ? input : null;
     case "Slice":
-      return sameShape(input, node.outputs[0]) ? input : null;
+      // A step of -1 keeps the shape, too.
+      return isForward(node) && haveSameShape(input, node.outputs[0]) ? input : null;
+    case "Dropout":
+      return node.inputs[2] && contentOfValue(node.inputs[2])?.[0] !== 0 ? null : input;
     case "Concat":
       return node.inputs.length === 1 ? input : null;
     case "Add":
+      // -0 + 0 is +0, but -0 + -0 is -0.
+      return neutral(node, isFloat(input.meta?.dtype ?? "float32") ? -0 : 0);
     case "Sub":
       return neutral(node, 0);
     case "Mul":
@@ -50,30 +61,24 @@ function sameAs(node: OnnxNode): OnnxValue | null {
   }
 }
 
-/** Slice keeps the shape only if it takes everything; a reversing step does not keep the order. */
-function sameShape(a: OnnxValue, b: OnnxValue): boolean {
-  if (!a.meta || !b.meta || a.meta.shape.length !== b.meta.shape.length) return false;
-  const node = b.producer;
-  if (node?.opType === "Slice" && node.inputs[4] && !node.inputs[4].content?.every((s) => s === 1)) return false;
-  return a.meta.shape.every((d, i) => eq(d, b.meta!.shape[i]) === true);
+function isForward({ inputs }: OnnxNode): boolean {
+  return !inputs[4] || contentOfValue(inputs[4])?.every((step) => step === 1) === true;
 }
 
-/**
- * The other operand of arithmetic with a constant that changes neither values nor shape. `-0 + 0` is `+0`: the sign of a
- * zero is not kept, as in PyTorch's own simplifications.
- */
+/** The other operand of arithmetic with a constant that changes neither values nor shape. */
 function neutral(node: OnnxNode, value: number): OnnxValue | null {
   const [x, y] = node.inputs;
   if (!x || !y) return null;
   const commutes = node.opType === "Add" || node.opType === "Mul";
-  if (isScalar(y, value) && sameShape(x, node.outputs[0])) return x;
-  if (commutes && isScalar(x, value) && sameShape(y, node.outputs[0])) return y;
+  if (isScalar(y, value) && haveSameShape(x, node.outputs[0])) return x;
+  if (commutes && isScalar(x, value) && haveSameShape(y, node.outputs[0])) return y;
   return null;
 }
 
 function isScalar(value: OnnxValue, wanted: number): boolean {
-  const tensor = value.initializer;
-  // A named weight may be changed later; only the builder's own constants, which are in memory, count.
-  if (!tensor || !tensor.isLoaded || tensor.numel !== 1 || value.metadata.size > 0) return false;
-  return Number(tensor.item()) === wanted;
+  const tensor = constantOf(value);
+  if (tensor?.numel !== 1) return false;
+  // Integers have one zero.
+  const item = tensor.item();
+  return typeof item === "bigint" || !isFloat(tensor.dtype) ? Number(item) === wanted : Object.is(item, wanted);
 }

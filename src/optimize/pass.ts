@@ -23,6 +23,7 @@ export function bypass(graph: OnnxGraph, node: OnnxNode, value: OnnxValue): bool
     result.name = value.name;
     value.name = name;
     for (const [key, text] of result.metadata) value.metadata.set(key, text);
+    value.meta ??= result.meta;
   }
   graph.replaceAllUses(result, value);
   graph.remove(node);

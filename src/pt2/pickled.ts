@@ -42,6 +42,9 @@ export async function readPickledWeights(archive: Archive, entry: string, warnin
   return result;
 }
 
+/** Bytes of a tensor that has to be computed with to be read. */
+const MAX_NEGATED = 2 ** 30;
+
 /** Storages by where they lie: tensors that share one have the same range object. */
 export type Storages = Map<ByteRange, Storage>;
 
@@ -60,6 +63,9 @@ export async function toTensor(value: TorchTensor, storages: Storages): Promise<
   }
   const stored = new Tensor(dtype, shape, storage, strides, offset);
   if (!value.conj && !value.neg) return stored;
+  if (stored.byteLength > MAX_NEGATED) {
+    throw new RangeError(`Cannot read a negated or conjugated tensor of ${stored.byteLength} bytes: it is too large`);
+  }
   const data = (await stored.load()).data().slice() as Data;
   negate(data, value.neg, value.conj && isComplex(dtype));
   return Tensor.of(dtype, shape, data);

@@ -12,7 +12,7 @@ import { readPickledWeights } from "./pickled.ts";
 import { readSamples } from "./samples.ts";
 import { readInputDrafts, readSignature } from "./signature.ts";
 import { countLeaves, plainCall, readModuleCallGraph } from "./tree_spec.ts";
-import { checkDistinct, readWeights, type Weights } from "./weights.ts";
+import { checkDistinct, checkTotal, readWeights, type Weights } from "./weights.ts";
 
 /** The newest minor version that is known; later ones may have kinds of values that are not. */
 const KNOWN_MINOR = 20;
@@ -67,6 +67,7 @@ export async function readProgram(archive: Archive, model: string): Promise<Expo
   const state = await readPart(archive, parts.state, warnings);
   const constants = await readPart(archive, parts.constants, warnings);
   checkDistinct(archive, state, constants);
+  checkTotal(archive, [...state.tensors.values(), ...constants.tensors.values()]);
 
   const module = root.get("graph_module");
   const signatureField = module.get("signature");

@@ -11,6 +11,9 @@ import { type Archive } from "./archive.ts";
 import { readPickled, type Storages, toTensor } from "./pickled.ts";
 import { dictKeys } from "./tree_spec.ts";
 
+/** Bytes of all sample inputs. */
+const MAX_BYTES = 2 ** 31;
+
 /** What of a program the samples are checked against. */
 export type SampleTarget = Pick<ExportedProgram, "signature" | "moduleCallGraph">;
 
@@ -46,6 +49,9 @@ export async function readSamples(archive: Archive, entry: string, target: Sampl
     }
     samples.push(sample);
   }
+  // They may be views of few bytes; whoever runs the program holds them in memory.
+  const bytes = samples.reduce((sum: number, s) => sum + (s instanceof Tensor ? s.byteLength : 0), 0);
+  if (bytes > MAX_BYTES) throw new SyntaxError(`they are ${bytes} bytes, which is too large`);
   return samples;
 }
 

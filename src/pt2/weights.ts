@@ -160,3 +160,28 @@ export function checkDistinct(archive: Archive, stateDict: Weights, constants: W
     }
   }
 }
+
+/** Weights may be so many times as large as the archive, which views of the same bytes are, and so many bytes larger. */
+const MAX_GROWTH = { factor: 4, bytes: 2 ** 30 } as const;
+
+/** Refuses weights that repeat the archive's bytes without measure: a stride of 0 makes terabytes of four bytes. */
+export function checkTotal(archive: Archive, tensors: readonly Tensor[]): void {
+  const views: Map<Storage, Set<string>> = new Map();
+  let total = 0;
+  for (const { storage, dtype, shape, strides, offset, byteLength } of tensors) {
+    if (storage.range === null) continue;
+    const seen = views.get(storage) ?? new Set();
+    views.set(storage, seen);
+    const view = `${dtype} ${shape} ${strides} ${offset}`;
+    if (seen.has(view)) continue;
+    seen.add(view);
+    total += byteLength;
+  }
+  const limit = MAX_GROWTH.factor * archive.zip.source.size + MAX_GROWTH.bytes;
+  if (total > limit) {
+    archive.fail(
+      `Cannot read the weights: they are ${total} bytes, but the archive has ${archive.zip.source.size}`,
+      "Call contiguous() on expanded tensors before torch.export.save if they are meant to be so large",
+    );
+  }
+}

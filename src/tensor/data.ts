@@ -49,8 +49,14 @@ const ARRAYS: Readonly<Record<DType, DataConstructor>> = {
   complex128: Float64Array,
 };
 
-/** A zeroed array for `length` values (two per complex element). */
+/** The most values that are held in one array. */
+const MAX_LENGTH = 2 ** 30;
+
+/** A zeroed array for `length` values (two per complex element). @throws {RangeError} when they are too many */
 export function newData(dtype: DType, length: number): Data {
+  if (!(length >= 0 && length <= MAX_LENGTH)) {
+    throw new RangeError(`Cannot hold ${length} values of ${dtype} in memory: at most ${MAX_LENGTH} are supported`);
+  }
   return new ARRAYS[dtype](length);
 }
 
