@@ -56,7 +56,10 @@ export abstract class Interpreter<T extends object> implements Calls<T> {
 /** Whether an operator gives numbers only, so that its meta rule is the whole of it. */
 export function returnsNumbers(op: Op): boolean {
   return op.parsed.returns.length > 0 &&
-    op.parsed.returns.every((r) => r.type.kind === "base" && r.type.name !== "Tensor");
+    op.parsed.returns.every(({ type: t }) => {
+      const type = t.kind === "list" ? t.of : t;
+      return type.kind === "base" && type.name !== "Tensor";
+    });
 }
 
 /** dtypes and shapes. */

@@ -55,6 +55,7 @@ export const FAMILIES: Readonly<Record<string, () => Promise<Record<string, unkn
   split: () => import("./split.ts"),
   strided: () => import("./strided.ts"),
   sym: () => import("./sym.ts"),
+  sym_functions: () => import("./sym_functions.ts"),
   tensordot: () => import("./tensordot.ts"),
   triangle: () => import("./triangle.ts"),
   trigonometry: () => import("./trigonometry.ts"),
@@ -235,7 +236,11 @@ const NAMES: readonly (readonly [string, string])[] = [
   ["strided", "aten::as_strided aten::as_strided_copy aten::as_strided_scatter aten::unfold aten::unfold_copy"],
   [
     "sym",
-    "_operator::add _operator::floordiv _operator::mod _operator::mul _operator::neg _operator::sub aten::sym_numel aten::sym_size.int",
+    "_operator::abs _operator::add _operator::and_ _operator::eq _operator::floordiv _operator::ge _operator::getitem _operator::gt _operator::index _operator::inv _operator::invert _operator::le _operator::lshift _operator::lt _operator::mod _operator::mul _operator::ne _operator::neg _operator::not_ _operator::or_ _operator::pos _operator::pow _operator::rshift _operator::sub _operator::truediv _operator::truth _operator::xor aten::sym_is_contiguous aten::sym_numel aten::sym_size aten::sym_size.int aten::sym_storage_offset aten::sym_stride aten::sym_stride.int math::ceil math::floor math::trunc",
+  ],
+  [
+    "sym_functions",
+    "builtins::abs builtins::bool builtins::float builtins::int builtins::max builtins::min builtins::pow builtins::round math::acos math::asin math::asinh math::atan math::cos math::cosh math::exp math::log math::log2 math::pow math::sin math::sinh math::sqrt math::tan math::tanh torch::_sym_acos torch::_sym_asin torch::_sym_atan torch::_sym_cos torch::_sym_cosh torch::_sym_log2 torch::_sym_sin torch::_sym_sinh torch::_sym_sqrt torch::_sym_tan torch::_sym_tanh torch::sym_float torch::sym_fresh_size torch::sym_int torch::sym_ite torch::sym_max torch::sym_min torch::sym_not torch::sym_sqrt torch::sym_sum",
   ],
   ["tensordot", "aten::bilinear aten::ger aten::inner aten::kron aten::linalg_vecdot aten::outer aten::tensordot"],
   ["triangle", "aten::tril aten::triu"],

@@ -5,7 +5,17 @@
  * @module
  */
 
-export { type Dim, float, isSym, OPAQUE_UNARY_FNS, type OpaqueUnaryFn, Sym, symbol } from "./expr.ts";
+export {
+  boolConstant,
+  type Dim,
+  float,
+  intConstant,
+  isSym,
+  OPAQUE_UNARY_FNS,
+  type OpaqueUnaryFn,
+  Sym,
+  symbol,
+} from "./expr.ts";
 export type { Factor, Rational, SymbolOptions, SymFn, SymKind, SymNode, Term } from "./expr.ts";
 export {
   add,
@@ -23,7 +33,7 @@ export {
   sub,
   sum,
 } from "./arithmetic.ts";
-export { call } from "./call.ts";
+export { build, call } from "./call.ts";
 export { eq, ge, gt, le, lt, ne, simplify, type Truth, truthOf } from "./compare.ts";
 export { type Range, type RangeInit, Ranges } from "./ranges.ts";
 export { evaluate, substitute, visit, type Visitor } from "./visit.ts";

@@ -74,11 +74,14 @@ function assertSame(actual: Tensor, expected: Tensor, row: Row, what: string): v
   assert(why === null, `${what}: ${why}`);
 }
 
+/** Modules of Python whose functions are operators. */
+const PYTHON: ReadonlySet<string> = new Set(["_operator", "math", "builtins", "torch"]);
+
 /** Finds operators' records. */
 export async function loadOps(rows: readonly Row[]): Promise<(row: Row) => Op> {
   const target = (name: string): string => {
     const [namespace, op] = name.split("::");
-    return namespace === "_operator" ? `_operator.${op}` : `torch.ops.${namespace}.${op}`;
+    return PYTHON.has(namespace) ? `${namespace}.${op}` : `torch.ops.${namespace}.${op}`;
   };
   const table = await OpTable.load(rows.map((r) => target(r.op)));
   return ({ op }) => {
