@@ -1,0 +1,494 @@
+"""Makes conformance cases from PyTorch's operator test database (OpInfo): one operator call per program.
+
+Usage: python tests/tools/opinfo_cases.py --out DIR [--ops REGEXP] [--dtypes float32,int64] [--samples N] [--dynamic]
+                                          [--variants function,inplace] [--seed 0] [--jobs 2] [--timeout 120]
+Needs torch 2.13, numpy, safetensors and expecttest, no GPU.
+
+Each case is NAME.pt2, an archive of a module that makes the call with the sample's tensors as inputs and everything
+else baked in, and NAME.safetensors with `input_0`…, `output_0`… as eager PyTorch computed them (complex as a trailing
+pair of reals, numbers as 0-d tensors), for dynamic cases also `alt_input_0`…, `alt_output_0`… at another size. NAME is
+`<op>.<variant>__<dtype>__<n>[_dyn]`, n being the sample's place in PyTorch's list. A line per case goes to
+DIR/manifest.jsonl operator by operator, so the folder can be used while it grows; what could not be made goes to
+DIR/skipped.jsonl with the reason. Samples are spread over PyTorch's list, because its first ones are the plainest. Each
+operator and dtype starts from the same seed, so a case does not depend on the others that are made.
+
+Left out: calls whose result is random or not initialized, results without a tensor or number, and what torch.export
+refuses.
+"""
+
+import argparse
+import concurrent.futures
+import itertools
+import json
+import pathlib
+import random
+import re
+import select
+import subprocess
+import sys
+import time
+
+LISTED = 300
+"""So many samples of an operator are looked at."""
+MAX_ELEMENTS = 20_000
+"""Programs over this size are slow everywhere and show nothing that small ones don't."""
+TOLERANCES = {
+    "exact": (0, 0),
+    "bf16": (3e-2, 3e-2),
+    "f16": (1e-2, 1e-2),
+    "f32": (1e-4, 1e-3),
+    "f64": (1e-6, 1e-5),
+}
+# Results that several choices of sign, basis or pivot satisfy, and those that depend on which of equal elements is found.
+GAUGE = re.compile(r"svd|eig|qr$|^(linalg\.)?lu|ldl_factor|householder|pca")
+TIES = re.compile(r"^(max|min|sort|argsort|topk|median|nanmedian|mode|kthvalue|cummax|cummin)$")
+
+
+def canonical(tensor):
+    """The elements in order, on storage of their own: the archive's inputs are read by position, without strides."""
+    import torch
+
+    plain = tensor.detach().resolve_conj().resolve_neg()
+    return torch.empty(plain.shape, dtype=plain.dtype).copy_(plain)
+
+
+class Call:
+    """An operator call with its tensors taken out: they are the program's inputs, in the order of the arguments."""
+
+    def __init__(self, function, args, kwargs):
+        import torch
+        from torch.utils import _pytree as pytree
+
+        self.function = function
+        flat, self.spec = pytree.tree_flatten((args, kwargs))
+        self.tensors, self.flat = [], []
+        for leaf in flat:
+            if isinstance(leaf, torch.Tensor):
+                if leaf.layout != torch.strided or leaf.is_quantized:
+                    raise ValueError("an argument is sparse or quantized")
+                self.flat.append(len(self.tensors))
+                self.tensors.append(canonical(leaf))
+            else:
+                self.flat.append((leaf,))
+
+    def signature(self):
+        """Samples that agree in it differ in nothing but the elements."""
+        shapes = [(tuple(t.shape), str(t.dtype)) for t in self.tensors]
+        return repr((shapes, self.spec, [leaf for leaf in self.flat if isinstance(leaf, tuple)]))
+
+    def arguments(self, tensors):
+        from torch.utils import _pytree as pytree
+
+        flat = [leaf[0] if isinstance(leaf, tuple) else tensors[leaf] for leaf in self.flat]
+        return pytree.tree_unflatten(flat, self.spec)
+
+    def run(self, tensors):
+        """Only what a program can return: tensors and numbers."""
+        import torch
+        from torch.utils import _pytree as pytree
+
+        args, kwargs = self.arguments(tensors)
+        out = self.function(*args, **kwargs)
+        kinds = (torch.Tensor, int, float, bool, complex, torch.SymInt, torch.SymFloat, torch.SymBool)
+        return tuple(leaf for leaf in pytree.tree_leaves(out) if isinstance(leaf, kinds))
+
+    def module(self):
+        import torch
+
+        call = self
+
+        class M(torch.nn.Module):
+            def forward(self, *inputs):
+                return call.run(inputs)
+
+        # torch.export names inputs after the parameters; with varargs it would number them `inputs_0`.
+        names = [f"input_{i}" for i in range(len(self.tensors))]
+        scope = {"run": call.run}
+        exec(f"def forward(self, {', '.join(names)}):\n    return run(({''.join(n + ', ' for n in names)}))", scope)
+        M.forward = scope["forward"]
+        return M().eval()
+
+
+def stored(value):
+    """A value as the safetensors file has it."""
+    import torch
+
+    tensor = canonical(value) if isinstance(value, torch.Tensor) else torch.tensor(value)
+    return torch.view_as_real(tensor).contiguous() if tensor.is_complex() else tensor
+
+
+def equal(a, b):
+    import torch
+
+    return len(a) == len(b) and all(
+        torch.equal(torch.nan_to_num(x.double()), torch.nan_to_num(y.double())) for x, y in zip(a, b)
+    )
+
+
+def tolerance(inputs, outputs, dtype):
+    import torch
+
+    floats = {t.dtype for t in outputs if t.is_floating_point()}
+    both = floats | {t.dtype for t in inputs if t.is_floating_point()}
+    if not floats:
+        name = "exact"
+    elif torch.bfloat16 in both:
+        name = "bf16"
+    elif torch.float16 in both:
+        name = "f16"
+    else:
+        name = "f64" if dtype in ("float64", "complex128") and torch.float32 not in floats else "f32"
+    atol, rtol = TOLERANCES[name]
+    return {"cls": name, "atol": atol, "rtol": rtol}
+
+
+def caveats(op, inputs, outputs):
+    """Why another result may be as good."""
+    import torch
+
+    repeated = any(t.unique().numel() < t.numel() for t in inputs if not t.is_complex())
+    indices = any(t.dtype == torch.int64 for t in outputs)
+    found = {"gauge": GAUGE.search(op.name), "ties": TIES.search(op.name) and repeated and indices}
+    return [word for word, applies in found.items() if applies]
+
+
+def random_calls(program):
+    import torch
+
+    return [
+        node
+        for node in program.graph.nodes
+        if isinstance(node.target, torch._ops.OpOverload) and torch.Tag.nondeterministic_seeded in node.target.tags
+    ]
+
+
+def resized(tensor, shape):
+    """The tensor's elements over and over, so that indices stay indices and positive numbers positive."""
+    import torch
+
+    count = 1
+    for size in shape:
+        count *= size
+    flat = tensor.reshape(-1)
+    if flat.numel() == 0 or tuple(tensor.shape) == tuple(shape):
+        return tensor.clone() if tuple(tensor.shape) == tuple(shape) else torch.zeros(shape, dtype=tensor.dtype)
+    return flat.repeat(-(-count // flat.numel()))[:count].reshape(shape).clone()
+
+
+def dynamic_choices(tensors):
+    """What to declare dynamic, most wanted first: (kind, one {dim: …} or None per tensor, which inputs)."""
+    from torch.export import Dim
+
+    able = [i for i, t in enumerate(tensors) if t.dim() and t.shape[0] > 1]
+    if not able:
+        return
+    alike = [i for i in able if tensors[i].shape[0] == tensors[able[0]].shape[0]]
+    for kind, dim in (("DYNAMIC", Dim.DYNAMIC), ("AUTO", Dim.AUTO)):
+        every = [{d: dim for d, size in enumerate(t.shape) if size > 1} or None for t in tensors]
+        if kind == "DYNAMIC":
+            yield kind + "_ALL", every, able
+        if len(alike) > 1:
+            yield kind, [{0: dim} if i in alike else None for i in range(len(tensors))], alike
+        yield kind, [{0: dim} if i == able[0] else None for i in range(len(tensors))], able[:1]
+
+
+def alternatives(program, tensors):
+    """Shapes that the inputs could have instead, by giving each symbol another size."""
+    import torch
+
+    nodes = [n for n in program.graph.nodes if n.op == "placeholder"]
+    vals = [n.meta["val"] for n in nodes][-len(tensors):]
+    symbols = {}
+    for val, tensor in zip(vals, tensors):
+        for dim, size in zip(val.shape, tensor.shape):
+            if isinstance(dim, torch.SymInt) and dim.node.expr.is_symbol:
+                symbols.setdefault(dim.node.expr, size)
+    if not symbols:
+        return
+    for change in (lambda n: n + 1, lambda n: n + 2, lambda n: 2 * n, lambda n: n - 1):
+        sizes = {symbol: change(size) for symbol, size in symbols.items()}
+        yield [
+            tuple(int(d.node.expr.subs(sizes)) if isinstance(d, torch.SymInt) else d for d in val.shape) for val in vals
+        ]
+
+
+class Maker:
+    """Makes the cases of one operator and dtype after another; the part that runs in processes of its own."""
+
+    def __init__(self, options):
+        import warnings
+
+        import torch
+        from torch.testing._internal.common_methods_invocations import op_db
+
+        warnings.simplefilter("ignore")
+        torch.set_num_threads(1)
+        self.options, self.ops = options, {full_name(op): op for op in op_db}
+        self.out = pathlib.Path(options.out)
+
+    def seed(self, salt=0):
+        import numpy
+        import torch
+
+        torch.manual_seed(self.options.seed + salt)
+        numpy.random.seed(self.options.seed + salt)
+        random.seed(self.options.seed + salt)
+
+    def function(self, op, variant):
+        return {"function": op.op, "method": op.method_variant, "inplace": op.inplace_variant}[variant]
+
+    def calls(self, op, dtype, variant):
+        """[(place in PyTorch's list, call)]: distinct ones, spread over the list."""
+        import torch
+
+        function = self.function(op, variant)
+        if function is None:
+            return []
+        self.seed()
+        listed = []
+        samples = op.sample_inputs("cpu", getattr(torch, dtype), requires_grad=False)
+        for place, sample in enumerate(itertools.islice(samples, LISTED)):
+            try:
+                call = Call(function, (sample.input, *sample.args), dict(sample.kwargs))
+            except ValueError:
+                continue
+            if sum(t.numel() for t in call.tensors) <= MAX_ELEMENTS:
+                listed.append((place, call))
+        distinct = list({call.signature(): (place, call) for place, call in reversed(listed)}.values())[::-1]
+        wanted = self.options.samples if dtype == "float32" else self.options.others
+        if len(distinct) <= wanted:
+            return distinct
+        last = len(distinct) - 1
+        # A single sample is taken from the middle, where the arguments are used.
+        places = [round(i * last / (wanted - 1)) for i in range(wanted)] if wanted > 1 else [last // 2]
+        return [distinct[i] for i in places]
+
+    def make(self, task):
+        """Yields lines for the manifest, or {"skipped": …}."""
+        op, dtype = self.ops[task["op"]], task["dtype"]
+        for variant in self.options.variants.split(","):
+            suffix = "" if variant == "function" else f"_{variant}"
+            dynamic_left = 2 if self.options.dynamic and dtype == "float32" else 0
+            for place, call in self.calls(op, dtype, variant):
+                name = f"{task['op']}__{dtype}__{place}{suffix}"
+                for dynamic in (False, True):
+                    if dynamic and not dynamic_left:
+                        continue
+                    case = name + ("_dyn" if dynamic else "")
+                    try:
+                        line = self.case(case, op, dtype, call, dynamic)
+                    except Exception as error:
+                        text = str(error).strip().split("\n")[0][:200]
+                        line = {"skipped": case, "why": f"{type(error).__name__}: {text}"}
+                    dynamic_left -= dynamic and "case" in line
+                    yield line
+                    if "skipped" in line and not dynamic:
+                        break
+
+    def eager(self, call, tensors, salt=0):
+        self.seed(salt)
+        return [stored(v) for v in call.run([t.clone() for t in tensors])]
+
+    def case(self, case, op, dtype, call, dynamic):
+        import torch
+        from safetensors.torch import save_file
+
+        outputs = self.eager(call, call.tensors)
+        if not outputs:
+            raise ValueError("nothing is returned")
+        if sum(t.numel() for t in outputs) > MAX_ELEMENTS:
+            raise ValueError("results are too large")
+        if not equal(outputs, self.eager(call, call.tensors, 1)):
+            raise ValueError("the result is random")
+        line = {"case": case, "op": op.name, "variant": op.variant_test_name, "dtype": dtype}
+        extra = {}
+        if dynamic:
+            program, extra, line["dyn"] = self.dynamic(call)
+        else:
+            program = torch.export.export(call.module(), tuple(t.clone() for t in call.tensors))
+        # OpInfo seeds the generator in some operators' own calls, so those look reproducible above.
+        if random_calls(program):
+            results = []
+            for salt in range(8):
+                self.seed(salt)
+                results.append([stored(v) for v in program.module()(*(t.clone() for t in call.tensors))])
+            if not all(equal(results[0], other) for other in results[1:]):
+                raise ValueError("the result is random")
+        nodes = [n for n in program.graph.nodes if n.op == "call_function"]
+        torch.export.save(program, self.out / f"{case}.pt2")
+        inputs = [stored(t) for t in call.tensors]
+        named = {f"input_{i}": t for i, t in enumerate(inputs)} | {f"output_{i}": t for i, t in enumerate(outputs)}
+        save_file(named | extra, self.out / f"{case}.safetensors")
+        line |= {
+            "aten": [operator_name(n.target) for n in nodes],
+            "n_inputs": len(inputs),
+            "n_outputs": len(outputs),
+            "dynamic": dynamic,
+            "pt2_bytes": (self.out / f"{case}.pt2").stat().st_size,
+            "tol": tolerance(inputs, outputs, dtype),
+            "in_shapes": [list(t.shape) for t in inputs],
+            "in_dtypes": [str(t.dtype)[6:] for t in inputs],
+            "out_shapes": [list(t.shape) for t in outputs],
+            "out_dtypes": [str(t.dtype)[6:] for t in outputs],
+        }
+        caveat = caveats(op, call.tensors, outputs)
+        return line | ({"caveat": caveat} if caveat else {})
+
+    def dynamic(self, call):
+        """The program with dynamic dims, its results at another size, and what was declared."""
+        import torch
+
+        reason = ValueError("no dim can be dynamic")
+        for kind, shapes, which in dynamic_choices(call.tensors):
+            try:
+                args = tuple(t.clone() for t in call.tensors)
+                program = torch.export.export(call.module(), args, dynamic_shapes=tuple(shapes))
+            except Exception as error:
+                reason = error
+                continue
+            for shapes in alternatives(program, call.tensors):
+                tensors = [resized(t, shape) for t, shape in zip(call.tensors, shapes)]
+                try:
+                    outputs = self.eager(call, tensors)
+                except Exception as error:
+                    reason = error
+                    continue
+                extra = {f"alt_input_{i}": stored(t) for i, t in enumerate(tensors)}
+                extra |= {f"alt_output_{i}": t for i, t in enumerate(outputs)}
+                return program, extra, {"inputs": which, "kind": kind, "alt": True}
+        raise reason
+
+
+def full_name(op):
+    return f"{op.name}.{op.variant_test_name}" if op.variant_test_name else op.name
+
+
+def operator_name(target):
+    import torch
+
+    if isinstance(target, torch._ops.OpOverload):
+        return str(target)
+    return f"operator.{getattr(target, '__name__', target)}"
+
+
+def work(options):
+    """A task per line of standard input; its lines and then an empty one go to standard output."""
+    answers, sys.stdout = sys.stdout, sys.stderr
+    maker = Maker(options)
+    print(flush=True, file=answers)
+    for text in sys.stdin:
+        try:
+            for line in maker.make(json.loads(text)):
+                print(json.dumps(line), flush=True, file=answers)
+        except Exception as error:
+            task = json.loads(text)
+            text = str(error).strip().split("\n")[0][:200]
+            line = {"skipped": f"{task['op']}__{task['dtype']}", "why": f"{type(error).__name__}: {text}"}
+            print(json.dumps(line), flush=True, file=answers)
+        print(flush=True, file=answers)
+
+
+class Worker:
+    """A process that makes cases; started anew when it dies or hangs."""
+
+    def __init__(self, options):
+        self.options, self.process = options, None
+
+    def start(self):
+        self.process = subprocess.Popen(
+            [sys.executable, __file__, "--work", *sys.argv[1:]],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, bufsize=0,
+        )
+        self.rest = b""
+        self.lines(180)
+
+    def lines(self, seconds):
+        """The lines up to the next empty one, and whether that came."""
+        end, found = time.time() + seconds, []
+        while True:
+            while b"\n" in self.rest:
+                text, self.rest = self.rest.split(b"\n", 1)
+                if not text:
+                    return found, True
+                found.append(json.loads(text))
+            ready, _, _ = select.select([self.process.stdout], [], [], max(0, end - time.time()))
+            data = self.process.stdout.read(65536) if ready else b""
+            if not data:
+                return found, False
+            self.rest += data
+
+    def make(self, task):
+        if self.process is None:
+            self.start()
+        try:
+            self.process.stdin.write(json.dumps(task).encode() + b"\n")
+            found, whole = self.lines(self.options.timeout)
+        except BrokenPipeError:
+            found, whole = [], False
+        if not whole:
+            self.stop()
+            why = f"no answer in {self.options.timeout:g} s, or the process died"
+            found.append({"skipped": f"{task['op']}__{task['dtype']}", "why": why})
+        return found
+
+    def stop(self):
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+            self.process = None
+
+
+def tasks(options):
+    import torch
+    from torch.testing._internal.common_methods_invocations import op_db
+
+    for dtype in options.dtypes.split(","):
+        for op in op_db:
+            if re.search(options.ops, full_name(op)) and getattr(torch, dtype) in op.supported_dtypes("cpu"):
+                yield {"op": full_name(op), "dtype": dtype}
+
+
+def main(options):
+    out = pathlib.Path(options.out)
+    out.mkdir(parents=True, exist_ok=True)
+    todo = list(tasks(options))
+    free = [Worker(options) for _ in range(options.jobs)]
+    every, made, skipped = list(free), 0, 0
+
+    def run(task):
+        worker = free.pop()
+        try:
+            return worker.make(task)
+        finally:
+            free.append(worker)
+
+    with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool, (out / "manifest.jsonl").open("a") as manifest, (
+        out / "skipped.jsonl"
+    ).open("a") as reasons:
+        for done, lines in enumerate(pool.map(run, todo), 1):
+            for line in lines:
+                print(json.dumps(line), file=reasons if "skipped" in line else manifest)
+                made, skipped = made + ("case" in line), skipped + ("skipped" in line)
+            manifest.flush(), reasons.flush()
+            if sys.stderr.isatty():
+                print(f"\r{done}/{len(todo)}", end="", file=sys.stderr)
+    for worker in every:
+        worker.stop()
+    print(f"{len(todo)} operators and dtypes, {made} cases, {skipped} left out")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", required=True, help="folder of the cases; lines are added to its manifest")
+    parser.add_argument("--ops", default="", help="regular expression: operators whose name has a match")
+    parser.add_argument("--dtypes", default="float32,int64,bool")
+    parser.add_argument("--samples", type=int, default=3, help="samples of an operator in float32")
+    parser.add_argument("--others", type=int, default=1, help="samples of an operator in each other dtype")
+    parser.add_argument("--variants", default="function", help="of function, method, inplace")
+    parser.add_argument("--dynamic", action="store_true", help="also dynamic float32 cases, up to two an operator")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--timeout", type=float, default=120, help="seconds for an operator in one dtype")
+    parser.add_argument("--work", action="store_true", help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    work(given) if given.work else main(given)
