@@ -52,6 +52,7 @@ export const FAMILIES: Readonly<Record<string, () => Promise<Record<string, unkn
   shift: () => import("./shift.ts"),
   slice: () => import("./slice.ts"),
   softmax: () => import("./softmax.ts"),
+  sort: () => import("./sort.ts"),
   split: () => import("./split.ts"),
   strided: () => import("./strided.ts"),
   sym: () => import("./sym.ts"),
@@ -229,6 +230,7 @@ const NAMES: readonly (readonly [string, string])[] = [
     "aten::narrow aten::narrow.Tensor aten::narrow_copy aten::select.int aten::select_copy.int aten::select_scatter aten::slice.Tensor aten::slice_copy.Tensor aten::slice_scatter",
   ],
   ["softmax", "aten::_log_softmax aten::_safe_softmax aten::_softmax aten::log_softmax.int aten::softmax.int"],
+  ["sort", "aten::argsort aten::argsort.stable aten::msort aten::sort aten::sort.stable aten::topk"],
   [
     "split",
     "aten::chunk aten::dsplit.array aten::dsplit.int aten::hsplit.array aten::hsplit.int aten::split.Tensor aten::split.sizes aten::split_copy.Tensor aten::split_with_sizes aten::split_with_sizes_copy aten::tensor_split.indices aten::tensor_split.sections aten::unbind.int aten::unbind_copy.int aten::unsafe_chunk aten::unsafe_split.Tensor aten::unsafe_split_with_sizes aten::vsplit.array aten::vsplit.int",
