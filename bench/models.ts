@@ -1,11 +1,10 @@
 /** The three models that the benches run on, and what several of them prepare alike. */
-import { OpTable } from "../src/aten/mod.ts";
+import type { OpTable } from "../src/aten/mod.ts";
 import { load } from "../src/pt2/load.ts";
 import { lower, type Lowered } from "../src/export/lower.ts";
 import { settingsOf } from "../src/export/options.ts";
-import { targetsOf } from "../src/export/preflight.ts";
 import type { ExportedProgram } from "../src/fx/mod.ts";
-import { functionalize } from "../src/passes/functionalize.ts";
+import { prepare as prepareProgram } from "../src/passes/mod.ts";
 
 /** Name and bytes of each model. */
 export const MODELS: readonly { readonly name: string; readonly bytes: Uint8Array }[] = await Promise.all(
@@ -17,9 +16,7 @@ export const MODELS: readonly { readonly name: string; readonly bytes: Uint8Arra
 
 /** A program ready to be translated. */
 export async function prepare(bytes: Uint8Array): Promise<{ program: ExportedProgram; table: OpTable }> {
-  const program = await load(bytes);
-  const table = await OpTable.load(targetsOf(program.graph));
-  return { program: await functionalize(program, table), table };
+  return await prepareProgram(await load(bytes));
 }
 
 /** A program translated. */

@@ -37,6 +37,11 @@ export class OpTable {
     }
     const modules = await Promise.all([...families].map((family) => FAMILIES[family]()));
     for (const module of modules) for (const op of Object.values(module)) this.add(op);
+    const uses = modules.flatMap((module) =>
+      Object.values(module).flatMap((op) => isOp(op) ? op.higherOrder?.uses ?? [] : [])
+    );
+    const missing = uses.filter((target) => !this.resolve(target));
+    if (missing.length > 0) await this.extend(missing);
   }
 
   /** Adds records, for instance a user's own; later ones win. */

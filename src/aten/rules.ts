@@ -5,7 +5,7 @@ import type { OnnxValue } from "../onnx/model.ts";
 import { isSym } from "../sym/mod.ts";
 import { broadcastShapes, type DType, isComplex, isFloat, type Meta, newData, Tensor } from "../tensor/mod.ts";
 import { type ElementFn, type ElementFn2, expandTo, mapBinary, mapUnary, store } from "../tensor/loops.ts";
-import type { MetaContext } from "./op.ts";
+import type { MetaContext, Op } from "./op.ts";
 
 /** The meta of a new contiguous tensor of the same shape. */
 export function like(x: Meta, dtype: DType = x.dtype): Meta {
@@ -35,10 +35,17 @@ export function broadcastBool(
 
 /** Kernel: `fn` of each element, in the dtype of `self` unless another is given. */
 export function unary(fn: ElementFn, dtype?: DType): (args: { readonly self: Tensor }) => Tensor {
-  return ({ self }) => {
+  const kernel = ({ self }: { readonly self: Tensor }): Tensor => {
     requireReal(self.dtype);
     return mapUnary(self, dtype ?? self.dtype, fn);
   };
+  return Object.assign(kernel, { isElementwise: true });
+}
+
+/** Whether an operator computes each element of its result from those in the same place, as far as its record tells. */
+export function isElementwise({ meta, kernel }: Op): boolean {
+  if (kernel && "isElementwise" in kernel) return true;
+  return meta !== undefined && ([broadcastOther, broadcastBool] as unknown[]).includes(meta);
 }
 
 /** Kernel: `fn` of each pair of elements, broadcast. */

@@ -1,17 +1,15 @@
 /** The export pipeline: its steps in order, from an archive to a written and verified model. */
-import { OpTable } from "../aten/mod.ts";
 import type { ExportedProgram } from "../fx/mod.ts";
 import { OptionError } from "../ir/mod.ts";
 import type { SourceInput } from "../io/open.ts";
 import { optimize } from "../optimize/mod.ts";
-import { functionalize } from "../passes/functionalize.ts";
+import { prepare } from "../passes/mod.ts";
 import { isSym } from "../sym/mod.ts";
 import { load } from "../pt2/load.ts";
 import { lower, type Lowered } from "./lower.ts";
 import { addMetadata } from "./metadata.ts";
 import { ONNXProgram } from "./onnx_program.ts";
 import { type ExportOptions, type Settings, settingsOf } from "./options.ts";
-import { targetsOf } from "./preflight.ts";
 import { StepRunner } from "./steps.ts";
 
 /**
@@ -82,9 +80,8 @@ export const ARCHIVE_ID = "fx2onnx.archive.serialization_id";
 
 /** Everything between reading and writing. */
 async function translate(program: ExportedProgram, settings: Settings, steps: StepRunner): Promise<ONNXProgram> {
-  const table = await OpTable.load(targetsOf(program.graph));
-  const functional = await steps.run("Make it functional", () => functionalize(program, table));
-  let lowered: Lowered = await steps.run("Translate to ONNX", () => lower(functional, table, settings));
+  const { program: functional, table, errors } = await steps.run("Make it functional", () => prepare(program));
+  let lowered: Lowered = await steps.run("Translate to ONNX", () => lower(functional, table, settings, errors));
   if (settings.optimize) {
     await steps.run("Optimize", () => optimize(lowered.model));
     // An output may have become another value of the same name.

@@ -1,28 +1,15 @@
 /**
- * Emits the ONNX model of a functional FX program: walks its nodes once and calls each operator's ONNX rule. Refusals are
- * collected, so that one run tells all of them. Names follow one order of right: the user's, the state_dict's, the FX
- * graph's.
+ * Emits the ONNX model of a functional FX program: inputs, weights, what its graph computes, outputs. Refusals are collected,
+ * so that one run tells all of them. Names follow one order of right: the user's, the state_dict's, the FX graph's.
  */
-import type { CallArg } from "../aten/bind.ts";
-import { OnnxInterpreter } from "../aten/calls.ts";
-import type { Op, OpTable } from "../aten/mod.ts";
-import {
-  DTypeArg,
-  type ExportedProgram,
-  type FxArg,
-  type FxNode,
-  type FxResult,
-  FxValue,
-  type InputSpec,
-  type OutputSpec,
-  type SymMeta,
-  tensorOf,
-} from "../fx/mod.ts";
-import { ArchiveError, atNode, ExportError, Fx2OnnxError, LoweringError, OptionError, type Origin } from "../ir/mod.ts";
+import type { OpTable } from "../aten/mod.ts";
+import { DTypeArg, type ExportedProgram, FxValue, type InputSpec, type OutputSpec, tensorOf } from "../fx/mod.ts";
+import { ArchiveError, ExportError, type Fx2OnnxError, LoweringError, OptionError } from "../ir/mod.ts";
 import { OnnxBuilder, type Target } from "../onnx/builder.ts";
-import { Model, OnnxValue } from "../onnx/model.ts";
-import { type Dim, eq, isSym, type Sym } from "../sym/mod.ts";
-import { type DType, formatMeta, type Meta, type Storage, type Tensor } from "../tensor/mod.ts";
+import { Model, type OnnxValue } from "../onnx/model.ts";
+import { isSym } from "../sym/mod.ts";
+import type { Meta, Storage, Tensor } from "../tensor/mod.ts";
+import { GraphLowering, scalarDType } from "./lower_graph.ts";
 import { preflight } from "./preflight.ts";
 
 /** What the lowering needs to know beyond the program. */
@@ -56,18 +43,23 @@ export interface Lowered {
 /**
  * Lowers a functional program.
  *
+ * @param refused what passes before could not do
  * @throws {ExportError} with every refusal: operators without a rule first, then nodes in program order
  * @throws {OptionError} when a name is given to an input and to another value
  */
-export function lower(program: ExportedProgram, table: OpTable, options: LowerOptions): Lowered {
-  return new Lowering(program, table, options).run();
+export function lower(
+  program: ExportedProgram,
+  table: OpTable,
+  options: LowerOptions,
+  refused: readonly Fx2OnnxError[] = [],
+): Lowered {
+  return new Lowering(program, table, options, refused).run();
 }
 
 class Lowering {
   private readonly builder: OnnxBuilder;
-  private readonly interpreter: OnnxInterpreter;
+  private readonly graph: GraphLowering;
   private readonly values: Map<FxValue, OnnxValue> = new Map();
-  private readonly claimed: Set<OnnxValue> = new Set();
   private readonly errors: Fx2OnnxError[] = [];
   private readonly ties: Map<string, string[]> = new Map();
 
@@ -75,17 +67,25 @@ class Lowering {
     private readonly program: ExportedProgram,
     private readonly table: OpTable,
     private readonly options: LowerOptions,
+    private readonly refused: readonly Fx2OnnxError[],
   ) {
     this.builder = new OnnxBuilder({ ...options, ranges: program.rangeConstraints });
-    this.interpreter = new OnnxInterpreter(this.builder, program.rangeConstraints);
+    this.graph = new GraphLowering(this.builder, {
+      table,
+      ranges: program.rangeConstraints,
+      values: this.values,
+      numbers: new Map(),
+      claimed: new Set(),
+      errors: this.errors,
+    });
   }
 
   run(): Lowered {
     const { builder, options } = this;
-    this.errors.push(...preflight(this.program.graph, this.table));
+    this.errors.push(...preflight(this.program.graph, this.table), ...this.refused);
     for (const name of [...options.inputNames ?? [], ...options.outputNames ?? []]) this.keep(name);
     const inputs = this.addInputs();
-    for (const node of this.program.graph.nodes()) this.lowerNode(node);
+    for (const node of this.program.graph.nodes()) this.graph.lowerNode(node);
     const outputs = this.addOutputs();
     if (this.errors.length > 0) throw new ExportError(this.errors);
     const model = new Model(builder.graph, options.opset, options.irVersion);
@@ -193,118 +193,6 @@ class Lowering {
     value.metadata.set("pkg.torch.onnx.original_node_name", spec.value.name);
   }
 
-  private lowerNode(node: FxNode): void {
-    const resolved = this.table.resolve(node.target);
-    // Preflight has reported it.
-    if (!resolved) this.assume(node);
-    else if (!this.collect(node.origin, () => this.emit(node, resolved.op))) this.assume(node);
-  }
-
-  /** Runs `body`; what it refuses is kept. Returns whether all went well. */
-  private collect(origin: Origin | null, body: () => void): boolean {
-    try {
-      this.builder.at(origin, () => atNode(origin, body));
-      return true;
-    } catch (error) {
-      if (!(error instanceof Fx2OnnxError) || error instanceof OptionError) throw error;
-      this.errors.push(error);
-      return false;
-    }
-  }
-
-  /** The results' metas are known, so the rest of the program can still be tried. */
-  private assume(node: FxNode): void {
-    const { symbols } = this.builder;
-    for (const fx of node.outputs) {
-      if (this.values.has(fx)) continue;
-      if (fx.meta.kind === "tensor") {
-        const value = new OnnxValue(fx.name, { dtype: fx.meta.dtype, shape: fx.meta.shape });
-        this.values.set(fx, value);
-        symbols.bindShape(value);
-      } else if (fx.meta.kind === "sym" && isSym(fx.meta.expr)) {
-        symbols.bindExpr(fx.meta.expr, new OnnxValue(fx.name, { dtype: scalarDType(fx.meta), shape: [] }));
-      }
-    }
-  }
-
-  private emit(node: FxNode, op: Op): void {
-    if (op.effectFree) return;
-    const args = node.args.map((a) => this.argument(a));
-    const kwargs = new Map([...node.kwargs].map(([k, a]) => [k, this.argument(a)]));
-    const result = this.interpreter.apply(op, this.interpreter.bind(op, args, kwargs));
-    this.assign(node, node.result, result);
-  }
-
-  private argument(arg: FxArg): CallArg<OnnxValue> {
-    if (arg instanceof FxValue) {
-      switch (arg.meta.kind) {
-        case "tensor":
-          return this.valueOf(arg);
-        case "sym":
-          return arg.meta.type === "int" && typeof arg.meta.expr === "number"
-            ? BigInt(arg.meta.expr)
-            : arg.meta.expr as number | boolean | Sym;
-        case "constant":
-          return this.argument(arg.meta.value);
-        default:
-          throw new TypeError(`${arg.name} is a ${arg.meta.className} object, which ONNX has no value for`);
-      }
-    }
-    if (Array.isArray(arg)) return arg.map((a) => this.argument(a));
-    return arg as Exclude<FxArg, FxValue>;
-  }
-
-  private valueOf(value: FxValue): OnnxValue {
-    const found = this.values.get(value);
-    if (!found) throw new TypeError(`${value.name} has no ONNX value`);
-    return found;
-  }
-
-  private assign(node: FxNode, tree: FxResult, result: unknown): void {
-    if (tree === null) return;
-    if (!(tree instanceof FxValue)) {
-      const results = Array.isArray(result) ? result : [result];
-      const slots = tree as readonly FxResult[];
-      if (results.length < slots.length) {
-        throw new TypeError(`The rule gave ${results.length} results where the program has ${slots.length}`);
-      }
-      for (const [i, slot] of slots.entries()) this.assign(node, slot, results[i]);
-      return;
-    }
-    if (tree.meta.kind === "sym") {
-      if (result instanceof OnnxValue && isSym(tree.meta.expr)) this.builder.symbols.bindExpr(tree.meta.expr, result);
-      return;
-    }
-    if (tree.meta.kind !== "tensor") throw new TypeError(`Result ${tree.name} is a ${tree.meta.kind}`);
-    if (!(result instanceof OnnxValue)) throw new TypeError(`The rule gave no tensor for result ${tree.name}`);
-    this.values.set(tree, this.finish(node, tree, tree.meta, result));
-  }
-
-  /** Holds the result against what the program recorded, names it, and lets its symbols be computed from it. */
-  private finish(node: FxNode, fx: FxValue, recorded: Meta, value: OnnxValue): OnnxValue {
-    const made = value.meta;
-    if (made && !agree(made, recorded)) {
-      throw new TypeError(`The ONNX form gives ${formatMeta(made)}, but the program recorded ${formatMeta(recorded)}`);
-    }
-    const own = value.producer !== null && value.producer.origin === node.origin && !this.claimed.has(value);
-    if (own) {
-      this.claimed.add(value);
-      value.meta = { dtype: recorded.dtype, shape: recorded.shape };
-      this.rename(value, fx.name);
-      const producer = value.producer!;
-      this.builder.nodeNames.release(producer.name);
-      producer.name = this.builder.nodeNames.fresh(`node_${node.name}`);
-    }
-    if (value.meta === null) value.meta = { dtype: recorded.dtype, shape: recorded.shape };
-    this.builder.bindSymbols(value);
-    return value;
-  }
-
-  private rename(value: OnnxValue, name: string): void {
-    this.builder.names.release(value.name);
-    value.name = this.builder.names.fresh(name);
-  }
-
   private addOutputs(): { spec: OutputSpec; value: OnnxValue }[] {
     const { builder, options } = this;
     const outputs: { spec: OutputSpec; value: OnnxValue }[] = [];
@@ -315,7 +203,7 @@ class Lowering {
     let position = 0;
     for (const spec of [...users, ...state]) {
       const producer = spec.arg instanceof FxValue ? spec.arg.producer : null;
-      this.collect(producer?.origin ?? null, () => {
+      this.graph.collect(producer?.origin ?? null, () => {
         const source = this.outputValue(spec);
         if (!source) return;
         const isUser = !isMutation(spec);
@@ -352,7 +240,7 @@ class Lowering {
     if (typeof arg === "boolean") return builder.scalar(arg, "bool");
     if (typeof arg === "number") return builder.scalar(arg, "float32");
     if (arg instanceof FxValue) {
-      if (arg.meta.kind === "tensor") return this.valueOf(arg);
+      if (arg.meta.kind === "tensor") return this.graph.valueOf(arg);
       if (arg.meta.kind === "constant") return this.outputValue({ ...spec, arg: arg.meta.value });
       if (arg.meta.kind === "sym") {
         // An int is exact as a bigint; a float is stored as such a constant is.
@@ -384,10 +272,10 @@ class Lowering {
     }
     if (source.producer === null || used.has(source)) {
       const copy = builder.copy(source);
-      this.rename(copy, name ?? (original || source.name));
+      this.graph.rename(copy, name ?? (original || source.name));
       return copy;
     }
-    if (name !== undefined) this.rename(source, name);
+    if (name !== undefined) this.graph.rename(source, name);
     return source;
   }
 }
@@ -402,11 +290,6 @@ function isMutation({ kind }: OutputSpec): boolean {
   return STATE_MUTATIONS.has(kind) || kind === "USER_INPUT_MUTATION";
 }
 
-/** The dtype of a Python number. */
-function scalarDType({ type }: SymMeta): DType {
-  return type === "int" ? "int64" : type === "bool" ? "bool" : "float32";
-}
-
 function tensorMeta(value: FxValue): Meta {
   if (value.meta.kind !== "tensor") throw new TypeError(`${value.name} is not a tensor`);
   return { dtype: value.meta.dtype, shape: value.meta.shape };
@@ -415,10 +298,4 @@ function tensorMeta(value: FxValue): Meta {
 function sameView(a: Tensor, b: Tensor): boolean {
   return a.dtype === b.dtype && a.offset === b.offset && a.shape.join() === b.shape.join() &&
     a.strides.join() === b.strides.join();
-}
-
-/** Symbolic sizes agree unless they are known to differ. */
-function agree(made: Meta, recorded: Meta): boolean {
-  return made.dtype === recorded.dtype && made.shape.length === recorded.shape.length &&
-    made.shape.every((d: Dim, i) => isSym(d) || isSym(recorded.shape[i]) || eq(d, recorded.shape[i]) !== false);
 }

@@ -122,3 +122,9 @@ export function flattenResult(result: FxResult): FxValue[] {
   if (result instanceof FxValue) return [result];
   return (result as readonly FxResult[]).flatMap(flattenResult);
 }
+
+/** The same results as other values. */
+export function mapResult(result: FxResult, change: (value: FxValue) => FxValue): FxResult {
+  if (result === null) return null;
+  return result instanceof FxValue ? change(result) : (result as readonly FxResult[]).map((r) => mapResult(r, change));
+}

@@ -14,9 +14,9 @@ import {
   type FxArg,
   FxGraph,
   FxNode,
-  type FxResult,
   FxValue,
   type InputSpec,
+  mapResult,
   mapValues,
   type OutputSpec,
 } from "../fx/mod.ts";
@@ -354,9 +354,4 @@ function overlaps(value: FxValue): boolean {
 function plain(value: FxValue): Meta {
   if (value.meta.kind !== "tensor") throw new TypeError(`${value.name} is not a tensor`);
   return value.meta;
-}
-
-function mapResult(result: FxResult, change: (value: FxValue) => FxValue): FxResult {
-  if (result === null) return null;
-  return result instanceof FxValue ? change(result) : (result as readonly FxResult[]).map((r) => mapResult(r, change));
 }

@@ -3,13 +3,12 @@
  * output is compared with what the program itself gives.
  */
 import { OpTable, type OpTable as Operators } from "../aten/mod.ts";
-import type { ExportedProgram, FxValue } from "../fx/mod.ts";
+import { type ExportedProgram, type FxValue, targetsOf } from "../fx/mod.ts";
 import type { SourceInput } from "../io/open.ts";
 import type { Model, OnnxValue } from "../onnx/model.ts";
 import { load } from "../pt2/load.ts";
 import type { Sym } from "../sym/mod.ts";
 import { connect, openModel } from "./model_file.ts";
-import { targetsOf } from "./reference.ts";
 import type { VerificationReport } from "./report.ts";
 import type { BoundInput, BoundOutput } from "./subject.ts";
 import type { VerifyOptions } from "./options.ts";

@@ -1,15 +1,13 @@
 /** Reads a written model and finds, by position and by name, what in it belongs to which part of the program. */
-import { OpTable } from "../aten/mod.ts";
 import { type ExportedProgram, FxValue, type OutputSpec } from "../fx/mod.ts";
 import { openSource, type SourceInput } from "../io/open.ts";
 import type { Source } from "../io/source.ts";
 import { ArchiveError, VerificationError } from "../ir/mod.ts";
 import { readModel } from "../onnx/deserialize.ts";
 import { Model, type OnnxValue } from "../onnx/model.ts";
-import { functionalize } from "../passes/functionalize.ts";
+import { prepare } from "../passes/mod.ts";
 import { formatMeta, isComplex, type Meta, toReal } from "../tensor/mod.ts";
 import { isFed, userInputs } from "./inputs.ts";
-import { targetsOf } from "./reference.ts";
 import { SERIALIZATION_ID } from "./report.ts";
 import { type BoundInput, type BoundOutput, isUserOutput, type Subject } from "./subject.ts";
 
@@ -74,8 +72,7 @@ export async function connect(opened: OpenedModel, program: ExportedProgram): Pr
       hint: "Export the model again, or name the archive it was made of",
     });
   }
-  const table = await OpTable.load(targetsOf(program.graph));
-  const functional = await functionalize(program, table);
+  const { program: functional, table } = await prepare(program);
   const outputs = bindOutputs(model, functional);
   return {
     model,

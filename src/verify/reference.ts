@@ -2,15 +2,18 @@
  * The reference: a functional program run node by node with the operators' eager kernels, independent of the ONNX model.
  * Weights are read when the first node needs them; every tensor is let go of after its last use.
  */
+import type { CallArg } from "../aten/bind.ts";
 import { EagerInterpreter } from "../aten/calls.ts";
+import type { GraphRunner } from "../aten/higher_order.ts";
 import type { OpTable } from "../aten/mod.ts";
 import {
   type ExportedProgram,
   type FxArg,
-  FxGraph,
+  type FxGraph,
   type FxNode,
   type FxResult,
   FxValue,
+  graphsOf,
   type InputSpec,
   tensorOf,
 } from "../fx/mod.ts";
@@ -56,24 +59,48 @@ export async function runProgram(
   );
 }
 
+/** What the runs of all graphs of a program share. */
 class ProgramRun {
-  private readonly values: Map<FxValue, Tensor> = new Map();
-  /** How many nodes (and the graph's outputs, as one) still use a value. */
-  private readonly remaining: Map<FxValue, number> = new Map();
-  private readonly weights: Map<FxValue, InputSpec> = new Map();
-  private readonly bindings: Bindings = new Bindings();
+  readonly weights: Map<FxValue, InputSpec> = new Map();
   private lastPause: number = performance.now();
 
   constructor(
-    private readonly program: ExportedProgram,
-    private readonly table: OpTable,
-    private readonly eager: EagerInterpreter,
-    private readonly options: RunOptions,
+    readonly program: ExportedProgram,
+    readonly table: OpTable,
+    readonly eager: EagerInterpreter,
+    readonly options: RunOptions,
   ) {}
 
   async run(inputs: readonly ReferenceValue[]): Promise<ReferenceValue[]> {
     const { graph, signature } = this.program;
-    this.addInputs(inputs);
+    const run = new GraphRun(this, new Bindings());
+    run.addInputs(inputs);
+    await run.compute(graph);
+    const outputs: ReferenceValue[] = [];
+    for (const spec of signature.outputSpecs) outputs.push(await run.output(spec.arg));
+    return outputs;
+  }
+
+  /** Lets others have a turn from time to time. */
+  async pause(): Promise<void> {
+    if (performance.now() - this.lastPause <= SLICE) return;
+    await new Promise((resume) => setTimeout(resume, 0));
+    this.lastPause = performance.now();
+  }
+}
+
+/** One run of a graph. The graphs nested in it are run anew at each call. */
+class GraphRun implements GraphRunner {
+  private readonly values: Map<FxValue, Tensor> = new Map();
+  /** Inputs of a nested graph that are numbers. */
+  private readonly numbers: Map<FxValue, FxArg> = new Map();
+  /** How many nodes (and the graph's outputs, as one) still use a value. */
+  private readonly remaining: Map<FxValue, number> = new Map();
+
+  constructor(private readonly whole: ProgramRun, private readonly bindings: Bindings) {}
+
+  /** Computes all values of a graph. */
+  async compute(graph: FxGraph): Promise<void> {
     const kept = new Set(graph.outputs.filter((arg) => arg instanceof FxValue));
     const count = (value: FxValue): void => {
       this.remaining.set(value, value.uses.size + (kept.has(value) ? 1 : 0));
@@ -84,15 +111,37 @@ class ProgramRun {
       node.outputs.forEach(count);
       await atNodeAsync(node.origin, () => this.runNode(node));
       for (const value of new Set([...node.operands(), ...node.outputs])) this.release(value, node);
-      if (performance.now() - this.lastPause > SLICE) await this.pause();
+      await this.whole.pause();
     }
-    const outputs: ReferenceValue[] = [];
-    for (const spec of signature.outputSpecs) outputs.push(await this.output(spec.arg));
-    return outputs;
   }
 
-  private addInputs(inputs: readonly ReferenceValue[]): void {
-    const specs = this.program.signature.inputSpecs;
+  async run(graph: FxGraph, inputs: readonly CallArg<Tensor>[]): Promise<CallArg<Tensor>[]> {
+    if (inputs.length !== graph.inputs.length) {
+      throw new TypeError(`Graph ${graph.name} has ${graph.inputs.length} inputs, but is given ${inputs.length}`);
+    }
+    // What a turn of a loop finds out about sizes holds for that turn.
+    const inner = new GraphRun(this.whole, new Bindings(this.bindings.values));
+    for (const [i, value] of graph.inputs.entries()) inner.give(value, inputs[i]);
+    await inner.compute(graph);
+    const results: CallArg<Tensor>[] = [];
+    for (const arg of graph.outputs) results.push(await inner.argument(arg));
+    return results;
+  }
+
+  private give(value: FxValue, given: CallArg<Tensor>): void {
+    const { meta } = value;
+    if (given instanceof Tensor) {
+      if (meta.kind === "tensor") this.checkResult(meta, given);
+      this.values.set(value, given);
+    } else {
+      this.numbers.set(value, given as FxArg);
+      const isOpen = meta.kind === "sym" && isSym(meta.expr) && !this.bindings.knows(meta.expr);
+      if (isOpen && isConcrete(given)) this.bindSym(meta.expr as Sym, given);
+    }
+  }
+
+  addInputs(inputs: readonly ReferenceValue[]): void {
+    const specs = this.whole.program.signature.inputSpecs;
     const users = specs.filter((spec) => spec.kind === "USER_INPUT");
     if (inputs.length !== users.length) {
       throw new RangeError(`The program takes ${users.length} inputs, met ${inputs.length}`);
@@ -106,21 +155,28 @@ class ProgramRun {
       const input = inputs[i];
       if (input instanceof Tensor) this.values.set(value, input);
     }
-    for (const spec of specs) if (spec.target !== null) this.weights.set(spec.value, spec);
+    for (const spec of specs) if (spec.target !== null) this.whole.weights.set(spec.value, spec);
   }
 
   private async runNode(node: FxNode): Promise<void> {
     if (this.isKnown(node)) return;
-    const resolved = this.table.resolve(node.target);
+    const { table, eager } = this.whole;
+    const resolved = table.resolve(node.target);
     if (!resolved) throw new TypeError(`Operator ${node.target} is not supported`);
     if (/assert_scalar\b/.test(node.target)) this.checkAssertion(node);
-    if (resolved.op.effectFree) return;
+    const { op } = resolved;
+    if (op.effectFree) return;
     const args: FxArg[] = [];
     for (const arg of node.args) args.push(await this.argument(arg));
     const kwargs = new Map<string, FxArg>();
     for (const [name, arg] of node.kwargs) kwargs.set(name, await this.argument(arg));
-    const { eager } = this;
-    this.assign(node.result, eager.apply(resolved.op, eager.bind(resolved.op, args, kwargs)));
+    if (op.higherOrder) {
+      if (!op.higherOrder.eager) throw new TypeError(`Operator ${node.target} can't be run`);
+      // The interpreter's tensors stand where the program has values.
+      const call = { node, args: [...args, ...kwargs.values()] as unknown as CallArg<Tensor>[] };
+      const results = await op.higherOrder.eager(this, call);
+      this.assign(node.result, node.result instanceof FxValue ? results[0] : results);
+    } else this.assign(node.result, eager.apply(op, eager.bind(op, args, kwargs)));
   }
 
   /** Assertions on sizes and values tell which inputs a program was captured for. */
@@ -149,8 +205,9 @@ class ProgramRun {
     }
     // Nodes that functionalization adds have sizes as expressions.
     if (isSym(arg)) return this.bindings.value(arg, arg.kind);
-    if (arg instanceof FxGraph) throw new TypeError(`Subgraph ${arg.name} can't be run`);
     if (!(arg instanceof FxValue)) return arg;
+    const given = this.numbers.get(arg);
+    if (given !== undefined) return given;
     const { meta } = arg;
     switch (meta.kind) {
       case "tensor":
@@ -168,8 +225,8 @@ class ProgramRun {
   private async tensor(value: FxValue): Promise<Tensor> {
     const known = this.values.get(value);
     if (known) return known;
-    const spec = this.weights.get(value);
-    const weight = spec && tensorOf(this.program, spec);
+    const spec = this.whole.weights.get(value);
+    const weight = spec && tensorOf(this.whole.program, spec);
     if (!weight) throw new TypeError(`${value.name} is used before it is computed`);
     const loaded = await weight.load();
     this.values.set(value, loaded);
@@ -195,7 +252,7 @@ class ProgramRun {
       if (!(result instanceof Tensor)) throw new TypeError(`The kernel gave no tensor for result ${tree.name}`);
       this.checkResult(meta, result);
       this.values.set(tree, result);
-      this.options.onValue?.(tree, result);
+      this.whole.options.onValue?.(tree, result);
     } else throw new TypeError(`Result ${tree.name} is a ${meta.kind}`);
   }
 
@@ -217,7 +274,7 @@ class ProgramRun {
     }
   }
 
-  private async output(arg: FxArg): Promise<ReferenceValue> {
+  async output(arg: FxArg): Promise<ReferenceValue> {
     const value = await this.argument(arg) as unknown;
     if (value instanceof Tensor || isConcrete(value) || typeof value === "string" || value === null) return value;
     throw new TypeError(`An output of type ${typeof value} has no value here`);
@@ -232,11 +289,6 @@ class ProgramRun {
       this.values.delete(value);
       this.remaining.delete(value);
     }
-  }
-
-  private async pause(): Promise<void> {
-    await new Promise((resume) => setTimeout(resume, 0));
-    this.lastPause = performance.now();
   }
 }
 
@@ -270,23 +322,10 @@ export function inputSizes(value: FxValue, input: ReferenceValue): (readonly [Sy
 export function randomValues(program: ExportedProgram, table: OpTable): Set<FxValue> {
   const random = new Set<FxValue>();
   for (const node of program.graph.nodes()) {
-    const isRandom = table.resolve(node.target)?.op.random || [...node.operands()].some((value) => random.has(value));
+    const draws = (one: FxNode): boolean =>
+      table.resolve(one.target)?.op.random === true || graphsOf(one).some((graph) => [...graph.nodes()].some(draws));
+    const isRandom = draws(node) || [...node.operands()].some((value) => random.has(value));
     if (isRandom) { for (const value of node.outputs) random.add(value); }
   }
   return random;
-}
-
-/** The operators that a graph calls, subgraphs included. */
-export function targetsOf(graph: FxGraph): Set<string> {
-  const targets = new Set<string>();
-  const visit = (arg: FxArg): void => {
-    if (arg instanceof FxGraph) { for (const target of targetsOf(arg)) targets.add(target); }
-    else if (Array.isArray(arg)) arg.forEach(visit);
-  };
-  for (const node of graph.nodes()) {
-    targets.add(node.target);
-    node.args.forEach(visit);
-    for (const arg of node.kwargs.values()) visit(arg);
-  }
-  return targets;
 }

@@ -9,13 +9,13 @@ import {
   type InputSpec,
   type OutputSpec,
   type SampleInput,
+  targetsOf,
   type TensorMeta,
 } from "../../src/fx/mod.ts";
 import { lower, type LowerOptions } from "../../src/export/lower.ts";
 import { OpTable } from "../../src/aten/mod.ts";
 import { Ranges } from "../../src/sym/mod.ts";
 import { contiguousStrides, type DType, type Meta, type Tensor } from "../../src/tensor/mod.ts";
-import { targetsOf } from "../../src/verify/reference.ts";
 import type { VerifiableProgram } from "../../src/verify/mod.ts";
 
 /** What FX knows of a tensor. */

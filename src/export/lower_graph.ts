@@ -1,0 +1,227 @@
+/**
+ * Emits graphs of a functional program: walks their nodes once and calls each operator's ONNX rule. Graphs nested in others
+ * become the bodies of If, Loop and Scan, built by a lowering of their own that shares all but the builder.
+ */
+import type { CallArg } from "../aten/bind.ts";
+import { OnnxInterpreter } from "../aten/calls.ts";
+import type { GraphEmitter } from "../aten/higher_order.ts";
+import type { Op, OpTable } from "../aten/mod.ts";
+import { type FxArg, FxGraph, type FxNode, type FxResult, FxValue, type SymMeta } from "../fx/mod.ts";
+import { atNode, Fx2OnnxError, OptionError, type Origin } from "../ir/mod.ts";
+import type { OnnxBuilder } from "../onnx/builder.ts";
+import { type OnnxGraph, OnnxValue } from "../onnx/model.ts";
+import { type Dim, eq, isSym, type Ranges, type Sym } from "../sym/mod.ts";
+import { type DType, formatMeta, type Meta } from "../tensor/mod.ts";
+
+/** What the lowerings of all graphs of a program share. */
+export interface LoweringState {
+  readonly table: OpTable;
+  readonly ranges: Ranges;
+  /** What stands for each FX tensor value. */
+  readonly values: Map<FxValue, OnnxValue>;
+  /** Inputs of nested graphs that are given something else than a tensor. */
+  readonly numbers: Map<FxValue, CallArg<OnnxValue>>;
+  /** Values that bear the name of an FX value. */
+  readonly claimed: Set<OnnxValue>;
+  /** What was refused. */
+  readonly errors: Fx2OnnxError[];
+}
+
+/** Emits the nodes of graphs into one ONNX graph. */
+export class GraphLowering implements GraphEmitter {
+  private readonly interpreter: OnnxInterpreter;
+
+  constructor(readonly b: OnnxBuilder, readonly state: LoweringState) {
+    this.interpreter = new OnnxInterpreter(b, state.ranges);
+  }
+
+  lowerNode(node: FxNode): void {
+    const resolved = this.state.table.resolve(node.target);
+    // Preflight and expansion have reported it.
+    if (!resolved || isReported(resolved.op)) this.assume(node);
+    else if (!this.collect(node.origin, () => this.emit(node, resolved.op))) this.assume(node);
+  }
+
+  /** Runs `body`; what it refuses is kept. Returns whether all went well. */
+  collect(origin: Origin | null, body: () => void): boolean {
+    try {
+      this.b.at(origin, () => atNode(origin, body));
+      return true;
+    } catch (error) {
+      if (!(error instanceof Fx2OnnxError) || error instanceof OptionError) throw error;
+      this.state.errors.push(error);
+      return false;
+    }
+  }
+
+  run(graph: FxGraph, inputs: readonly CallArg<OnnxValue>[]): CallArg<OnnxValue>[] {
+    if (inputs.length !== graph.inputs.length) {
+      throw new TypeError(`Graph ${graph.name} has ${graph.inputs.length} inputs, but is given ${inputs.length}`);
+    }
+    for (const [i, value] of graph.inputs.entries()) this.give(value, inputs[i]);
+    for (const node of graph.nodes()) this.lowerNode(node);
+    return graph.outputs.map((arg) => this.argument(arg));
+  }
+
+  /** What an input of a nested graph is. */
+  private give(value: FxValue, given: CallArg<OnnxValue>): void {
+    const { values, numbers } = this.state;
+    const { meta } = value;
+    if (!(given instanceof OnnxValue)) {
+      numbers.set(value, given);
+      const isNew = meta.kind === "sym" && isSym(meta.expr) && meta.expr.node.op === "symbol" &&
+        !this.b.symbols.has(meta.expr.node.name);
+      if (isNew) this.b.symbols.bindExpr(meta.expr as Sym, this.value(given));
+    } else if (meta.kind === "tensor") values.set(value, given);
+    else if (meta.kind === "sym" && isSym(meta.expr)) {
+      numbers.delete(value);
+      this.b.symbols.bindExpr(meta.expr, given);
+    }
+  }
+
+  subgraph(name: string, body: (inner: GraphEmitter) => readonly OnnxValue[]): OnnxGraph {
+    return this.b.subgraph(name, (b) => body(new GraphLowering(b, this.state)));
+  }
+
+  value(arg: CallArg<OnnxValue>): OnnxValue {
+    if (arg instanceof OnnxValue) return arg;
+    if (typeof arg === "bigint") return this.b.scalar(arg, "int64");
+    if (typeof arg === "number") return this.b.scalar(arg, "float64");
+    if (typeof arg === "boolean") return this.b.scalar(arg, "bool");
+    if (isSym(arg)) return this.b.symbolic(arg);
+    throw new TypeError(`A ${arg === null ? "None" : typeof arg} can't go through a branch or loop`);
+  }
+
+  input(recorded: FxValue): OnnxValue {
+    const { meta, name } = recorded;
+    if (meta.kind === "tensor") return this.b.input(name, { dtype: meta.dtype, shape: meta.shape });
+    if (meta.kind === "sym") return this.b.input(name, { dtype: loopDType(meta), shape: [] });
+    throw new TypeError(`${name} is a ${meta.kind}, which can't go through a branch or loop`);
+  }
+
+  /** The results' metas are known, so the rest of the program can still be tried. */
+  private assume(node: FxNode): void {
+    const { symbols } = this.b;
+    for (const fx of node.outputs) {
+      if (this.state.values.has(fx)) continue;
+      if (fx.meta.kind === "tensor") {
+        const value = new OnnxValue(fx.name, { dtype: fx.meta.dtype, shape: fx.meta.shape });
+        this.state.values.set(fx, value);
+        symbols.bindShape(value);
+      } else if (fx.meta.kind === "sym" && isSym(fx.meta.expr)) {
+        symbols.bindExpr(fx.meta.expr, new OnnxValue(fx.name, { dtype: scalarDType(fx.meta), shape: [] }));
+      }
+    }
+  }
+
+  private emit(node: FxNode, op: Op): void {
+    if (op.effectFree) return;
+    if (op.higherOrder) {
+      const args = [...node.args, ...node.kwargs.values()].map((a) => this.argument(a));
+      const results = op.higherOrder.onnx!(this, { node, args });
+      this.assign(node, node.result, node.result instanceof FxValue ? results[0] : results);
+      return;
+    }
+    const args = node.args.map((a) => this.argument(a));
+    const kwargs = new Map([...node.kwargs].map(([k, a]) => [k, this.argument(a)]));
+    const result = this.interpreter.apply(op, this.interpreter.bind(op, args, kwargs));
+    this.assign(node, node.result, result);
+  }
+
+  private argument(arg: FxArg): CallArg<OnnxValue> {
+    if (arg instanceof FxValue) {
+      switch (arg.meta.kind) {
+        case "tensor":
+          return this.valueOf(arg);
+        case "sym": {
+          const given = this.state.numbers.get(arg);
+          if (given !== undefined) return given;
+          return arg.meta.type === "int" && typeof arg.meta.expr === "number"
+            ? BigInt(arg.meta.expr)
+            : arg.meta.expr as number | boolean | Sym;
+        }
+        case "constant":
+          return this.argument(arg.meta.value);
+        default:
+          throw new TypeError(`${arg.name} is a ${arg.meta.className} object, which ONNX has no value for`);
+      }
+    }
+    if (arg instanceof FxGraph) return arg;
+    if (Array.isArray(arg)) return arg.map((a) => this.argument(a));
+    return arg as Exclude<FxArg, FxValue>;
+  }
+
+  /** @throws {TypeError} when nothing stands for it */
+  valueOf(value: FxValue): OnnxValue {
+    const found = this.state.values.get(value);
+    if (!found) throw new TypeError(`${value.name} has no ONNX value`);
+    return found;
+  }
+
+  private assign(node: FxNode, tree: FxResult, result: unknown): void {
+    if (tree === null) return;
+    if (!(tree instanceof FxValue)) {
+      const results = Array.isArray(result) ? result : [result];
+      const slots = tree as readonly FxResult[];
+      if (results.length < slots.length) {
+        throw new TypeError(`The rule gave ${results.length} results where the program has ${slots.length}`);
+      }
+      for (const [i, slot] of slots.entries()) this.assign(node, slot, results[i]);
+      return;
+    }
+    if (tree.meta.kind === "sym") {
+      if (result instanceof OnnxValue && isSym(tree.meta.expr)) this.b.symbols.bindExpr(tree.meta.expr, result);
+      return;
+    }
+    if (tree.meta.kind !== "tensor") throw new TypeError(`Result ${tree.name} is a ${tree.meta.kind}`);
+    if (!(result instanceof OnnxValue)) throw new TypeError(`The rule gave no tensor for result ${tree.name}`);
+    this.state.values.set(tree, this.finish(node, tree, tree.meta, result));
+  }
+
+  /** Holds the result against what the program recorded, names it, and lets its symbols be computed from it. */
+  private finish(node: FxNode, fx: FxValue, recorded: Meta, value: OnnxValue): OnnxValue {
+    const { claimed } = this.state;
+    const made = value.meta;
+    if (made && !agree(made, recorded)) {
+      throw new TypeError(`The ONNX form gives ${formatMeta(made)}, but the program recorded ${formatMeta(recorded)}`);
+    }
+    const own = value.producer !== null && value.producer.origin === node.origin && !claimed.has(value);
+    if (own) {
+      claimed.add(value);
+      value.meta = { dtype: recorded.dtype, shape: recorded.shape };
+      this.rename(value, fx.name);
+      const producer = value.producer!;
+      this.b.nodeNames.release(producer.name);
+      producer.name = this.b.nodeNames.fresh(`node_${node.name}`);
+    }
+    if (value.meta === null) value.meta = { dtype: recorded.dtype, shape: recorded.shape };
+    this.b.bindSymbols(value);
+    return value;
+  }
+
+  rename(value: OnnxValue, name: string): void {
+    this.b.names.release(value.name);
+    value.name = this.b.names.fresh(name);
+  }
+}
+
+/** Whether an operator that has no ONNX form of its own is refused, or could not be replaced. */
+function isReported({ higherOrder }: Op): boolean {
+  return higherOrder !== undefined && !higherOrder.onnx;
+}
+
+/** The dtype of a Python number. */
+export function scalarDType({ type }: SymMeta): DType {
+  return type === "int" ? "int64" : type === "bool" ? "bool" : "float32";
+}
+
+/** The dtype in which a Python number goes through a loop: floats are computed in double precision. */
+function loopDType(meta: SymMeta): DType {
+  return meta.type === "float" ? "float64" : scalarDType(meta);
+}
+
+/** Symbolic sizes agree unless they are known to differ. */
+function agree(made: Meta, recorded: Meta): boolean {
+  return made.dtype === recorded.dtype && made.shape.length === recorded.shape.length &&
+    made.shape.every((d: Dim, i) => isSym(d) || isSym(recorded.shape[i]) || eq(d, recorded.shape[i]) !== false);
+}

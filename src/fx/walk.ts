@@ -1,0 +1,39 @@
+/** Walks over graphs and the graphs nested in them. */
+import { type FxArg, OperatorArg } from "./args.ts";
+import { FxGraph, type FxNode } from "./graph.ts";
+
+/** The graphs that a node is given. */
+export function graphsOf(node: FxNode): FxGraph[] {
+  const graphs: FxGraph[] = [];
+  for (const arg of argumentsOf(node)) graphs.push(...nested(arg));
+  return graphs;
+}
+
+function* argumentsOf(node: FxNode): Generator<FxArg> {
+  yield* node.args;
+  yield* node.kwargs.values();
+}
+
+function* nested(arg: FxArg): Generator<FxGraph> {
+  if (arg instanceof FxGraph) yield arg;
+  else if (Array.isArray(arg)) { for (const a of arg) yield* nested(a); }
+  else if (arg instanceof Map) { for (const a of arg.values()) yield* nested(a); }
+}
+
+/** The nodes of a graph, each followed by those of the graphs that it is given. */
+export function* allNodes(graph: FxGraph): Generator<FxNode> {
+  for (const node of graph.nodes()) {
+    yield node;
+    for (const inner of graphsOf(node)) yield* allNodes(inner);
+  }
+}
+
+/** The operators that a graph calls, or gives to others to call; nested graphs included. */
+export function targetsOf(graph: FxGraph): Set<string> {
+  const targets = new Set<string>();
+  for (const node of allNodes(graph)) {
+    targets.add(node.target);
+    for (const arg of argumentsOf(node)) if (arg instanceof OperatorArg) targets.add(arg.target);
+  }
+  return targets;
+}
