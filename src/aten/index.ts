@@ -17,6 +17,7 @@ export const FAMILIES: Readonly<Record<string, () => Promise<Record<string, unkn
   create: () => import("./create.ts"),
   cumulative: () => import("./cumulative.ts"),
   diagonal: () => import("./diagonal.ts"),
+  distance: () => import("./distance.ts"),
   division: () => import("./division.ts"),
   dropout: () => import("./dropout.ts"),
   einsum: () => import("./einsum.ts"),
@@ -34,6 +35,8 @@ export const FAMILIES: Readonly<Record<string, () => Promise<Record<string, unkn
   indexing: () => import("./indexing.ts"),
   linear: () => import("./linear.ts"),
   logical: () => import("./logical.ts"),
+  loss: () => import("./loss.ts"),
+  loss_class: () => import("./loss_class.ts"),
   masked: () => import("./masked.ts"),
   norm: () => import("./norm.ts"),
   norms: () => import("./norms.ts"),
@@ -121,6 +124,10 @@ const NAMES: readonly (readonly [string, string])[] = [
   ["cumulative", "aten::cummax aten::cummin aten::cumprod aten::cumsum aten::logcumsumexp"],
   ["diagonal", "aten::diagonal aten::diagonal_copy aten::diagonal_scatter aten::linalg_diagonal"],
   [
+    "distance",
+    "aten::_cdist_forward aten::_euclidean_dist aten::_pdist_forward aten::cdist aten::cosine_similarity aten::pairwise_distance aten::pdist",
+  ],
+  [
     "division",
     "aten::addcdiv aten::div.Scalar aten::div.Scalar_mode aten::div.Tensor aten::div.Tensor_mode aten::divide.Scalar aten::divide.Scalar_mode aten::divide.Tensor aten::divide.Tensor_mode aten::floor_divide aten::floor_divide.Scalar aten::floor_divide_.Tensor aten::fmod.Scalar aten::fmod.Tensor aten::remainder.Scalar aten::remainder.Scalar_Tensor aten::remainder.Tensor aten::true_divide.Scalar aten::true_divide.Tensor",
   ],
@@ -172,6 +179,14 @@ const NAMES: readonly (readonly [string, string])[] = [
   [
     "logical",
     "aten::__and__.Scalar aten::__and__.Tensor aten::__iand__.Scalar aten::__iand__.Tensor aten::__ior__.Scalar aten::__ior__.Tensor aten::__ixor__.Scalar aten::__ixor__.Tensor aten::__or__.Scalar aten::__or__.Tensor aten::__xor__.Scalar aten::__xor__.Tensor aten::bitwise_and.Scalar aten::bitwise_and.Scalar_Tensor aten::bitwise_and.Tensor aten::bitwise_not aten::bitwise_or.Scalar aten::bitwise_or.Scalar_Tensor aten::bitwise_or.Tensor aten::bitwise_xor.Scalar aten::bitwise_xor.Scalar_Tensor aten::bitwise_xor.Tensor aten::logical_and aten::logical_not aten::logical_or aten::logical_xor",
+  ],
+  [
+    "loss",
+    "aten::binary_cross_entropy aten::binary_cross_entropy_with_logits aten::cosine_embedding_loss aten::hinge_embedding_loss aten::huber_loss aten::kl_div aten::l1_loss aten::margin_ranking_loss aten::mse_loss aten::poisson_nll_loss aten::smooth_l1_loss aten::soft_margin_loss aten::triplet_margin_loss",
+  ],
+  [
+    "loss_class",
+    "aten::cross_entropy_loss aten::multi_margin_loss aten::multilabel_margin_loss aten::multilabel_margin_loss_forward aten::nll_loss aten::nll_loss2d aten::nll_loss2d_forward aten::nll_loss_forward aten::nll_loss_nd",
   ],
   [
     "masked",

@@ -20,7 +20,7 @@ function dtypeOf(dtype: DType, given: DType | null): DType {
 }
 
 /** The norm of one vector. */
-function normOf(values: readonly number[], ord: number): number {
+export function normOf(values: readonly number[], ord: number): number {
   const sizes = values.map(Math.abs);
   switch (ord) {
     case Infinity:
@@ -38,7 +38,8 @@ function normOf(values: readonly number[], ord: number): number {
   }
 }
 
-function emitNorm(b: OnnxBuilder, x: OnnxValue, ord: number, dims: readonly number[], keepdim: boolean): OnnxValue {
+/** Emits the norm over dims. */
+export function emitNorm(b: OnnxBuilder, x: OnnxValue, ord: number, dims: readonly number[], keepdim: boolean): OnnxValue {
   const { dtype, shape } = b.meta(x);
   const size = (): OnnxValue => emit(b, NUMBERS, "Abs", [x]);
   // The norm of a number is its size; only counting and ord 0 look closer.
