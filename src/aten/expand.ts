@@ -2,7 +2,7 @@
 import type { OnnxValue } from "../onnx/model.ts";
 import type { OnnxBuilder } from "../onnx/builder.ts";
 import { type Dim, eq, ge, isSym, mul } from "../sym/mod.ts";
-import { broadcastShapes, type Meta, normalizeDim } from "../tensor/mod.ts";
+import { broadcastShapes, type Meta, newData, normalizeDim, Tensor } from "../tensor/mod.ts";
 import { expandTo, gatherBy } from "../tensor/loops.ts";
 import { type Calls, defineOp } from "./op.ts";
 import { refuse } from "./rules.ts";
@@ -21,6 +21,11 @@ export function onnxExpand(b: OnnxBuilder, self: OnnxValue, size: readonly Dim[]
   const from = b.meta(self).shape;
   const shape = expandedShape(from, size);
   const lead = shape.length - from.length;
+  // ONNX's own inference takes a size of 1 that is expanded to none for one that stays.
+  if (shape.includes(0) && !shape.some(isSym)) {
+    const { dtype } = b.meta(self);
+    return b.constant(Tensor.of(dtype, shape as number[], newData(dtype, 0)));
+  }
   const target = shape.map((d, i) => i >= lead && eq(from[i - lead], d) === true ? 1 : d);
   if (target.every((d) => d === 1)) return lead === 0 ? self : b.unsqueeze(self, ...target.slice(0, lead).keys());
   return onnxRepeat(b, "Expand", self, b.ints(target));

@@ -122,7 +122,10 @@ def find(name):
     if namespace in PYTHON:
         return getattr(PYTHON[namespace], rest)
     op, _, overload = rest.partition(".")
-    return getattr(getattr(getattr(torch.ops, namespace), op), overload or "default")
+    library = getattr(torch.ops, namespace)
+    # What PyTorch has only in place is called in place: arguments are fresh at each call.
+    packet = getattr(library, op if hasattr(library, op) else f"{op}_")
+    return getattr(packet, overload or "default")
 
 
 def record(family):
