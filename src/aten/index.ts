@@ -75,238 +75,233 @@ export const FAMILIES: Readonly<Record<string, () => Promise<Record<string, unkn
   where: () => import("./where.ts"),
 };
 
-/** Names of the operators by family. */
-const NAMES: readonly (readonly [string, string])[] = [
+/** Names of the operators by family, each between spaces. */
+export const NAMES: readonly (readonly [family: string, names: string])[] = [
   [
     "activation",
-    "aten::_prelu_kernel aten::glu aten::hardshrink aten::hardsigmoid aten::hardswish aten::hardtanh aten::leaky_relu aten::prelu aten::relu aten::relu6 aten::rrelu aten::softshrink aten::threshold",
+    " aten::_prelu_kernel aten::glu aten::hardshrink aten::hardsigmoid aten::hardswish aten::hardtanh aten::leaky_relu aten::prelu aten::relu aten::relu6 aten::rrelu aten::softshrink aten::threshold ",
   ],
   [
     "activation_smooth",
-    "aten::celu aten::elu aten::gelu aten::log_sigmoid aten::log_sigmoid_forward aten::mish aten::selu aten::silu aten::softplus",
+    " aten::celu aten::elu aten::gelu aten::log_sigmoid aten::log_sigmoid_forward aten::mish aten::selu aten::silu aten::softplus ",
   ],
   [
     "adaptive_pool",
-    "aten::_adaptive_avg_pool2d aten::_adaptive_avg_pool3d aten::adaptive_avg_pool1d aten::adaptive_avg_pool2d aten::adaptive_avg_pool3d aten::adaptive_max_pool1d aten::adaptive_max_pool2d aten::adaptive_max_pool3d",
+    " aten::_adaptive_avg_pool2d aten::_adaptive_avg_pool3d aten::adaptive_avg_pool1d aten::adaptive_avg_pool2d aten::adaptive_avg_pool3d aten::adaptive_max_pool1d aten::adaptive_max_pool2d aten::adaptive_max_pool3d ",
   ],
   [
     "aliases",
-    "aten::_is_all_true aten::_is_any_true aten::arccos aten::arccosh aten::arcsin aten::arcsinh aten::arctan aten::arctanh aten::special_erfc aten::special_exp2 aten::special_expm1 aten::special_log_softmax aten::special_logit aten::special_logsumexp aten::special_round aten::special_sinc aten::special_softmax aten::special_xlogy aten::special_xlogy.other_scalar aten::special_xlogy.self_scalar",
+    " aten::_is_all_true aten::_is_any_true aten::arccos aten::arccosh aten::arcsin aten::arcsinh aten::arctan aten::arctanh aten::special_erfc aten::special_exp2 aten::special_expm1 aten::special_log_softmax aten::special_logit aten::special_logsumexp aten::special_round aten::special_sinc aten::special_softmax aten::special_xlogy aten::special_xlogy.other_scalar aten::special_xlogy.self_scalar ",
   ],
   [
     "asserts",
-    "aten::_assert_async aten::_assert_async.msg aten::_assert_scalar aten::_assert_tensor_metadata aten::_functional_assert_async.msg aten::_functional_assert_scalar aten::_functional_sym_constrain_range aten::_functional_sym_constrain_range_for_size aten::_local_scalar_dense aten::_print aten::item aten::sym_constrain_range aten::sym_constrain_range_for_size",
+    " aten::_assert_async aten::_assert_async.msg aten::_assert_scalar aten::_assert_tensor_metadata aten::_functional_assert_async.msg aten::_functional_assert_scalar aten::_functional_sym_constrain_range aten::_functional_sym_constrain_range_for_size aten::_local_scalar_dense aten::_print aten::item aten::sym_constrain_range aten::sym_constrain_range_for_size ",
   ],
   [
     "attention",
-    "aten::_scaled_dot_product_attention_math aten::_scaled_dot_product_flash_attention_for_cpu aten::scaled_dot_product_attention",
+    " aten::_scaled_dot_product_attention_math aten::_scaled_dot_product_flash_attention_for_cpu aten::scaled_dot_product_attention ",
   ],
   [
     "batch_norm",
-    "aten::_batch_norm_no_update aten::_batch_norm_with_update aten::_batch_norm_with_update_functional aten::_native_batch_norm_legit aten::_native_batch_norm_legit.no_stats aten::_native_batch_norm_legit_functional aten::_native_batch_norm_legit_no_training aten::batch_norm aten::native_batch_norm",
+    " aten::_batch_norm_no_update aten::_batch_norm_with_update aten::_batch_norm_with_update_functional aten::_native_batch_norm_legit aten::_native_batch_norm_legit.no_stats aten::_native_batch_norm_legit_functional aten::_native_batch_norm_legit_no_training aten::batch_norm aten::native_batch_norm ",
   ],
   [
     "binary",
-    "aten::add.Scalar aten::add.Tensor aten::addcmul aten::lerp.Scalar aten::lerp.Tensor aten::mul.Scalar aten::mul.Tensor aten::multiply.Scalar aten::multiply.Tensor aten::rsub.Scalar aten::rsub.Tensor aten::square aten::sub.Scalar aten::sub.Tensor aten::subtract.Scalar aten::subtract.Tensor",
+    " aten::add.Scalar aten::add.Tensor aten::addcmul aten::lerp.Scalar aten::lerp.Tensor aten::mul.Scalar aten::mul.Tensor aten::multiply.Scalar aten::multiply.Tensor aten::rsub.Scalar aten::rsub.Tensor aten::square aten::sub.Scalar aten::sub.Tensor aten::subtract.Scalar aten::subtract.Tensor ",
   ],
-  ["cat", "aten::cat"],
+  ["cat", " aten::cat "],
   [
     "compare",
-    "aten::eq.Scalar aten::eq.Tensor aten::ge.Scalar aten::ge.Tensor aten::greater.Scalar aten::greater.Tensor aten::greater_equal.Scalar aten::greater_equal.Tensor aten::gt.Scalar aten::gt.Tensor aten::heaviside aten::isclose aten::le.Scalar aten::le.Tensor aten::less.Scalar aten::less.Tensor aten::less_equal.Scalar aten::less_equal.Tensor aten::lt.Scalar aten::lt.Tensor aten::ne.Scalar aten::ne.Tensor aten::not_equal.Scalar aten::not_equal.Tensor",
+    " aten::eq.Scalar aten::eq.Tensor aten::ge.Scalar aten::ge.Tensor aten::greater.Scalar aten::greater.Tensor aten::greater_equal.Scalar aten::greater_equal.Tensor aten::gt.Scalar aten::gt.Tensor aten::heaviside aten::isclose aten::le.Scalar aten::le.Tensor aten::less.Scalar aten::less.Tensor aten::less_equal.Scalar aten::less_equal.Tensor aten::lt.Scalar aten::lt.Tensor aten::ne.Scalar aten::ne.Tensor aten::not_equal.Scalar aten::not_equal.Tensor ",
   ],
   [
     "convolution",
-    "aten::_convolution aten::_convolution.deprecated aten::_convolution_mode aten::_slow_conv2d_forward aten::conv1d aten::conv1d.padding aten::conv2d aten::conv2d.padding aten::conv3d aten::conv3d.padding aten::conv_tbc aten::conv_transpose1d aten::conv_transpose2d.input aten::conv_transpose3d.input aten::convolution aten::mkldnn_convolution aten::slow_conv3d aten::slow_conv_dilated2d aten::thnn_conv2d",
+    " aten::_convolution aten::_convolution.deprecated aten::_convolution_mode aten::_slow_conv2d_forward aten::conv1d aten::conv1d.padding aten::conv2d aten::conv2d.padding aten::conv3d aten::conv3d.padding aten::conv_tbc aten::conv_transpose1d aten::conv_transpose2d.input aten::conv_transpose3d.input aten::convolution aten::mkldnn_convolution aten::slow_conv3d aten::slow_conv_dilated2d aten::thnn_conv2d ",
   ],
   [
     "copy",
-    "aten::_to_copy aten::alias aten::alias_copy aten::clone aten::contiguous aten::copy aten::data aten::detach aten::detach_copy aten::lift_fresh aten::lift_fresh_copy aten::to.device aten::to.dtype aten::to.dtype_layout aten::to.other aten::type_as",
+    " aten::_to_copy aten::alias aten::alias_copy aten::clone aten::contiguous aten::copy aten::data aten::detach aten::detach_copy aten::lift_fresh aten::lift_fresh_copy aten::to.device aten::to.dtype aten::to.dtype_layout aten::to.other aten::type_as ",
   ],
   [
     "create",
-    "aten::empty.memory_format aten::empty_like aten::empty_strided aten::eye aten::eye.m aten::fill.Scalar aten::fill.Tensor aten::full aten::full_like aten::new_empty aten::new_empty_strided aten::new_full aten::new_ones aten::new_zeros aten::ones aten::ones_like aten::scalar_tensor aten::zero aten::zeros aten::zeros_like",
+    " aten::empty.memory_format aten::empty_like aten::empty_strided aten::eye aten::eye.m aten::fill.Scalar aten::fill.Tensor aten::full aten::full_like aten::new_empty aten::new_empty_strided aten::new_full aten::new_ones aten::new_zeros aten::ones aten::ones_like aten::scalar_tensor aten::zero aten::zeros aten::zeros_like ",
   ],
-  ["cumulative", "aten::cummax aten::cummin aten::cumprod aten::cumsum aten::logcumsumexp"],
-  ["diag", "aten::diag aten::diag_embed aten::diagflat aten::fill_diagonal aten::trace"],
-  ["diagonal", "aten::diagonal aten::diagonal_copy aten::diagonal_scatter aten::linalg_diagonal"],
+  ["cumulative", " aten::cummax aten::cummin aten::cumprod aten::cumsum aten::logcumsumexp "],
+  ["diag", " aten::diag aten::diag_embed aten::diagflat aten::fill_diagonal aten::trace "],
+  ["diagonal", " aten::diagonal aten::diagonal_copy aten::diagonal_scatter aten::linalg_diagonal "],
   [
     "differences",
-    "aten::cumulative_trapezoid.dx aten::cumulative_trapezoid.x aten::diff aten::trapezoid.dx aten::trapezoid.x aten::trapz.dx aten::trapz.x",
+    " aten::cumulative_trapezoid.dx aten::cumulative_trapezoid.x aten::diff aten::trapezoid.dx aten::trapezoid.x aten::trapz.dx aten::trapz.x ",
   ],
   [
     "distance",
-    "aten::_cdist_forward aten::_euclidean_dist aten::_pdist_forward aten::cdist aten::cosine_similarity aten::pairwise_distance aten::pdist",
+    " aten::_cdist_forward aten::_euclidean_dist aten::_pdist_forward aten::cdist aten::cosine_similarity aten::pairwise_distance aten::pdist ",
   ],
   [
     "division",
-    "aten::addcdiv aten::div.Scalar aten::div.Scalar_mode aten::div.Tensor aten::div.Tensor_mode aten::divide.Scalar aten::divide.Scalar_mode aten::divide.Tensor aten::divide.Tensor_mode aten::floor_divide aten::floor_divide.Scalar aten::floor_divide_.Tensor aten::fmod.Scalar aten::fmod.Tensor aten::remainder.Scalar aten::remainder.Scalar_Tensor aten::remainder.Tensor aten::true_divide.Scalar aten::true_divide.Tensor",
+    " aten::addcdiv aten::div.Scalar aten::div.Scalar_mode aten::div.Tensor aten::div.Tensor_mode aten::divide.Scalar aten::divide.Scalar_mode aten::divide.Tensor aten::divide.Tensor_mode aten::floor_divide aten::floor_divide.Scalar aten::floor_divide_.Tensor aten::fmod.Scalar aten::fmod.Tensor aten::remainder.Scalar aten::remainder.Scalar_Tensor aten::remainder.Tensor aten::true_divide.Scalar aten::true_divide.Tensor ",
   ],
   [
     "dropout",
-    "aten::alpha_dropout aten::dropout aten::feature_alpha_dropout aten::feature_dropout aten::native_dropout",
+    " aten::alpha_dropout aten::dropout aten::feature_alpha_dropout aten::feature_dropout aten::native_dropout ",
   ],
-  ["einsum", "aten::einsum"],
+  ["einsum", " aten::einsum "],
   [
     "elementwise",
-    "aten::angle aten::copysign.Scalar aten::copysign.Tensor aten::isin.Scalar_Tensor aten::isin.Tensor_Scalar aten::isin.Tensor_Tensor aten::isreal aten::ldexp.Tensor aten::ldexp_ aten::special_entr aten::special_ndtr aten::special_xlog1py aten::special_xlog1py.other_scalar aten::special_xlog1py.self_scalar",
+    " aten::angle aten::copysign.Scalar aten::copysign.Tensor aten::isin.Scalar_Tensor aten::isin.Tensor_Scalar aten::isin.Tensor_Tensor aten::isreal aten::ldexp.Tensor aten::ldexp_ aten::special_entr aten::special_ndtr aten::special_xlog1py aten::special_xlog1py.other_scalar aten::special_xlog1py.self_scalar ",
   ],
-  ["embedding", "aten::_embedding_bag aten::embedding aten::embedding_bag aten::embedding_bag.padding_idx"],
+  ["embedding", " aten::_embedding_bag aten::embedding aten::embedding_bag aten::embedding_bag.padding_idx "],
   [
     "expand",
-    "aten::broadcast_tensors aten::broadcast_to aten::expand aten::expand_as aten::expand_copy aten::meshgrid aten::meshgrid.indexing aten::repeat aten::repeat_interleave.self_int aten::tile",
+    " aten::broadcast_tensors aten::broadcast_to aten::expand aten::expand_as aten::expand_copy aten::meshgrid aten::meshgrid.indexing aten::repeat aten::repeat_interleave.self_int aten::tile ",
   ],
   [
     "extrema",
-    "aten::clamp aten::clamp.Tensor aten::clamp_max aten::clamp_max.Tensor aten::clamp_min aten::clamp_min.Tensor aten::clip aten::clip.Tensor aten::fmax aten::fmin aten::max.other aten::maximum aten::min.other aten::minimum",
+    " aten::clamp aten::clamp.Tensor aten::clamp_max aten::clamp_max.Tensor aten::clamp_min aten::clamp_min.Tensor aten::clip aten::clip.Tensor aten::fmax aten::fmin aten::max.other aten::maximum aten::min.other aten::minimum ",
   ],
-  ["flip", "aten::flip aten::fliplr aten::flipud aten::roll aten::rot90 aten::stack"],
-  ["gather", "aten::gather aten::index_select aten::take aten::take_along_dim"],
+  ["flip", " aten::flip aten::fliplr aten::flipud aten::roll aten::rot90 aten::stack "],
+  ["gather", " aten::gather aten::index_select aten::take aten::take_along_dim "],
   [
     "gradient",
-    "aten::gradient.array aten::gradient.scalararray aten::gradient.scalarint aten::gradient.scalarrayarray aten::gradient.scalarrayint aten::gradient.tensorarray aten::gradient.tensorarrayint",
+    " aten::gradient.array aten::gradient.scalararray aten::gradient.scalarint aten::gradient.scalarrayarray aten::gradient.scalarrayint aten::gradient.tensorarray aten::gradient.tensorarrayint ",
   ],
-  ["higher_order_autocast", "higher_order::wrap_with_autocast"],
+  ["higher_order_autocast", " higher_order::wrap_with_autocast "],
   [
     "higher_order_batch",
-    "torch._functorch.predispatch::_add_batch_dim torch._functorch.predispatch::_remove_batch_dim torch._functorch.predispatch::_vmap_decrement_nesting torch._functorch.predispatch::_vmap_increment_nesting",
+    " torch._functorch.predispatch::_add_batch_dim torch._functorch.predispatch::_remove_batch_dim torch._functorch.predispatch::_vmap_decrement_nesting torch._functorch.predispatch::_vmap_increment_nesting ",
   ],
   [
     "higher_order_control",
-    "higher_order::associative_scan higher_order::cond higher_order::map_impl higher_order::scan higher_order::while_loop",
+    " higher_order::associative_scan higher_order::cond higher_order::map_impl higher_order::scan higher_order::while_loop ",
   ],
   [
     "higher_order_inline",
-    "higher_order::aoti_call_delegate higher_order::auto_functionalized higher_order::auto_functionalized_v2 higher_order::call_torchbind higher_order::executorch_call_delegate higher_order::hints_wrapper higher_order::invoke_quant higher_order::invoke_quant_packed higher_order::invoke_subgraph higher_order::out_dtype higher_order::print higher_order::run_const_graph higher_order::strict_mode higher_order::tag_activation_checkpoint higher_order::triton_kernel_wrapper_functional higher_order::triton_kernel_wrapper_mutation higher_order::with_effects higher_order::wrap higher_order::wrap_activation_checkpoint higher_order::wrap_with_set_grad_enabled torch._C::_set_grad_enabled torch._functorch.predispatch::lazy_load_decompositions",
+    " higher_order::aoti_call_delegate higher_order::auto_functionalized higher_order::auto_functionalized_v2 higher_order::call_torchbind higher_order::executorch_call_delegate higher_order::hints_wrapper higher_order::invoke_quant higher_order::invoke_quant_packed higher_order::invoke_subgraph higher_order::out_dtype higher_order::print higher_order::run_const_graph higher_order::strict_mode higher_order::tag_activation_checkpoint higher_order::triton_kernel_wrapper_functional higher_order::triton_kernel_wrapper_mutation higher_order::with_effects higher_order::wrap higher_order::wrap_activation_checkpoint higher_order::wrap_with_set_grad_enabled torch._C::_set_grad_enabled torch._functorch.predispatch::lazy_load_decompositions ",
   ],
   [
     "index_rows",
-    "aten::index_add aten::index_copy aten::index_fill.int_Scalar aten::index_fill.int_Tensor aten::index_reduce",
+    " aten::index_add aten::index_copy aten::index_fill.int_Scalar aten::index_fill.int_Tensor aten::index_reduce ",
   ],
   [
     "indexing",
-    "aten::_index_put_impl aten::_unsafe_index.Tensor aten::_unsafe_index_put aten::index.Tensor aten::index_put",
+    " aten::_index_put_impl aten::_unsafe_index.Tensor aten::_unsafe_index_put aten::index.Tensor aten::index_put ",
   ],
   [
     "join",
-    "aten::_chunk_cat aten::_stack aten::atleast_1d aten::atleast_1d.Sequence aten::atleast_2d aten::atleast_2d.Sequence aten::atleast_3d aten::atleast_3d.Sequence aten::block_diag aten::cartesian_prod aten::column_stack aten::combinations aten::concat aten::concatenate aten::dstack aten::flatten_dense_tensors aten::hstack aten::pad_sequence aten::row_stack aten::unflatten_dense_tensors aten::vstack",
+    " aten::_chunk_cat aten::_stack aten::atleast_1d aten::atleast_1d.Sequence aten::atleast_2d aten::atleast_2d.Sequence aten::atleast_3d aten::atleast_3d.Sequence aten::block_diag aten::cartesian_prod aten::column_stack aten::combinations aten::concat aten::concatenate aten::dstack aten::flatten_dense_tensors aten::hstack aten::pad_sequence aten::row_stack aten::unflatten_dense_tensors aten::vstack ",
   ],
   [
     "linear",
-    "aten::addbmm aten::addmm aten::addmv aten::addr aten::baddbmm aten::bmm aten::chain_matmul aten::dot aten::linalg_matmul aten::linalg_multi_dot aten::linear aten::matmul aten::mm aten::mv aten::vdot",
+    " aten::addbmm aten::addmm aten::addmv aten::addr aten::baddbmm aten::bmm aten::chain_matmul aten::dot aten::linalg_matmul aten::linalg_multi_dot aten::linear aten::matmul aten::mm aten::mv aten::vdot ",
   ],
   [
     "logical",
-    "aten::__and__.Scalar aten::__and__.Tensor aten::__iand__.Scalar aten::__iand__.Tensor aten::__ior__.Scalar aten::__ior__.Tensor aten::__ixor__.Scalar aten::__ixor__.Tensor aten::__or__.Scalar aten::__or__.Tensor aten::__xor__.Scalar aten::__xor__.Tensor aten::bitwise_and.Scalar aten::bitwise_and.Scalar_Tensor aten::bitwise_and.Tensor aten::bitwise_not aten::bitwise_or.Scalar aten::bitwise_or.Scalar_Tensor aten::bitwise_or.Tensor aten::bitwise_xor.Scalar aten::bitwise_xor.Scalar_Tensor aten::bitwise_xor.Tensor aten::logical_and aten::logical_not aten::logical_or aten::logical_xor",
+    " aten::__and__.Scalar aten::__and__.Tensor aten::__iand__.Scalar aten::__iand__.Tensor aten::__ior__.Scalar aten::__ior__.Tensor aten::__ixor__.Scalar aten::__ixor__.Tensor aten::__or__.Scalar aten::__or__.Tensor aten::__xor__.Scalar aten::__xor__.Tensor aten::bitwise_and.Scalar aten::bitwise_and.Scalar_Tensor aten::bitwise_and.Tensor aten::bitwise_not aten::bitwise_or.Scalar aten::bitwise_or.Scalar_Tensor aten::bitwise_or.Tensor aten::bitwise_xor.Scalar aten::bitwise_xor.Scalar_Tensor aten::bitwise_xor.Tensor aten::logical_and aten::logical_not aten::logical_or aten::logical_xor ",
   ],
   [
     "loss",
-    "aten::binary_cross_entropy aten::binary_cross_entropy_with_logits aten::cosine_embedding_loss aten::hinge_embedding_loss aten::huber_loss aten::kl_div aten::l1_loss aten::margin_ranking_loss aten::mse_loss aten::poisson_nll_loss aten::smooth_l1_loss aten::soft_margin_loss aten::triplet_margin_loss",
+    " aten::binary_cross_entropy aten::binary_cross_entropy_with_logits aten::cosine_embedding_loss aten::hinge_embedding_loss aten::huber_loss aten::kl_div aten::l1_loss aten::margin_ranking_loss aten::mse_loss aten::poisson_nll_loss aten::smooth_l1_loss aten::soft_margin_loss aten::triplet_margin_loss ",
   ],
   [
     "loss_class",
-    "aten::cross_entropy_loss aten::multi_margin_loss aten::multilabel_margin_loss aten::multilabel_margin_loss_forward aten::nll_loss aten::nll_loss2d aten::nll_loss2d_forward aten::nll_loss_forward aten::nll_loss_nd",
+    " aten::cross_entropy_loss aten::multi_margin_loss aten::multilabel_margin_loss aten::multilabel_margin_loss_forward aten::nll_loss aten::nll_loss2d aten::nll_loss2d_forward aten::nll_loss_forward aten::nll_loss_nd ",
   ],
   [
     "masked",
-    "aten::argwhere aten::masked_scatter aten::masked_select aten::nonzero aten::nonzero_numpy aten::nonzero_static aten::repeat_interleave.Tensor aten::repeat_interleave.self_Tensor aten::where",
+    " aten::argwhere aten::masked_scatter aten::masked_select aten::nonzero aten::nonzero_numpy aten::nonzero_static aten::repeat_interleave.Tensor aten::repeat_interleave.self_Tensor aten::where ",
   ],
-  ["masked_index", "aten::_unsafe_masked_index aten::_unsafe_masked_index_put_accumulate"],
+  ["masked_index", " aten::_unsafe_masked_index aten::_unsafe_masked_index_put_accumulate "],
   [
     "norm",
-    "aten::_fused_rms_norm aten::group_norm aten::instance_norm aten::layer_norm aten::native_group_norm aten::native_layer_norm aten::rms_norm",
+    " aten::_fused_rms_norm aten::group_norm aten::instance_norm aten::layer_norm aten::native_group_norm aten::native_layer_norm aten::rms_norm ",
   ],
   [
     "norms",
-    "aten::dist aten::frobenius_norm.dim aten::linalg_vector_norm aten::norm.Scalar aten::norm.ScalarOpt_dim aten::norm.ScalarOpt_dim_dtype aten::norm.ScalarOpt_dtype aten::renorm",
+    " aten::dist aten::frobenius_norm.dim aten::linalg_vector_norm aten::norm.Scalar aten::norm.ScalarOpt_dim aten::norm.ScalarOpt_dim_dtype aten::norm.ScalarOpt_dtype aten::renorm ",
   ],
   [
     "pad",
-    "aten::_pad_circular aten::_pad_enum aten::constant_pad_nd aten::pad aten::reflection_pad1d aten::reflection_pad2d aten::reflection_pad3d aten::replication_pad1d aten::replication_pad2d aten::replication_pad3d",
+    " aten::_pad_circular aten::_pad_enum aten::constant_pad_nd aten::pad aten::reflection_pad1d aten::reflection_pad2d aten::reflection_pad3d aten::replication_pad1d aten::replication_pad2d aten::replication_pad3d ",
   ],
   [
     "permute",
-    "aten::adjoint aten::mH aten::mT aten::matrix_H aten::moveaxis.int aten::moveaxis.intlist aten::movedim.int aten::movedim.intlist aten::numpy_T aten::permute aten::permute_copy aten::swapaxes aten::swapdims aten::t aten::t_copy aten::transpose.int aten::transpose_ aten::transpose_copy.int",
+    " aten::adjoint aten::mH aten::mT aten::matrix_H aten::moveaxis.int aten::moveaxis.intlist aten::movedim.int aten::movedim.intlist aten::numpy_T aten::permute aten::permute_copy aten::swapaxes aten::swapdims aten::t aten::t_copy aten::transpose.int aten::transpose_ aten::transpose_copy.int ",
   ],
-  ["pixel", "aten::channel_shuffle aten::native_channel_shuffle aten::pixel_shuffle aten::pixel_unshuffle"],
+  ["pixel", " aten::channel_shuffle aten::native_channel_shuffle aten::pixel_shuffle aten::pixel_unshuffle "],
   [
     "pool",
-    "aten::avg_pool1d aten::avg_pool2d aten::avg_pool3d aten::max_pool1d aten::max_pool1d_with_indices aten::max_pool2d aten::max_pool2d_with_indices aten::max_pool3d aten::max_pool3d_with_indices",
+    " aten::avg_pool1d aten::avg_pool2d aten::avg_pool3d aten::max_pool1d aten::max_pool1d_with_indices aten::max_pool2d aten::max_pool2d_with_indices aten::max_pool3d aten::max_pool3d_with_indices ",
   ],
   [
     "power",
-    "aten::float_power.Scalar aten::float_power.Tensor_Scalar aten::float_power.Tensor_Tensor aten::float_power_.Scalar aten::float_power_.Tensor aten::hypot aten::logaddexp aten::logaddexp2 aten::pow.Scalar aten::pow.Tensor_Scalar aten::pow.Tensor_Tensor aten::pow_.Scalar aten::pow_.Tensor aten::xlogy.Scalar_Other aten::xlogy.Scalar_Self aten::xlogy.Tensor",
+    " aten::float_power.Scalar aten::float_power.Tensor_Scalar aten::float_power.Tensor_Tensor aten::float_power_.Scalar aten::float_power_.Tensor aten::hypot aten::logaddexp aten::logaddexp2 aten::pow.Scalar aten::pow.Tensor_Scalar aten::pow.Tensor_Tensor aten::pow_.Scalar aten::pow_.Tensor aten::xlogy.Scalar_Other aten::xlogy.Scalar_Self aten::xlogy.Tensor ",
   ],
   [
     "range",
-    "aten::arange aten::arange.start aten::arange.start_step aten::linspace aten::linspace.Scalar_Tensor aten::linspace.Tensor_Scalar aten::linspace.Tensor_Tensor aten::logspace aten::logspace.Scalar_Tensor aten::logspace.Tensor_Scalar aten::logspace.Tensor_Tensor aten::tril_indices aten::triu_indices",
+    " aten::arange aten::arange.start aten::arange.start_step aten::linspace aten::linspace.Scalar_Tensor aten::linspace.Tensor_Scalar aten::linspace.Tensor_Tensor aten::logspace aten::logspace.Scalar_Tensor aten::logspace.Tensor_Scalar aten::logspace.Tensor_Tensor aten::tril_indices aten::triu_indices ",
   ],
   [
     "reduce",
-    "aten::all aten::all.dim aten::all.dims aten::any aten::any.dim aten::any.dims aten::count_nonzero aten::count_nonzero.dim_IntList aten::logsumexp aten::mean aten::mean.dim aten::nanmean aten::nansum aten::prod aten::prod.dim_int aten::sum aten::sum.dim_IntList aten::sum_to_size",
+    " aten::all aten::all.dim aten::all.dims aten::any aten::any.dim aten::any.dims aten::count_nonzero aten::count_nonzero.dim_IntList aten::logsumexp aten::mean aten::mean.dim aten::nanmean aten::nansum aten::prod aten::prod.dim_int aten::sum aten::sum.dim_IntList aten::sum_to_size ",
   ],
   [
     "reduce_extrema",
-    "aten::amax aten::amin aten::aminmax aten::argmax aten::argmin aten::max aten::max.dim aten::min aten::min.dim",
+    " aten::amax aten::amin aten::aminmax aten::argmax aten::argmin aten::max aten::max.dim aten::min aten::min.dim ",
   ],
-  ["rnn", "aten::gru.input aten::lstm.input aten::rnn_relu.input aten::rnn_tanh.input"],
-  ["rnn_cell", "aten::gru_cell aten::lstm_cell aten::rnn_relu_cell aten::rnn_tanh_cell"],
-  ["rounding", "aten::ceil aten::fix aten::floor aten::frac aten::round aten::round.decimals aten::trunc"],
+  ["rnn", " aten::gru.input aten::lstm.input aten::rnn_relu.input aten::rnn_tanh.input "],
+  ["rnn_cell", " aten::gru_cell aten::lstm_cell aten::rnn_relu_cell aten::rnn_tanh_cell "],
+  ["rounding", " aten::ceil aten::fix aten::floor aten::frac aten::round aten::round.decimals aten::trunc "],
   [
     "scatter",
-    "aten::put aten::scatter.reduce aten::scatter.src aten::scatter.value aten::scatter.value_reduce aten::scatter_add aten::scatter_reduce.two",
+    " aten::put aten::scatter.reduce aten::scatter.src aten::scatter.value aten::scatter.value_reduce aten::scatter_add aten::scatter_reduce.two ",
   ],
   [
     "shift",
-    "aten::__ilshift__.Scalar aten::__ilshift__.Tensor aten::__irshift__.Scalar aten::__irshift__.Tensor aten::__lshift__.Scalar aten::__lshift__.Tensor aten::__rshift__.Scalar aten::__rshift__.Tensor aten::bitwise_left_shift.Scalar_Tensor aten::bitwise_left_shift.Tensor aten::bitwise_left_shift.Tensor_Scalar aten::bitwise_right_shift.Scalar_Tensor aten::bitwise_right_shift.Tensor aten::bitwise_right_shift.Tensor_Scalar",
+    " aten::__ilshift__.Scalar aten::__ilshift__.Tensor aten::__irshift__.Scalar aten::__irshift__.Tensor aten::__lshift__.Scalar aten::__lshift__.Tensor aten::__rshift__.Scalar aten::__rshift__.Tensor aten::bitwise_left_shift.Scalar_Tensor aten::bitwise_left_shift.Tensor aten::bitwise_left_shift.Tensor_Scalar aten::bitwise_right_shift.Scalar_Tensor aten::bitwise_right_shift.Tensor aten::bitwise_right_shift.Tensor_Scalar ",
   ],
   [
     "slice",
-    "aten::narrow aten::narrow.Tensor aten::narrow_copy aten::select.int aten::select_copy.int aten::select_scatter aten::slice.Tensor aten::slice_copy.Tensor aten::slice_scatter",
+    " aten::narrow aten::narrow.Tensor aten::narrow_copy aten::select.int aten::select_copy.int aten::select_scatter aten::slice.Tensor aten::slice_copy.Tensor aten::slice_scatter ",
   ],
-  ["softmax", "aten::_log_softmax aten::_safe_softmax aten::_softmax aten::log_softmax.int aten::softmax.int"],
-  ["sort", "aten::argsort aten::argsort.stable aten::msort aten::sort aten::sort.stable aten::topk"],
+  ["softmax", " aten::_log_softmax aten::_safe_softmax aten::_softmax aten::log_softmax.int aten::softmax.int "],
+  ["sort", " aten::argsort aten::argsort.stable aten::msort aten::sort aten::sort.stable aten::topk "],
   [
     "split",
-    "aten::chunk aten::dsplit.array aten::dsplit.int aten::hsplit.array aten::hsplit.int aten::split.Tensor aten::split.sizes aten::split_copy.Tensor aten::split_with_sizes aten::split_with_sizes_copy aten::tensor_split.indices aten::tensor_split.sections aten::unbind.int aten::unbind_copy.int aten::unsafe_chunk aten::unsafe_split.Tensor aten::unsafe_split_with_sizes aten::vsplit.array aten::vsplit.int",
+    " aten::chunk aten::dsplit.array aten::dsplit.int aten::hsplit.array aten::hsplit.int aten::split.Tensor aten::split.sizes aten::split_copy.Tensor aten::split_with_sizes aten::split_with_sizes_copy aten::tensor_split.indices aten::tensor_split.sections aten::unbind.int aten::unbind_copy.int aten::unsafe_chunk aten::unsafe_split.Tensor aten::unsafe_split_with_sizes aten::vsplit.array aten::vsplit.int ",
   ],
-  ["strided", "aten::as_strided aten::as_strided_copy aten::as_strided_scatter aten::unfold aten::unfold_copy"],
+  ["strided", " aten::as_strided aten::as_strided_copy aten::as_strided_scatter aten::unfold aten::unfold_copy "],
   [
     "sym",
-    "_operator::abs _operator::add _operator::and_ _operator::eq _operator::floordiv _operator::ge _operator::getitem _operator::gt _operator::index _operator::inv _operator::invert _operator::le _operator::lshift _operator::lt _operator::mod _operator::mul _operator::ne _operator::neg _operator::not_ _operator::or_ _operator::pos _operator::pow _operator::rshift _operator::sub _operator::truediv _operator::truth _operator::xor aten::sym_is_contiguous aten::sym_numel aten::sym_size aten::sym_size.int aten::sym_storage_offset aten::sym_stride aten::sym_stride.int math::ceil math::floor math::trunc",
+    " _operator::abs _operator::add _operator::and_ _operator::eq _operator::floordiv _operator::ge _operator::getitem _operator::gt _operator::index _operator::inv _operator::invert _operator::le _operator::lshift _operator::lt _operator::mod _operator::mul _operator::ne _operator::neg _operator::not_ _operator::or_ _operator::pos _operator::pow _operator::rshift _operator::sub _operator::truediv _operator::truth _operator::xor aten::sym_is_contiguous aten::sym_numel aten::sym_size aten::sym_size.int aten::sym_storage_offset aten::sym_stride aten::sym_stride.int math::ceil math::floor math::trunc ",
   ],
   [
     "sym_functions",
-    "builtins::abs builtins::bool builtins::float builtins::int builtins::max builtins::min builtins::pow builtins::round math::acos math::asin math::asinh math::atan math::cos math::cosh math::exp math::log math::log2 math::pow math::sin math::sinh math::sqrt math::tan math::tanh torch::_sym_acos torch::_sym_asin torch::_sym_atan torch::_sym_cos torch::_sym_cosh torch::_sym_log2 torch::_sym_sin torch::_sym_sinh torch::_sym_sqrt torch::_sym_tan torch::_sym_tanh torch::sym_float torch::sym_fresh_size torch::sym_int torch::sym_ite torch::sym_max torch::sym_min torch::sym_not torch::sym_sqrt torch::sym_sum",
+    " builtins::abs builtins::bool builtins::float builtins::int builtins::max builtins::min builtins::pow builtins::round math::acos math::asin math::asinh math::atan math::cos math::cosh math::exp math::log math::log2 math::pow math::sin math::sinh math::sqrt math::tan math::tanh torch::_sym_acos torch::_sym_asin torch::_sym_atan torch::_sym_cos torch::_sym_cosh torch::_sym_log2 torch::_sym_sin torch::_sym_sinh torch::_sym_sqrt torch::_sym_tan torch::_sym_tanh torch::sym_float torch::sym_fresh_size torch::sym_int torch::sym_ite torch::sym_max torch::sym_min torch::sym_not torch::sym_sqrt torch::sym_sum ",
   ],
-  ["tensordot", "aten::bilinear aten::ger aten::inner aten::kron aten::linalg_vecdot aten::outer aten::tensordot"],
-  ["triangle", "aten::tril aten::triu"],
+  ["tensordot", " aten::bilinear aten::ger aten::inner aten::kron aten::linalg_vecdot aten::outer aten::tensordot "],
+  ["triangle", " aten::tril aten::triu "],
   [
     "trigonometry",
-    "aten::acos aten::acosh aten::arctan2 aten::asin aten::asinh aten::atan aten::atan2 aten::atanh aten::cos aten::cosh aten::sin aten::sinc aten::sinh aten::tan aten::tanh",
+    " aten::acos aten::acosh aten::arctan2 aten::asin aten::asinh aten::atan aten::atan2 aten::atanh aten::cos aten::cosh aten::sin aten::sinc aten::sinh aten::tan aten::tanh ",
   ],
   [
     "unary",
-    "aten::abs aten::absolute aten::deg2rad aten::erf aten::erfc aten::exp aten::exp2 aten::expm1 aten::isfinite aten::isinf aten::isnan aten::isneginf aten::isposinf aten::log aten::log10 aten::log1p aten::log2 aten::logit aten::nan_to_num aten::neg aten::negative aten::positive aten::rad2deg aten::reciprocal aten::rsqrt aten::sgn aten::sigmoid aten::sign aten::signbit aten::special_erf aten::special_expit aten::special_log1p aten::sqrt",
+    " aten::abs aten::absolute aten::deg2rad aten::erf aten::erfc aten::exp aten::exp2 aten::expm1 aten::isfinite aten::isinf aten::isnan aten::isneginf aten::isposinf aten::log aten::log10 aten::log1p aten::log2 aten::logit aten::nan_to_num aten::neg aten::negative aten::positive aten::rad2deg aten::reciprocal aten::rsqrt aten::sgn aten::sigmoid aten::sign aten::signbit aten::special_erf aten::special_expit aten::special_log1p aten::sqrt ",
   ],
   [
     "upsample",
-    "aten::_upsample_bicubic2d_aa aten::_upsample_bicubic2d_aa.vec aten::_upsample_bilinear2d_aa aten::_upsample_bilinear2d_aa.vec aten::_upsample_lanczos2d_aa aten::_upsample_lanczos2d_aa.vec aten::_upsample_nearest_exact1d aten::_upsample_nearest_exact1d.vec aten::_upsample_nearest_exact2d aten::_upsample_nearest_exact2d.vec aten::_upsample_nearest_exact3d aten::_upsample_nearest_exact3d.vec aten::upsample_bicubic2d aten::upsample_bicubic2d.vec aten::upsample_bilinear2d aten::upsample_bilinear2d.vec aten::upsample_linear1d aten::upsample_linear1d.vec aten::upsample_nearest1d aten::upsample_nearest1d.vec aten::upsample_nearest2d aten::upsample_nearest2d.vec aten::upsample_nearest3d aten::upsample_nearest3d.vec aten::upsample_trilinear3d aten::upsample_trilinear3d.vec",
+    " aten::_upsample_bicubic2d_aa aten::_upsample_bicubic2d_aa.vec aten::_upsample_bilinear2d_aa aten::_upsample_bilinear2d_aa.vec aten::_upsample_lanczos2d_aa aten::_upsample_lanczos2d_aa.vec aten::_upsample_nearest_exact1d aten::_upsample_nearest_exact1d.vec aten::_upsample_nearest_exact2d aten::_upsample_nearest_exact2d.vec aten::_upsample_nearest_exact3d aten::_upsample_nearest_exact3d.vec aten::upsample_bicubic2d aten::upsample_bicubic2d.vec aten::upsample_bilinear2d aten::upsample_bilinear2d.vec aten::upsample_linear1d aten::upsample_linear1d.vec aten::upsample_nearest1d aten::upsample_nearest1d.vec aten::upsample_nearest2d aten::upsample_nearest2d.vec aten::upsample_nearest3d aten::upsample_nearest3d.vec aten::upsample_trilinear3d aten::upsample_trilinear3d.vec ",
   ],
   [
     "variance",
-    "aten::std aten::std.correction aten::std.dim aten::std_mean aten::std_mean.correction aten::std_mean.dim aten::var aten::var.correction aten::var.dim aten::var_mean aten::var_mean.correction aten::var_mean.dim",
+    " aten::std aten::std.correction aten::std.dim aten::std_mean aten::std_mean.correction aten::std_mean.dim aten::var aten::var.correction aten::var.dim aten::var_mean aten::var_mean.correction aten::var_mean.dim ",
   ],
   [
     "view",
-    "aten::_reshape_alias aten::_unsafe_view aten::flatten.using_ints aten::ravel aten::reshape aten::reshape_as aten::squeeze aten::squeeze.dim aten::squeeze.dims aten::squeeze_copy aten::squeeze_copy.dim aten::squeeze_copy.dims aten::unflatten.int aten::unsqueeze aten::unsqueeze_copy aten::view aten::view.dtype aten::view_as aten::view_copy",
+    " aten::_reshape_alias aten::_unsafe_view aten::flatten.using_ints aten::ravel aten::reshape aten::reshape_as aten::squeeze aten::squeeze.dim aten::squeeze.dims aten::squeeze_copy aten::squeeze_copy.dim aten::squeeze_copy.dims aten::unflatten.int aten::unsqueeze aten::unsqueeze_copy aten::view aten::view.dtype aten::view_as aten::view_copy ",
   ],
   [
     "where",
-    "aten::masked_fill.Scalar aten::masked_fill.Tensor aten::where.Scalar aten::where.ScalarOther aten::where.ScalarSelf aten::where.self",
+    " aten::masked_fill.Scalar aten::masked_fill.Tensor aten::where.Scalar aten::where.ScalarOther aten::where.ScalarSelf aten::where.self ",
   ],
 ];
-
-/** Family by operator name. */
-export const INDEX: ReadonlyMap<string, string> = new Map(
-  NAMES.flatMap(([family, names]) => names.split(" ").map((name) => [name, family] as const)),
-);

@@ -2,7 +2,7 @@
  * The operator table: finds the record of an operator by its name and loads its family only then. `index.ts` is generated
  * from the families by `deno task ops`.
  */
-import { FAMILIES, INDEX } from "./index.ts";
+import { FAMILIES, NAMES } from "./index.ts";
 import type { Op } from "./op.ts";
 
 export { defineHigherOrder } from "./higher_order.ts";
@@ -66,7 +66,13 @@ export class OpTable {
 function familyOf(target: string): string | null {
   const name = opName(target);
   if (name === null) return null;
-  return INDEX.get(name) ?? INDEX.get(functionalName(name)) ?? null;
+  return familyWith(name) ?? familyWith(functionalName(name));
+}
+
+/** Searching texts costs less than a map of all names would at each start. */
+function familyWith(name: string): string | null {
+  const word = ` ${name} `;
+  return NAMES.find(([, names]) => names.includes(word))?.[0] ?? null;
 }
 
 /**
@@ -89,5 +95,5 @@ export function functionalName(name: string): string {
 }
 
 function isOp(x: unknown): x is Op {
-  return typeof x === "object" && x !== null && "schema" in x && "parsed" in x;
+  return typeof x === "object" && x !== null && "schema" in x && "name" in x;
 }

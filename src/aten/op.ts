@@ -86,8 +86,15 @@ export interface Op<S extends string = string> extends Rules<S> {
   readonly higherOrder?: HigherOrderRules;
 }
 
-/** Defines an operator. The schema is checked when the record is made. */
+/** Defines an operator. The schema is parsed when it is first asked for: a family has many operators, a program few. */
 export function defineOp<const S extends string>(schema: S, rules: Rules<S>): Op<S> {
-  const parsed = parseSchema(schema);
-  return { ...rules, schema, parsed, name: parsed.name };
+  let parsed: FunctionSchema | undefined;
+  return {
+    ...rules,
+    schema,
+    name: schema.slice(0, schema.indexOf("(")),
+    get parsed() {
+      return parsed ??= parseSchema(schema);
+    },
+  };
 }

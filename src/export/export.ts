@@ -43,10 +43,7 @@ export async function exportProgram(
   if (args.length > 0) {
     throw new OptionError("Example inputs are not available yet", { hint: "Pass [] to use the archive's samples" });
   }
-  const program = isProgram(model)
-    ? model
-    : await steps.run("Read the program", () =>
-      load(model, options.model === undefined ? {} : { model: options.model }));
+  const program = isProgram(model) ? model : await steps.run("Read the program", () => read(model, options.model));
   try {
     checkAgainst(program, settings);
     for (const warning of program.warnings) settings.onWarning(warning);
@@ -73,6 +70,18 @@ export async function exportProgram(
     if (!isProgram(model)) program.archive?.close?.();
     throw error;
   }
+}
+
+/** Reads an archive, its samples too: a file that is damaged or hostile in any part is told before anything is written. */
+async function read(model: SourceInput, name: string | undefined): Promise<ExportedProgram> {
+  const program = await load(model, name === undefined ? {} : { model: name });
+  try {
+    await program.sampleInputs();
+  } catch (error) {
+    program.archive?.close?.();
+    throw error;
+  }
+  return program;
 }
 
 /** Model metadata that names the archive in which the weights lie. */

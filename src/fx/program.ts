@@ -82,7 +82,11 @@ export interface ExportedProgram {
   readonly stateDict: ReadonlyMap<string, Tensor>;
   /** Constant tensors and non-persistent buffers by name. */
   readonly constants: ReadonlyMap<string, Tensor>;
-  /** The example inputs the archive holds, or null when it holds none that can be read. */
+  /**
+   * The example inputs the archive holds, or null when it holds none that can be used.
+   *
+   * @throws {ArchiveError} when they are damaged or hostile
+   */
   sampleInputs(): Promise<readonly SampleInput[] | null>;
   /** e.g. `TRAINING` or `ATEN`. */
   readonly verifiers: readonly string[];

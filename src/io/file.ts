@@ -1,7 +1,8 @@
 /**
  * Files as sources and sinks: the only place of the library that knows Deno's file system. Reads are positional and
  * leave nothing to interleave; writes go to a temporary name and are renamed at the end, so that a failure leaves no
- * half-written file and no old one destroyed.
+ * half-written file and no old one destroyed. Single calls are synchronous: a turn through the event loop takes longer
+ * than opening or renaming a file does.
  */
 import { crc32 } from "./crc32.ts";
 import type { Sink } from "./sink.ts";
@@ -27,11 +28,11 @@ const BUFFER_SIZE = 1 << 16;
  */
 export async function openFile(path: string | URL): Promise<FileSource> {
   const name = path instanceof URL ? filePathOf(path) : path;
-  const file = await located("open", name, () => Deno.open(name, { read: true }));
+  const file = await located("open", name, () => Deno.openSync(name, { read: true }));
   try {
-    const info = await file.stat();
+    const info = file.statSync();
     if (!info.isFile) throw new TypeError(`Cannot open ${name}: it is not a regular file`);
-    return new FileSource(file, name, await Deno.realPath(name), info.size);
+    return new FileSource(file, name, Deno.realPathSync(name), info.size);
   } catch (error) {
     file.close();
     throw error;
@@ -126,15 +127,23 @@ async function located<T>(verb: string, path: string, call: () => T | Promise<T>
  */
 export async function createAtomic(path: string | URL): Promise<AtomicFile> {
   const name = path instanceof URL ? filePathOf(path) : path;
-  return await located("write", name, async () => {
+  return await located("write", name, () => {
     // A link is written through, as an ordinary write would do, instead of being replaced by a file.
-    const info = await Deno.stat(name).catch(() => undefined);
+    const info = orUndefined(() => Deno.statSync(name));
     if (info?.isDirectory) throw new TypeError(`Cannot write ${name}: it is a folder`);
-    const target = info === undefined ? name : await Deno.realPath(name);
+    const target = info === undefined ? name : Deno.realPathSync(name);
     const temporary = `${target}.${crypto.randomUUID().slice(0, 8)}.tmp`;
-    const file = await Deno.open(temporary, { write: true, createNew: true });
+    const file = Deno.openSync(temporary, { write: true, createNew: true });
     return new AtomicFile(file, name, target, temporary);
   });
+}
+
+function orUndefined<T>(call: () => T): T | undefined {
+  try {
+    return call();
+  } catch {
+    return undefined;
+  }
 }
 
 /** A file being written under a temporary name: see `createAtomic`. */
@@ -247,7 +256,7 @@ export class AtomicFile implements Sink, AsyncDisposable {
       });
     }
     try {
-      await Deno.rename(this.#temporary, this.#target);
+      Deno.renameSync(this.#temporary, this.#target);
     } catch (error) {
       if (moved) await Deno.rename(backup!, this.#target);
       throw error;
@@ -330,5 +339,5 @@ export async function commitAll(files: readonly AtomicFile[]): Promise<void> {
 /** The absolute path of a file or folder without links. */
 export async function realPath(path: string | URL): Promise<string> {
   const name = path instanceof URL ? filePathOf(path) : path;
-  return await located("find", name, () => Deno.realPath(name));
+  return await located("find", name, () => Deno.realPathSync(name));
 }

@@ -95,8 +95,9 @@ export async function readProgram(archive: Archive, model: string): Promise<Expo
     try {
       return await readSamples(archive, parts.samples, { signature, moduleCallGraph });
     } catch (error) {
-      if (!(error instanceof Error)) throw error;
-      warnings.push(`The sample inputs can't be used: ${"fact" in error ? error.fact : error.message}`);
+      // What is damaged is an error; what only does not fit the program is not.
+      if (!(error instanceof SyntaxError)) throw error;
+      warnings.push(`The sample inputs can't be used: ${error.message}`);
       return null;
     }
   };

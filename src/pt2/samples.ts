@@ -1,6 +1,6 @@
 /**
  * Example inputs: the arguments that the program was captured with, flattened in the order of the signature. They are a
- * convenience: whatever is wrong with them is a warning, never an error.
+ * convenience: where they can't be used there are none, and a warning says why. A damaged or hostile file is an error.
  */
 import { parseJson } from "../io/json.ts";
 import type { ExportedProgram, SampleInput, TreeSpec } from "../fx/mod.ts";
@@ -20,7 +20,8 @@ export type SampleTarget = Pick<ExportedProgram, "signature" | "moduleCallGraph"
 /**
  * Reads the example inputs.
  *
- * @throws {Error} when they can't be used
+ * @throws {SyntaxError} when they can't be used
+ * @throws {ArchiveError} when they can't be read
  */
 export async function readSamples(archive: Archive, entry: string, target: SampleTarget): Promise<SampleInput[]> {
   const value = await readPickled(archive, entry);

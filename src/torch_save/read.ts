@@ -1,7 +1,7 @@
 /**
  * Reads `torch.save` files: a zip with a pickle that describes the values and one entry per storage. The pickle is read by
  * the restricted unpickler; a static table turns the calls that PyTorch itself writes into tensors and containers, and
- * everything else stays an inert record.
+ * everything else stays an inert record. A file that names functions which act on the machine is refused.
  */
 import { type PickleLimits, unpickle } from "../io/pickle.ts";
 import {
@@ -170,7 +170,12 @@ class Converter implements Context {
 
   nameOf(value: PickleValue): string | undefined {
     if (!(value instanceof Global)) return undefined;
-    return `${MODULES.get(value.module) ?? value.module}.${value.name}`;
+    const name = `${MODULES.get(value.module) ?? value.module}.${value.name}`;
+    // A dotted name may reach a module through another one.
+    if (runsCode(name) || value.name.includes(".") && runsCode(value.name)) {
+      throw this.error(`it names ${name}, which no data needs: nothing was executed, but do not trust the file`);
+    }
+    return name;
   }
 
   convert(value: PickleValue): TorchValue {
@@ -190,6 +195,7 @@ class Converter implements Context {
     if (value instanceof PyDict) return this.#dict(value, "dict");
     if (value instanceof Persistent) return this.#storages.get(value.value as StorageId)!;
     if (value instanceof Global) {
+      this.nameOf(value);
       const dtype = globalDType(value.toString());
       return dtype === undefined ? value : new TorchDType(dtype);
     }
@@ -282,6 +288,19 @@ class Converter implements Context {
 
 /** Python 2's module names, which protocol 2 writes. */
 const MODULES: ReadonlyMap<string, string> = new Map([["__builtin__", "builtins"], ["copy_reg", "copyreg"]]);
+
+/** Python's modules and functions that act on the machine or run code. Unknown classes are no threat: nothing is called. */
+const ACTING: ReadonlySet<string> = new Set(
+  `os posix nt sys subprocess pty shutil socket ctypes _ctypes signal importlib imp runpy pkgutil code codeop pdb bdb timeit
+  profile cProfile trace marshal pickle _pickle webbrowser urllib http ftplib smtplib multiprocessing threading _thread asyncio
+  torch.load torch.hub torch.jit.load torch.utils.cpp_extension builtins.eval builtins.exec builtins.compile builtins.open
+  builtins.input builtins.breakpoint builtins.__import__`.split(/\s+/),
+);
+
+function runsCode(name: string): boolean {
+  const parts = name.split(".");
+  return parts.some((_, i) => ACTING.has(parts.slice(0, i + 1).join(".")));
+}
 
 /** The items of a container, undefined for anything else. */
 function itemsOf(value: TorchValue | undefined): readonly TorchValue[] | undefined {

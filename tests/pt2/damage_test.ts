@@ -355,19 +355,19 @@ Deno.test("code in expressions is refused, in guards it is only text", async () 
 Deno.test("hostile pickles of weights", async () => {
   const folder = await Deno.makeTempDir();
   const command = p.text(`touch ${folder}/executed`);
-  const calls: [string, p.Code][] = [
-    ["a call", p.call("os", "system", command)],
-    ["a subclass", p.call("mymod", "Sub", pickledTensor(0, 3, [3]))],
-    ["eval", p.call("builtins", "eval", command)],
+  const calls: [what: string, code: p.Code, hostile: RegExp | null][] = [
+    ["a call", p.call("os", "system", command), /weights?.* it names os\.system/],
+    ["a subclass", p.call("mymod", "Sub", pickledTensor(0, 3, [3])), null],
+    ["eval", p.call("builtins", "eval", command), /weights?.* it names builtins\.eval/],
   ];
-  for (const [what, code] of calls) {
+  for (const [what, code, hostile] of calls) {
     const saved = await torchSave(code, [floats(1, 2, 3)]);
     await refusedParts(
       (parts) => {
         parts["data/weights/weight_0"] = saved;
         parts[WEIGHTS].config.w.use_pickle = true;
       },
-      /weight "w" is stored as a pickled object/,
+      hostile ?? /weight "w" is stored as a pickled object/,
       what,
     );
     await refusedParts(
@@ -375,7 +375,7 @@ Deno.test("hostile pickles of weights", async () => {
         delete parts[WEIGHTS];
         parts["data/weights/model.pt"] = saved;
       },
-      /expected a dict of tensors/,
+      hostile ?? /expected a dict of tensors/,
       what,
     );
   }
@@ -383,7 +383,7 @@ Deno.test("hostile pickles of weights", async () => {
   await refusedParts((parts) => {
     delete parts[WEIGHTS];
     parts["data/weights/model.pt"] = dict;
-  }, /"w" is not in the archive/);
+  }, /data\/weights\/model\.pt .* names os\.system/);
   const short = await torchSave(p.dict(p.text("w"), pickledTensor(0, 3000, [3000])), [floats(1, 2, 3)]);
   await refusedParts((parts) => {
     delete parts[WEIGHTS];

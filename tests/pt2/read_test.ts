@@ -1,5 +1,6 @@
 /** What the reader makes of good archives: of PyTorch's own, and of small ones made here. */
-import { assert, assertEquals, assertStrictEquals } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
+import { ArchiveError } from "../../src/ir/mod.ts";
 import { readSafetensors } from "../../src/io/safetensors.ts";
 import { bytesSource, readRange, type Source } from "../../src/io/source.ts";
 import { listModels, readPt2 } from "../../src/pt2/mod.ts";
@@ -295,14 +296,12 @@ Deno.test("sample inputs are flattened by the specification", async () => {
 });
 
 Deno.test("sample inputs that can't be used are a warning", async () => {
-  const folder = await Deno.makeTempDir();
   const table: [string, p.Code, RegExp][] = [
-    ["a call", p.call("os", "system", p.text(`touch ${folder}/executed`)), /not a pair/],
+    ["a call", p.call("my", "thing", p.text("x")), /not a pair/],
     ["an object", p.tuple(p.tuple(p.call("mymod", "Thing"), p.int(3)), p.dict()), /class that is not known/],
     ["too few", p.tuple(p.tuple(p.int(3)), p.dict()), /1 parts instead of 2/],
     ["a number for a tensor", p.tuple(p.tuple(p.int(1), p.int(3)), p.dict()), /input x is no tensor/],
     ["another rank", p.tuple(p.tuple(pickledTensor(0, 6, [6]), p.int(3)), p.dict()), /another dtype or shape/],
-    ["nonsense", [0xff, 0xff], /no opcode/],
   ];
   for (const [name, code, expected] of table) {
     const program = await read({ ...goodParts(), [SAMPLES]: await torchSave(code, [floats(1, 2, 3, 4, 5, 6)]) });
@@ -311,9 +310,26 @@ Deno.test("sample inputs that can't be used are a warning", async () => {
     assertEquals(program.warnings.length, 1, name);
     assert(expected.test(program.warnings[0]), `${name}: ${program.warnings[0]}`);
   }
-  const damaged = await read({ ...goodParts(), [SAMPLES]: "no zip" });
-  assertEquals(await damaged.sampleInputs(), null);
-  assert(/zip/.test(damaged.warnings[0]));
+});
+
+Deno.test("sample inputs that are damaged or hostile are an error", async () => {
+  const folder = await Deno.makeTempDir();
+  const call = p.call("os", "system", p.text(`touch ${folder}/executed`));
+  const table: [Uint8Array | string, RegExp][] = [
+    ["no zip", /zip/],
+    [await torchSave([0xff, 0xff]), /no opcode/],
+    [await torchSave(call), /names os\.system/],
+    [await torchSave(p.tuple(p.tuple(call, p.int(3)), p.dict())), /names os\.system/],
+    [
+      await torchSave(p.tuple(p.tuple(pickledTensor(0, 6, [6]), p.int(3)), p.dict()), [floats(1)]),
+      /storage 0 has 4 bytes/,
+    ],
+  ];
+  for (const [samples, expected] of table) {
+    const program = await read({ ...goodParts(), [SAMPLES]: samples });
+    const error = await assertRejects(() => program.sampleInputs(), ArchiveError);
+    assert(expected.test(error.message), error.message);
+  }
   assertEquals([...Deno.readDirSync(folder)], []);
   await Deno.remove(folder);
 });

@@ -260,16 +260,6 @@ const accepted: Array<[string, p.Code, unknown]> = [
       dict: [["_specialize_on", { dict: [] }]],
     }],
   }],
-  [
-    "a function in disguise stays opaque",
-    fromType(p.global("os", "system"), p.global("torch", "Tensor"), p.tuple(p.text("id"))),
-    {
-      opaque: "torch._tensor._rebuild_from_type_v2",
-      args: [{ global: "os.system" }, { global: "torch.Tensor" }, { tuple: ["id"] }, {
-        dict: [["_specialize_on", { dict: [] }]],
-      }],
-    },
-  ],
   ["a fake tensor", fakeTensor(meta), {
     dtype: "float32",
     shape: [2, 4],
@@ -305,7 +295,7 @@ const accepted: Array<[string, p.Code, unknown]> = [
     opaque: "torch._utils._rebuild_sparse_tensor",
     args: [1],
   }],
-  ["os.system is a record", p.call("os", "system", p.text("echo")), { opaque: "os.system", args: ["echo"] }],
+  ["an object of an unknown class", p.call("my", "Thing", p.text("x")), { opaque: "my.Thing", args: ["x"] }],
   ["a dataclass", [p.global("m", "C"), p.EMPTY_TUPLE, p.NEWOBJ, p.dict(p.text("x"), tensor()), p.BUILD], {
     opaque: "m.C",
     args: [],
@@ -375,6 +365,16 @@ const refused: Array<[string, p.Code, string]> = [
   ["a fake tensor of another kind", fakeTensor("[]"), "not described by an object"],
   ["a fake tensor whose ranks differ", fakeTensor(meta.replace('{"as_int": 2}, ', "")), "1 sizes but 2 strides"],
   ["opcodes of old pickles", [0x49, "1\n"], "opcode INT"],
+  ["os.system", p.call("os", "system", p.text("id")), "names os.system"],
+  ["a function as a value", p.list(p.global("posix", "system")), "names posix.system"],
+  ["eval by its old name", p.call("__builtin__", "eval", p.text("1")), "names builtins.eval"],
+  ["torch.load", p.call("torch", "load", p.text("x")), "names torch.load"],
+  [
+    "a function in disguise",
+    fromType(p.global("os", "system"), p.global("torch", "Tensor"), p.tuple(p.text("id"))),
+    "names os.system",
+  ],
+  ["a function behind another module", p.call("torch.serialization", "os.system", p.text("id")), "names"],
   ["a cycle", [p.EMPTY_LIST, p.put(0), p.get(0), p.APPEND], "contains itself"],
 ];
 for (const [name, code, message] of refused) {
