@@ -8,6 +8,7 @@ import { mapBinary } from "../tensor/loops.ts";
 import { choose, constantLike, emit, emitTest, NUMBERS } from "./emit.ts";
 import { defineOp } from "./op.ts";
 import { alias, both, scalarLike, withScalar } from "./overloads.ts";
+import { computeIn, floatKernelDType, roundedOnce } from "./precision.ts";
 import { broadcastOther, element, mapTernary, requireReal } from "./rules.ts";
 
 /** A product in the dtype; int32 and uint32 wrap like C's, for which doubles are too short. */
@@ -147,7 +148,8 @@ export const addcmul = defineOp(
   "aten::addcmul(Tensor self, Tensor tensor1, Tensor tensor2, *, Scalar value=1) -> Tensor",
   {
     promote: three,
-    decompose: (t, { self, tensor1, tensor2, value }) => t.call(add, self, t.call(mul, tensor1, tensor2), value),
+    decompose: (t, { self, tensor1, tensor2, value }) =>
+      roundedOnce(t, [self, tensor1, tensor2], (x, y, z) => t.call(add, x, t.call(mul, y, z), value)),
   },
 );
 
@@ -168,16 +170,17 @@ export const lerpScalar = defineOp("aten::lerp.Scalar(Tensor self, Tensor end, S
     const w = element(weight, self.dtype);
     return mapBinary(self, end, self.dtype, (x, y) => interpolate(x, y, w));
   },
-  onnx: (b, { self, end, weight }) => {
-    const { dtype } = b.meta(self);
-    const difference = emit(b, NUMBERS, "Sub", [end, self]);
-    if (isSym(weight) || typeof weight === "object" || Math.abs(Number(weight)) < 0.5) {
-      return emit(b, NUMBERS, "Add", [self, emitProduct(b, difference, b.scalar(weight, dtype))]);
-    }
-    const rest = 1 - Number(weight);
-    if (rest === 0) return b.op("Expand", [end, b.ints(broadcastShapes(b.meta(self).shape, b.meta(end).shape))]);
-    return emit(b, NUMBERS, "Sub", [end, emitProduct(b, difference, b.scalar(rest, dtype))]);
-  },
+  onnx: (b, { self: from, end: to, weight }) =>
+    computeIn(b, floatKernelDType(b.meta(from).dtype), [from, to], (self, end) => {
+      const { dtype } = b.meta(self);
+      const difference = emit(b, NUMBERS, "Sub", [end, self]);
+      if (isSym(weight) || typeof weight === "object" || Math.abs(Number(weight)) < 0.5) {
+        return emit(b, NUMBERS, "Add", [self, emitProduct(b, difference, b.scalar(weight, dtype))]);
+      }
+      const rest = 1 - Number(weight);
+      if (rest === 0) return b.op("Expand", [end, b.ints(broadcastShapes(b.meta(self).shape, b.meta(end).shape))]);
+      return emit(b, NUMBERS, "Sub", [end, emitProduct(b, difference, b.scalar(rest, dtype))]);
+    }),
 });
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.lerp.html */
@@ -191,12 +194,13 @@ export const lerp = defineOp("aten::lerp.Tensor(Tensor self, Tensor end, Tensor 
     requireReal(self.dtype);
     return mapTernary([self, end, weight], self.dtype, interpolate);
   },
-  onnx: (b, { self, end, weight }) => {
-    const difference = emit(b, NUMBERS, "Sub", [end, self]);
-    const half = constantLike(b, weight, 0.5);
-    const near = emitTest(b, NUMBERS, "Less", [emit(b, NUMBERS, "Abs", [weight]), half]);
-    const start = emit(b, NUMBERS, "Add", [self, emitProduct(b, difference, weight)]);
-    const rest = emit(b, NUMBERS, "Sub", [constantLike(b, weight, 1), weight]);
-    return choose(b, near, start, emit(b, NUMBERS, "Sub", [end, emitProduct(b, difference, rest)]));
-  },
+  onnx: (b, args) =>
+    computeIn(b, floatKernelDType(b.meta(args.self).dtype), [args.self, args.end, args.weight], (self, end, weight) => {
+      const difference = emit(b, NUMBERS, "Sub", [end, self]);
+      const half = constantLike(b, weight, 0.5);
+      const near = emitTest(b, NUMBERS, "Less", [emit(b, NUMBERS, "Abs", [weight]), half]);
+      const start = emit(b, NUMBERS, "Add", [self, emitProduct(b, difference, weight)]);
+      const rest = emit(b, NUMBERS, "Sub", [constantLike(b, weight, 1), weight]);
+      return choose(b, near, start, emit(b, NUMBERS, "Sub", [end, emitProduct(b, difference, rest)]));
+    }),
 });

@@ -3,7 +3,7 @@
  * product, transposed ones of zeros between the elements and a convolution.
  */
 import type { OnnxBuilder } from "../onnx/builder.ts";
-import type { OnnxValue } from "../onnx/model.ts";
+import type { AttributeInput, OnnxValue } from "../onnx/model.ts";
 import { type Dim, floorDiv, mul, prod, sub } from "../sym/mod.ts";
 import { elementCount, type Meta, newData, Tensor } from "../tensor/mod.ts";
 import { convert, matmul as product, permuteDims } from "../tensor/loops.ts";
@@ -130,19 +130,44 @@ export function convolutionNode(
         b,
         floatKernelDType(dtype),
         [x, weight, bias],
-        (x, w, bias) =>
-          b.op(c.transposed ? "ConvTranspose" : "Conv", [x, w, bias], {
-            auto_pad: "NOTSET",
-            dilations: c.dilation,
-            group: c.groups,
-            ...(c.transposed ? { output_padding: c.outputPadding } : {}),
-            pads: [...c.pads.map((p) => p[0]), ...c.pads.map((p) => p[1])],
-            strides: c.stride,
-          }),
+        (x, w, bias) => c.transposed ? transposedNode(b, x, w, bias, c) : b.op("Conv", [x, w, bias], attributes(c)),
       ),
     ];
   });
   return y;
+}
+
+function attributes(c: Convolution): Readonly<Record<string, AttributeInput>> {
+  return {
+    auto_pad: "NOTSET",
+    dilations: c.dilation,
+    group: c.groups,
+    pads: [...c.pads.map((p) => p[0]), ...c.pads.map((p) => p[1])],
+    strides: c.stride,
+  };
+}
+
+/**
+ * A transposed convolution. Runtimes refuse an output padding that reaches the stride, as PyTorch allows with dilation: such
+ * a one is taken from the padding, and what that lacks comes from zeros after the input, which give a stride each.
+ */
+function transposedNode(
+  b: OnnxBuilder,
+  x: OnnxValue,
+  weight: OnnxValue,
+  bias: OnnxValue | null,
+  c: Convolution,
+): OnnxValue {
+  const isLong = c.outputPadding.map((n, i) => n >= c.stride[i]);
+  const zeros = c.outputPadding.map((n, i) => isLong[i] ? Math.max(0, Math.ceil((n - c.pads[i][1]) / c.stride[i])) : 0);
+  const pads = c.pads.map(([before, after], i): [number, number] => {
+    return isLong[i] ? [before, after - c.outputPadding[i] + zeros[i] * c.stride[i]] : [before, after];
+  });
+  const padded = zeros.some((n) => n > 0) ? padNode(b, x, [0, 0, ...zeros.map(() => 0)], [0, 0, ...zeros]) : x;
+  return b.op("ConvTranspose", [padded, weight, bias], {
+    ...attributes({ ...c, pads }),
+    output_padding: c.outputPadding.map((n, i) => isLong[i] ? 0 : n),
+  });
 }
 
 /** Windows as columns, times the weights as rows. */

@@ -5,6 +5,7 @@ import { type DType, isFloat, isInt, type Meta, normalizeDim, type Tensor } from
 import { convert } from "../tensor/loops.ts";
 import { carrier, emit, NUMBERS, WIDE } from "./emit.ts";
 import { defineOp } from "./op.ts";
+import { constantOf } from "./normalize.ts";
 import { emitLogSum, logSum } from "./power.ts";
 import { element, requireFloat, requireReal } from "./rules.ts";
 import { mapRuns } from "./softmax.ts";
@@ -60,7 +61,9 @@ function emitScan(
   outputs: number,
   step: (b: OnnxBuilder, states: readonly OnnxValue[], slice: OnnxValue) => readonly OnnxValue[],
 ): OnnxValue[] {
-  const { dtype } = b.meta(x);
+  const { dtype, shape: whole } = b.meta(x);
+  // onnxruntime refuses to scan nothing.
+  if (whole.includes(0)) return starts.slice(0, outputs).map((start) => constantOf(b, 0, whole, b.meta(start).dtype));
   const body = b.subgraph("scan_body", (inner) => {
     const states = starts.map((start, i) => inner.input(`state_${i}`, b.meta(start)));
     const shape = b.meta(x).shape.filter((_, d) => d !== axis);

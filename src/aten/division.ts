@@ -7,6 +7,7 @@ import { add } from "./binary.ts";
 import { choose, constantLike, emit, emitTest, FLOATS, NUMBERS } from "./emit.ts";
 import { defineOp } from "./op.ts";
 import { alias, both, bothToFloat, ofScalar, scalarLike, withScalar } from "./overloads.ts";
+import { roundedOnce } from "./precision.ts";
 import { binary, broadcastOther, refuse, requireReal } from "./rules.ts";
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.div.html */
@@ -240,6 +241,7 @@ export const addcdiv = defineOp(
   "aten::addcdiv(Tensor self, Tensor tensor1, Tensor tensor2, *, Scalar value=1) -> Tensor",
   {
     promote: { args: ["self", "tensor1", "tensor2"], to: "default" },
-    decompose: (t, { self, tensor1, tensor2, value }) => t.call(add, self, t.call(div, tensor1, tensor2), value),
+    decompose: (t, { self, tensor1, tensor2, value }) =>
+      roundedOnce(t, [self, tensor1, tensor2], (x, y, z) => t.call(add, x, t.call(div, y, z), value)),
   },
 );

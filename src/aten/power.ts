@@ -46,6 +46,16 @@ function emitRepeated(b: OnnxBuilder, x: OnnxValue, exponent: number): OnnxValue
   return result ?? b.op("Expand", [b.scalar(1, b.meta(x).dtype), b.ints(b.meta(x).shape)]);
 }
 
+/** An integer base that gives the same and no infinity on the way: 0 to a negative power is 0, as all but those of ±1 are. */
+function baseFor(b: OnnxBuilder, self: OnnxValue, exponent: OnnxValue): OnnxValue {
+  const { dtype } = b.meta(self);
+  if (dtype.startsWith("uint") || self.content?.every((v) => v !== 0)) return self;
+  const zero = b.scalar(0, dtype);
+  const negative = emitTest(b, NUMBERS, "Less", [exponent, zero]);
+  const none = b.op("And", [emitTest(b, NUMBERS, "Equal", [self, zero]), negative]);
+  return choose(b, none, b.scalar(2, dtype), self);
+}
+
 function emitConstantPower(b: OnnxBuilder, x: OnnxValue, given: Scalar): OnnxValue {
   const { dtype } = b.meta(x);
   if (isSym(given) || typeof given === "object") return emit(b, WIDE, "Pow", [x, b.scalar(given, dtype)]);
@@ -98,7 +108,10 @@ export const powTensor = defineOp("aten::pow.Tensor_Tensor(Tensor self, Tensor e
     shape: broadcastShapes(self.shape, exponent.shape),
   }),
   kernel: ({ self, exponent }) => mapBinary(self, exponent, self.dtype, kernelOf(self.dtype)),
-  onnx: (b, { self, exponent }) => emit(b, WIDE, "Pow", [self, exponent]),
+  onnx: (b, { self, exponent }) => {
+    const base = isFloat(b.meta(self).dtype) ? self : baseFor(b, self, exponent);
+    return emit(b, WIDE, "Pow", [base, exponent]);
+  },
   inplace: ["aten::pow_.Tensor"],
 });
 

@@ -8,6 +8,7 @@ import type { OnnxValue } from "../onnx/model.ts";
 import { isSym } from "../sym/mod.ts";
 import { categoryOf, type DType, isComplex, isFloat, type Tensor } from "../tensor/mod.ts";
 import { convert, filled } from "../tensor/loops.ts";
+import type { Calls } from "./op.ts";
 
 /**
  * Runs `body` on the inputs in dtype `wide` and brings its result back to the dtype of the first input. Nothing is added
@@ -29,6 +30,17 @@ export function computeIn<const I extends readonly (OnnxValue | null)[]>(
 /** bfloat16 is computed in float32 and rounded once at the end, as PyTorch's kernels do; other dtypes stay. */
 export function floatKernelDType(dtype: DType): DType {
   return dtype === "bfloat16" ? "float32" : dtype;
+}
+
+/** `body` in the dtype that bfloat16 is computed in: PyTorch rounds sums of products once. */
+export function roundedOnce<T extends object>(
+  t: Calls<T>,
+  tensors: readonly [T, T, T],
+  body: (x: T, y: T, z: T) => T,
+): T {
+  const { dtype } = t.meta(tensors[0]);
+  const [x, y, z] = tensors.map((tensor) => t.cast(tensor, floatKernelDType(dtype)));
+  return t.cast(body(x, y, z), dtype);
 }
 
 /**

@@ -71,6 +71,10 @@ function emitVariance(b: OnnxBuilder, self: OnnxValue, spread: Spread, root: boo
   const mean = emitReduce(b, FLOATS, "ReduceMean", self, dims, true);
   const centered = emit(b, NUMBERS, "Sub", [self, mean]);
   const count = reducedCount(shape, dims);
+  if (count === 0) {
+    const nothing = meanOfNothing(b, self, dims);
+    return [spread.keepdim ? nothing : b.squeeze(nothing, ...dims), nothing];
+  }
   let variance: OnnxValue;
   if (spread.correction === 0) {
     variance = emitReduce(b, FLOATS, "ReduceMean", emit(b, NUMBERS, "Mul", [centered, centered]), dims, spread.keepdim);
@@ -79,6 +83,13 @@ function emitVariance(b: OnnxBuilder, self: OnnxValue, spread: Spread, root: boo
     variance = emit(b, NUMBERS, "Div", [squares, divisor(b, self, count, spread.correction)]);
   }
   return [root ? emit(b, FLOATS, "Sqrt", [variance]) : variance, mean];
+}
+
+/** NaN, with reduced dims kept: onnxruntime's mean of no elements is 0. */
+function meanOfNothing(b: OnnxBuilder, self: OnnxValue, dims: readonly number[]): OnnxValue {
+  const { dtype, shape } = b.meta(self);
+  const nan = b.scalar(NaN, dtype);
+  return dims.length === 0 ? nan : b.op("Expand", [nan, b.ints(reducedShape(shape, dims, true))]);
 }
 
 /** `max(0, count - correction)` in the dtype of `self`. */

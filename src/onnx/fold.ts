@@ -38,6 +38,8 @@ export function foldNode(node: OnnxNode, opset: number): Tensor[] | null {
     const tensor = constantOfNode(node);
     return tensor && [tensor];
   }
+  const empty = node.outputs.map(emptyTensor);
+  if (empty.length > 0 && empty.every((t) => t !== null)) return empty;
   const followed = node.outputs.map(tensorOfContent);
   if (followed.length > 0 && followed.every((t) => t !== null)) return followed;
   const rule = FOLD_ELEMENTWISE.get(node.opType) ?? FOLD_LAYOUT.get(node.opType);
@@ -89,4 +91,10 @@ function assertAsInferred(
     const found = formatMeta({ dtype: tensor.dtype, shape: tensor.shape });
     throw new RangeError(`${node.opType} of constants gives ${found}, but ${formatMeta(meta)} was inferred`);
   }
+}
+
+/** The value itself where it has no elements: nothing is left to compute, and some runtimes fail on empty operands. */
+function emptyTensor({ meta }: OnnxValue): Tensor | null {
+  const shape = meta && staticShape(meta.shape);
+  return meta && shape?.includes(0) ? Tensor.of(meta.dtype, shape, newData(meta.dtype, 0)) : null;
 }
