@@ -12,6 +12,7 @@ export const incrementNesting = defineHigherOrder("torch._functorch.predispatch:
     "torch.ops.aten.movedim.int",
     "torch.ops.aten.unsqueeze.default",
     "torch.ops.aten.expand.default",
+    "torch.ops.aten._assert_scalar.default",
   ],
 });
 /** `_vmap_decrement_nesting()` */

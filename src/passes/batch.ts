@@ -8,12 +8,14 @@ import type { Op, OpTable } from "../aten/mod.ts";
 import { isElementwise } from "../aten/rules.ts";
 import { type FxArg, type FxGraph, type FxNode, FxValue, mapValues, type TensorMeta } from "../fx/mod.ts";
 import { LoweringError } from "../ir/mod.ts";
+import { call } from "../sym/mod.ts";
 import type { Expander } from "./expand.ts";
 
 const MAP = "torch.ops.higher_order.map_impl";
 const MOVE = "torch.ops.aten.movedim.int";
 const UNSQUEEZE = "torch.ops.aten.unsqueeze.default";
 const EXPAND = "torch.ops.aten.expand.default";
+const ASSERT = "torch.ops.aten._assert_scalar.default";
 
 /** A region: the node that opens it, and those up to the one that closes it. */
 export interface Region {
@@ -164,8 +166,22 @@ class Batch {
     return isElementwise(resolved.op) && dtypes.size === 1 && node.outputs.length === 1;
   }
 
+  /** Sizes must be equal: an operator on whole batches would let one of size 1 pass. */
+  private checkSizes(): void {
+    const [first, ...others] = this.entered.map(({ tensor, dim }) => tensorMeta(tensor).shape[dim]);
+    for (const size of others) {
+      const isSame = call("eq", [first, size]);
+      if (isSame === true) continue;
+      const message = `A vmap runs over ${size} elements of one tensor and ${first} of another`;
+      if (isSame === false) throw new RangeError(message);
+      // Recorded calls have sizes as expressions.
+      this.x.node(ASSERT, [isSame as unknown as FxArg, message], []);
+    }
+  }
+
   private direct(each: readonly Left[]): void {
     const { x } = this;
+    this.checkSizes();
     const values = new Map<FxValue, FxValue>();
     for (const [i, batch] of this.batches().entries()) values.set(this.entered[i].element, batch as FxValue);
     const names = new Map(

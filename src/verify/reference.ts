@@ -15,6 +15,7 @@ import {
   FxValue,
   graphsOf,
   type InputSpec,
+  type SymMeta,
   tensorOf,
 } from "../fx/mod.ts";
 import { atNodeAsync } from "../ir/mod.ts";
@@ -182,8 +183,9 @@ class GraphRun implements GraphRunner {
   /** Assertions on sizes and values tell which inputs a program was captured for. */
   private checkAssertion(node: FxNode): void {
     const [condition] = node.args;
-    if (!(condition instanceof FxValue) || condition.meta.kind !== "sym") return;
-    const { expr } = condition.meta;
+    const isValue = condition instanceof FxValue && condition.meta.kind === "sym";
+    if (!isValue && !isSym(condition)) return;
+    const expr = isValue ? (condition.meta as SymMeta).expr : condition as Sym;
     if (isSym(expr) && !this.bindings.knows(expr)) return;
     if (this.bindings.value(expr, "bool")) return;
     const [, message] = node.args;
