@@ -5,6 +5,7 @@ import { categoryOf, isComplex, isFloat, isInt, type Meta, type Tensor } from ".
 import type { OnnxBuilder } from "../onnx/builder.ts";
 import type { OnnxValue } from "../onnx/model.ts";
 import { defineOp, type MetaContext } from "./op.ts";
+import { refuse } from "./rules.ts";
 
 /** Checks hold for the inputs the program was captured for; the size relations among them are kept as guards elsewhere. */
 const dropped = {
@@ -35,6 +36,11 @@ export const symConstrainRangeForSize = defineOp(
   "aten::sym_constrain_range_for_size(Scalar size, *, int? min=None, int? max=None) -> ()",
   dropped,
 );
+/** The dtype that two dtypes promote to: what is made of it is recorded where it is used. */
+export const promoteTypes = defineOp("aten::promote_types(ScalarType type1, ScalarType type2) -> ScalarType", {
+  effectFree: true,
+  meta: (): never => refuse("type1", "a dtype", "a dtype is no value of a graph"),
+});
 /** Prints a text while the program runs. */
 export const print = defineOp("aten::_print(str s) -> ()", dropped);
 

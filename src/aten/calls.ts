@@ -23,6 +23,7 @@ import { OnnxValue } from "../onnx/model.ts";
 import { type Dim, isSym, type Ranges, type Sym, symbol } from "../sym/mod.ts";
 import { contiguousStrides, type DType, type Meta, newData, Tensor } from "../tensor/mod.ts";
 import { type BoundArgs, type CallArg, complete, promote } from "./bind.ts";
+import type { OpTable } from "./mod.ts";
 import type { Calls, MetaContext, Op } from "./op.ts";
 
 /** What all interpreters share. */
@@ -60,6 +61,17 @@ export function returnsNumbers(op: Op): boolean {
       const type = t.kind === "list" ? t.of : t;
       return type.kind === "base" && type.name !== "Tensor";
     });
+}
+
+/** Whether a call gives other values each time. */
+export function isRandom({ target, args, kwargs }: FxNode, table: OpTable): boolean {
+  const op = table.resolve(target)?.op;
+  if (typeof op?.random !== "function") return op?.random === true;
+  const constant = (arg: FxArg): FxArg => arg instanceof FxValue && arg.meta.kind === "constant" ? arg.meta.value : arg;
+  const isTensor = (x: unknown): x is FxValue => x instanceof FxValue && x.meta.kind === "tensor";
+  const named = new Map([...kwargs].map(([name, arg]) => [name, constant(arg)]));
+  // deno-lint-ignore no-explicit-any -- bound arguments are typed by the schema at the definition
+  return op.random(complete(op, isTensor, args.map(constant), named) as any);
 }
 
 /** dtypes and shapes. */

@@ -3,7 +3,7 @@ import type { OnnxBuilder } from "../onnx/builder.ts";
 import type { OnnxValue } from "../onnx/model.ts";
 import type { Meta } from "../tensor/mod.ts";
 import { Tensor } from "../tensor/mod.ts";
-import { filled } from "../tensor/loops.ts";
+import { convert, filled, mapBinary, mapUnary } from "../tensor/loops.ts";
 import { type Calls, defineOp, type MetaContext } from "./op.ts";
 import { like, refuse, requireFloat } from "./rules.ts";
 import { shaped } from "./shapes.ts";
@@ -28,18 +28,29 @@ const viewing = {
   aliases: (_: Meta, args: DropoutArgs<Meta>): boolean => isIdentity(args),
 };
 
+/** Which elements are kept, each by a draw of its own. */
+function drawn({ shape }: Tensor, p: number): Tensor {
+  return mapUnary(filled("float64", shape as number[], 0), "bool", () => Math.random() >= p);
+}
+
+/** The kept elements, scaled so that the mean stays. */
+function keep(input: Tensor, kept: Tensor, p: number): Tensor {
+  return mapBinary(input, convert(kept, input.dtype), input.dtype, (x, k) => k === 0 ? 0 : x / (1 - p));
+}
+
 const common = {
   ...viewing,
+  random: (args: DropoutArgs<unknown>): boolean => !isIdentity(args),
   meta: (_: MetaContext, { input }: DropoutArgs<Meta>): Meta => shaped(input, input.shape),
-  kernel(args: DropoutArgs<Tensor>): Tensor {
-    if (!isIdentity(args)) refuse("train", true, "results of dropout in training differ from call to call");
-    return args.input;
-  },
 };
 
 /** Variants that ONNX has no random form for. */
 const evaluationOnly = {
   ...common,
+  kernel(args: DropoutArgs<Tensor>): Tensor {
+    if (!isIdentity(args)) refuse("train", true, "only its evaluation is known");
+    return args.input;
+  },
   onnx(_: OnnxBuilder, args: DropoutArgs<OnnxValue>): OnnxValue {
     if (!isIdentity(args)) refuse("train", true, "ONNX has no such dropout; call eval() on the model before capture");
     return args.input;
@@ -55,6 +66,7 @@ function onnxDropout(b: OnnxBuilder, input: OnnxValue, p: number, wanted: readon
 /** https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.dropout.html */
 export const dropout = defineOp("aten::dropout(Tensor input, float p, bool train) -> Tensor", {
   ...common,
+  kernel: (args) => isIdentity(args) ? args.input : keep(args.input, drawn(args.input, args.p), args.p),
   onnx: (b, { input, p, train }) => {
     if (isIdentity({ p, train })) return input;
     // Dropping all would scale by infinity.
@@ -81,12 +93,12 @@ export const featureAlphaDropout = defineOp(
 
 /** The core form of dropout: the result and which elements were kept. Training is the default. */
 export const nativeDropout = defineOp("aten::native_dropout(Tensor input, float p, bool? train) -> (Tensor, Tensor)", {
+  random: ({ p, train }) => !isIdentity({ p, train: train ?? true }),
   meta: (_, { input }) => [shaped(input, input.shape), like(input, "bool")],
   kernel: ({ input, p, train }) => {
-    if (!isIdentity({ p, train: train ?? true })) {
-      refuse("train", train, "results of dropout in training differ from call to call");
-    }
-    return [input, filled("bool", input.shape, true)];
+    if (isIdentity({ p, train: train ?? true })) return [input, filled("bool", input.shape, true)];
+    const kept = drawn(input, p);
+    return [keep(input, kept, p), kept];
   },
   onnx: (b, { input, p, train }) => {
     if (!isIdentity({ p, train: train ?? true })) {

@@ -62,6 +62,12 @@ export class OpTable {
   }
 }
 
+/** Whether there is a record for a target that does not only say why it can't be exported. */
+export function isSupported(target: string, table: OpTable): boolean {
+  const known = table.resolve(target);
+  return known !== null && known.op.higherOrder?.unsupported === undefined;
+}
+
 /** The family that has the record for a target, or null when there is none. */
 function familyOf(target: string): string | null {
   const name = opName(target);

@@ -39,7 +39,13 @@ export function normOf(values: readonly number[], ord: number): number {
 }
 
 /** Emits the norm over dims. */
-export function emitNorm(b: OnnxBuilder, x: OnnxValue, ord: number, dims: readonly number[], keepdim: boolean): OnnxValue {
+export function emitNorm(
+  b: OnnxBuilder,
+  x: OnnxValue,
+  ord: number,
+  dims: readonly number[],
+  keepdim: boolean,
+): OnnxValue {
   const { dtype, shape } = b.meta(x);
   const size = (): OnnxValue => emit(b, NUMBERS, "Abs", [x]);
   // The norm of a number is its size; only counting and ord 0 look closer.

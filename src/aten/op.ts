@@ -67,8 +67,8 @@ export interface Rules<S extends string> {
    * call is a view. Absent: it always is.
    */
   aliases?(self: Meta, args: Args<Meta, S>): boolean;
-  /** Yields other values at each call (random): never shared, folded or verified by value. */
-  readonly random?: boolean;
+  /** Yields other values at each call (random), or at such a call: never shared, folded or verified by value. */
+  readonly random?: boolean | ((args: Args<unknown, S>) => boolean);
   /** Only checks something or gives a hint: no results, dropped at export. */
   readonly effectFree?: boolean;
   /** Names of in-place variants that are not the name with `_` appended: `aten::pow_.Scalar` of `aten::pow.Tensor_Scalar`. */

@@ -127,9 +127,9 @@ class Lowering {
     }
     const inputs: { spec: InputSpec; value: OnnxValue }[] = [];
     for (const [i, spec] of users.entries()) {
-      const given = options.inputNames?.[i];
-      const value = this.addUserInput(spec, given);
-      inputs.push({ spec, value });
+      this.graph.collect(null, () => {
+        inputs.push({ spec, value: this.addUserInput(spec, options.inputNames?.[i]) });
+      });
     }
     for (const spec of pending) {
       this.yieldName(spec.target!);
@@ -158,7 +158,10 @@ class Lowering {
       value = builder.input(name, { dtype: scalarDType(meta), shape: [] });
       if (isSym(meta.expr)) builder.symbols.bindExpr(meta.expr, value);
     } else {
-      throw new LoweringError(`Input ${spec.value.name} is a ${meta.kind}, which ONNX has no value for`);
+      const what = meta.kind === "object" ? `an object of class ${meta.className}` : "a constant";
+      throw new LoweringError(`Input ${spec.value.name} is ${what}, which ONNX has no value for`, {
+        hint: "Make it an attribute of the model, or give its tensors as inputs",
+      });
     }
     this.values.set(spec.value, value);
     this.describeInput(value, spec);
@@ -226,6 +229,13 @@ class Lowering {
         }),
       );
       break;
+    }
+    if (outputs.length === 0 && this.errors.length === 0) {
+      this.errors.push(
+        new LoweringError("The program gives no value that ONNX has: its outputs are None or texts", {
+          hint: "Return a tensor or a number",
+        }),
+      );
     }
     builder.graph.outputs = outputs.map((o) => o.value);
     return outputs;

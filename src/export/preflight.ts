@@ -1,17 +1,18 @@
 /** Finds every operator of a program that can't be exported, without translating anything. */
-import type { OpTable } from "../aten/mod.ts";
-import { allNodes, type FxGraph, type FxNode } from "../fx/mod.ts";
+import { isSupported, type OpTable } from "../aten/mod.ts";
+import { allNodes, calledBy, type FxGraph, type FxNode } from "../fx/mod.ts";
 import { locationOf, UnsupportedOperatorError } from "../ir/mod.ts";
 
 /** One error per unsupported operator of a graph and its subgraphs: how often and where first it is called. */
 export function preflight(graph: FxGraph, table: OpTable): UnsupportedOperatorError[] {
   const missing = new Map<string, FxNode[]>();
   for (const node of allNodes(graph)) {
-    const known = table.resolve(node.target);
-    if (known && known.op.higherOrder?.unsupported === undefined) continue;
-    const nodes = missing.get(node.target) ?? [];
-    nodes.push(node);
-    missing.set(node.target, nodes);
+    for (const target of calledBy(node)) {
+      if (isSupported(target, table)) continue;
+      const nodes = missing.get(target) ?? [];
+      nodes.push(node);
+      missing.set(target, nodes);
+    }
   }
   return [...missing].map(([target, nodes]) => {
     const { origin } = nodes[0];

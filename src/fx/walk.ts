@@ -31,9 +31,13 @@ export function* allNodes(graph: FxGraph): Generator<FxNode> {
 /** The operators that a graph calls, or gives to others to call; nested graphs included. */
 export function targetsOf(graph: FxGraph): Set<string> {
   const targets = new Set<string>();
-  for (const node of allNodes(graph)) {
-    targets.add(node.target);
-    for (const arg of argumentsOf(node)) if (arg instanceof OperatorArg) targets.add(arg.target);
-  }
+  for (const node of allNodes(graph)) for (const target of calledBy(node)) targets.add(target);
+  return targets;
+}
+
+/** A node's operator, and those that it is given to call. */
+export function calledBy(node: FxNode): string[] {
+  const targets = [node.target];
+  for (const arg of argumentsOf(node)) if (arg instanceof OperatorArg) targets.push(arg.target);
   return targets;
 }

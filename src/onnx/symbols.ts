@@ -2,7 +2,7 @@
  * Where symbolic sizes get their values from when a graph needs them as tensors: a dim of a graph input, a dim of a value
  * whose size depends on data, or a scalar that a node yields.
  */
-import { isSym, solveLinear, type Sym, type SymFn, type SymKind, visit } from "../sym/mod.ts";
+import { bitOf, isSym, solveLinear, type Sym, type SymFn, type SymKind, visit } from "../sym/mod.ts";
 import type { OnnxBuilder } from "./builder.ts";
 import type { OnnxValue } from "./model.ts";
 
@@ -24,6 +24,10 @@ export class SymbolTable {
   private readonly dims: Map<string, ShapeSource> = new Map();
   private readonly compound: Map<string, CompoundSource[]> = new Map();
   private readonly scalars: Map<string, OnnxValue> = new Map();
+  /** Bools of the graph by their expression. */
+  private readonly bools: Map<string, OnnxValue> = new Map();
+  /** Bools that tell whether a number, which has no other source, is 1 or 0. */
+  private readonly bits: Map<string, OnnxValue> = new Map();
 
   constructor(parent: SymbolTable | null) {
     this.parent = parent;
@@ -41,6 +45,12 @@ export class SymbolTable {
 
   /** The expression's value is a 0-d tensor of the graph. */
   bindExpr(expr: Sym, value: OnnxValue): void {
+    if (expr.kind === "bool") {
+      this.bools.set(expr.key, value);
+      const bit = bitOf(expr);
+      if (bit) this.bits.set(bit.key, value);
+      return;
+    }
     if (expr.node.op === "symbol") {
       if (!this.has(expr.node.name)) this.scalars.set(expr.node.name, value);
     } else this.bindCompound(expr, { value, axis: null });
@@ -62,6 +72,12 @@ export class SymbolTable {
 
   /** A 0-d tensor with the expression's value. @throws {RangeError} when a symbol has no source */
   compute(b: OnnxBuilder, expr: Sym): OnnxValue {
+    if (expr.kind === "bool") {
+      for (const { bools } of this.visible()) {
+        const known = bools.get(expr.key);
+        if (known) return known;
+      }
+    }
     return visit<OnnxValue>(expr, {
       constant: (value, kind) =>
         kind === "int"
@@ -84,6 +100,8 @@ export class SymbolTable {
       if (scalar) return scalar;
       const source = table.dims.get(name);
       if (source) return valueOf(b, source);
+      const bit = table.bits.get(name);
+      if (bit) return b.cast(bit, "int64");
     }
     const solved = this.solvable(name, new Set());
     if (solved) return this.solve(b, name, solved);

@@ -3,7 +3,7 @@
  * dimension, results get it back when they leave. Nodes that see no element are computed before the region. What is
  * elementwise throughout is computed for the whole batch at once; anything else becomes a map over the batch.
  */
-import { fullMeta } from "../aten/calls.ts";
+import { fullMeta, isRandom } from "../aten/calls.ts";
 import type { Op, OpTable } from "../aten/mod.ts";
 import { isElementwise } from "../aten/rules.ts";
 import { type FxArg, type FxGraph, type FxNode, FxValue, mapValues, type TensorMeta } from "../fx/mod.ts";
@@ -81,8 +81,8 @@ class Batch {
         i += nested.nodes.length + 1;
       } else this.visit(nodes[i]);
     }
-    const isRandom = this.inner.some((node) => this.x.resolve(node.target)?.random);
-    if (isRandom && open.args[1] === "same") {
+    const draws = this.inner.some((node) => isRandom(node, this.x.table));
+    if (draws && open.args[1] === "same") {
       throw new LoweringError("A vmap with randomness='same' over random operators can't be exported", {
         hint: "Draw the random numbers outside of vmap",
       });

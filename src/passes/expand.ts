@@ -6,9 +6,10 @@
 import type { CallArg } from "../aten/bind.ts";
 import { TraceInterpreter } from "../aten/calls.ts";
 import { type Adapt, type Expansion, slotsOf } from "../aten/higher_order.ts";
-import type { Op, OpTable } from "../aten/mod.ts";
+import { isSupported, type Op, type OpTable } from "../aten/mod.ts";
 import {
   allNodes,
+  calledBy,
   type ExportedProgram,
   type FxArg,
   FxGraph,
@@ -151,7 +152,9 @@ export class Expander implements Expansion {
 
   private visit(node: FxNode): void {
     const rules = this.resolve(node.target)?.higherOrder;
-    const results = rules?.expand?.(this, node) ?? null;
+    // Operators that can't be exported are found later, all at once.
+    const isKnown = calledBy(node).every((target) => isSupported(target, this.table));
+    const results = isKnown && rules?.expand?.(this, node) || null;
     if (results) this.replace(node, results);
     else this.copy(node, this.adapt?.(this, node));
   }

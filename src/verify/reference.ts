@@ -3,7 +3,7 @@
  * Weights are read when the first node needs them; every tensor is let go of after its last use.
  */
 import type { CallArg } from "../aten/bind.ts";
-import { EagerInterpreter } from "../aten/calls.ts";
+import { EagerInterpreter, isRandom } from "../aten/calls.ts";
 import type { GraphRunner } from "../aten/higher_order.ts";
 import type { OpTable } from "../aten/mod.ts";
 import {
@@ -19,7 +19,7 @@ import {
   tensorOf,
 } from "../fx/mod.ts";
 import { atNodeAsync } from "../ir/mod.ts";
-import { isSym, type Sym } from "../sym/mod.ts";
+import { bitOf, isSym, type Sym } from "../sym/mod.ts";
 import { formatMeta, type Meta, Tensor } from "../tensor/mod.ts";
 import { Bindings, type ConcreteValue, pairSizes } from "./bindings.ts";
 
@@ -78,7 +78,7 @@ class ProgramRun {
     run.addInputs(inputs);
     await run.compute(graph);
     const outputs: ReferenceValue[] = [];
-    for (const spec of signature.outputSpecs) outputs.push(await run.output(spec.arg));
+    for (const { kind, arg } of signature.outputSpecs) outputs.push(kind === "TOKEN" ? null : await run.output(arg));
     return outputs;
   }
 
@@ -259,7 +259,10 @@ class GraphRun implements GraphRunner {
   }
 
   private bindSym(expr: Sym, value: ConcreteValue): void {
-    if (expr.kind !== "bool") this.bindings.bind(expr, typeof value === "boolean" ? Number(value) : value);
+    // A bool that is not known is recorded as a comparison of a number that is 0 or 1.
+    const bit = bitOf(expr);
+    if (bit) this.bindings.bind(bit, Number(value));
+    else if (expr.kind !== "bool") this.bindings.bind(expr, typeof value === "boolean" ? Number(value) : value);
   }
 
   /** The recorded dtype and shape must be what the kernel gave; sizes that depend on values become known. */
@@ -325,9 +328,9 @@ export function randomValues(program: ExportedProgram, table: OpTable): Set<FxVa
   const random = new Set<FxValue>();
   for (const node of program.graph.nodes()) {
     const draws = (one: FxNode): boolean =>
-      table.resolve(one.target)?.op.random === true || graphsOf(one).some((graph) => [...graph.nodes()].some(draws));
-    const isRandom = draws(node) || [...node.operands()].some((value) => random.has(value));
-    if (isRandom) { for (const value of node.outputs) random.add(value); }
+      isRandom(one, table) || graphsOf(one).some((graph) => [...graph.nodes()].some(draws));
+    const varies = draws(node) || [...node.operands()].some((value) => random.has(value));
+    if (varies) { for (const value of node.outputs) random.add(value); }
   }
   return random;
 }
