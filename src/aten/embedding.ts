@@ -238,3 +238,13 @@ export const _embeddingBag = defineOp(
     onnx: (b, args) => bagNodes(b, { ...args, padding_idx: args.padding_idx < 0 ? null : args.padding_idx }),
   },
 );
+
+/** `_embedding_bag` without what only gradients need. */
+export const embeddingBagForwardOnly = defineOp(
+  "aten::_embedding_bag_forward_only(Tensor weight, Tensor indices, Tensor offsets, bool scale_grad_by_freq=False, int mode=0, bool sparse=False, Tensor? per_sample_weights=None, bool include_last_offset=False, int padding_idx=-1) -> (Tensor, Tensor, Tensor, Tensor)",
+  {
+    meta: (_, args) => bagMeta({ ...args, padding_idx: args.padding_idx < 0 ? null : args.padding_idx }),
+    kernel: (args) => bagKernel({ ...args, padding_idx: args.padding_idx < 0 ? null : args.padding_idx }),
+    onnx: (b, args) => bagNodes(b, { ...args, padding_idx: args.padding_idx < 0 ? null : args.padding_idx }),
+  },
+);

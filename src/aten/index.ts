@@ -30,10 +30,12 @@ export const FAMILIES: Readonly<Record<string, () => Promise<Record<string, unkn
   flip: () => import("./flip.ts"),
   gather: () => import("./gather.ts"),
   gradient: () => import("./gradient.ts"),
+  grid: () => import("./grid.ts"),
   higher_order_autocast: () => import("./higher_order_autocast.ts"),
   higher_order_batch: () => import("./higher_order_batch.ts"),
   higher_order_control: () => import("./higher_order_control.ts"),
   higher_order_inline: () => import("./higher_order_inline.ts"),
+  im2col: () => import("./im2col.ts"),
   index_rows: () => import("./index_rows.ts"),
   indexing: () => import("./indexing.ts"),
   join: () => import("./join.ts"),
@@ -45,6 +47,7 @@ export const FAMILIES: Readonly<Record<string, () => Promise<Record<string, unkn
   masked_index: () => import("./masked_index.ts"),
   norm: () => import("./norm.ts"),
   norms: () => import("./norms.ts"),
+  one_hot: () => import("./one_hot.ts"),
   pad: () => import("./pad.ts"),
   permute: () => import("./permute.ts"),
   pixel: () => import("./pixel.ts"),
@@ -69,9 +72,11 @@ export const FAMILIES: Readonly<Record<string, () => Promise<Record<string, unkn
   triangle: () => import("./triangle.ts"),
   trigonometry: () => import("./trigonometry.ts"),
   unary: () => import("./unary.ts"),
+  unpool: () => import("./unpool.ts"),
   upsample: () => import("./upsample.ts"),
   variance: () => import("./variance.ts"),
   view: () => import("./view.ts"),
+  weight_norm: () => import("./weight_norm.ts"),
   where: () => import("./where.ts"),
 };
 
@@ -150,7 +155,10 @@ export const NAMES: readonly (readonly [family: string, names: string])[] = [
     "elementwise",
     " aten::angle aten::copysign.Scalar aten::copysign.Tensor aten::isin.Scalar_Tensor aten::isin.Tensor_Scalar aten::isin.Tensor_Tensor aten::isreal aten::ldexp.Tensor aten::ldexp_ aten::special_entr aten::special_ndtr aten::special_xlog1py aten::special_xlog1py.other_scalar aten::special_xlog1py.self_scalar ",
   ],
-  ["embedding", " aten::_embedding_bag aten::embedding aten::embedding_bag aten::embedding_bag.padding_idx "],
+  [
+    "embedding",
+    " aten::_embedding_bag aten::_embedding_bag_forward_only aten::embedding aten::embedding_bag aten::embedding_bag.padding_idx ",
+  ],
   [
     "expand",
     " aten::broadcast_tensors aten::broadcast_to aten::expand aten::expand_as aten::expand_copy aten::meshgrid aten::meshgrid.indexing aten::repeat aten::repeat_interleave.self_int aten::tile ",
@@ -165,6 +173,10 @@ export const NAMES: readonly (readonly [family: string, names: string])[] = [
     "gradient",
     " aten::gradient.array aten::gradient.scalararray aten::gradient.scalarint aten::gradient.scalarrayarray aten::gradient.scalarrayint aten::gradient.tensorarray aten::gradient.tensorarrayint ",
   ],
+  [
+    "grid",
+    " aten::_grid_sampler_2d_cpu_fallback aten::affine_grid_generator aten::grid_sampler aten::grid_sampler_2d aten::grid_sampler_3d ",
+  ],
   ["higher_order_autocast", " higher_order::wrap_with_autocast "],
   [
     "higher_order_batch",
@@ -178,6 +190,7 @@ export const NAMES: readonly (readonly [family: string, names: string])[] = [
     "higher_order_inline",
     " higher_order::aoti_call_delegate higher_order::auto_functionalized higher_order::auto_functionalized_v2 higher_order::call_torchbind higher_order::executorch_call_delegate higher_order::hints_wrapper higher_order::invoke_quant higher_order::invoke_quant_packed higher_order::invoke_subgraph higher_order::out_dtype higher_order::print higher_order::run_const_graph higher_order::strict_mode higher_order::tag_activation_checkpoint higher_order::triton_kernel_wrapper_functional higher_order::triton_kernel_wrapper_mutation higher_order::with_effects higher_order::wrap higher_order::wrap_activation_checkpoint higher_order::wrap_with_set_grad_enabled torch._C::_set_grad_enabled torch._functorch.predispatch::lazy_load_decompositions ",
   ],
+  ["im2col", " aten::col2im aten::im2col "],
   [
     "index_rows",
     " aten::index_add aten::index_copy aten::index_fill.int_Scalar aten::index_fill.int_Tensor aten::index_reduce ",
@@ -219,6 +232,7 @@ export const NAMES: readonly (readonly [family: string, names: string])[] = [
     "norms",
     " aten::dist aten::frobenius_norm.dim aten::linalg_vector_norm aten::norm.Scalar aten::norm.ScalarOpt_dim aten::norm.ScalarOpt_dim_dtype aten::norm.ScalarOpt_dtype aten::renorm ",
   ],
+  ["one_hot", " aten::one_hot "],
   [
     "pad",
     " aten::_pad_circular aten::_pad_enum aten::constant_pad_nd aten::pad aten::reflection_pad1d aten::reflection_pad2d aten::reflection_pad3d aten::replication_pad1d aten::replication_pad2d aten::replication_pad3d ",
@@ -288,6 +302,7 @@ export const NAMES: readonly (readonly [family: string, names: string])[] = [
     "unary",
     " aten::abs aten::absolute aten::deg2rad aten::erf aten::erfc aten::exp aten::exp2 aten::expm1 aten::isfinite aten::isinf aten::isnan aten::isneginf aten::isposinf aten::log aten::log10 aten::log1p aten::log2 aten::logit aten::nan_to_num aten::neg aten::negative aten::positive aten::rad2deg aten::reciprocal aten::rsqrt aten::sgn aten::sigmoid aten::sign aten::signbit aten::special_erf aten::special_expit aten::special_log1p aten::sqrt ",
   ],
+  ["unpool", " aten::fractional_max_pool2d aten::fractional_max_pool3d aten::max_unpool2d aten::max_unpool3d "],
   [
     "upsample",
     " aten::_upsample_bicubic2d_aa aten::_upsample_bicubic2d_aa.vec aten::_upsample_bilinear2d_aa aten::_upsample_bilinear2d_aa.vec aten::_upsample_lanczos2d_aa aten::_upsample_lanczos2d_aa.vec aten::_upsample_nearest_exact1d aten::_upsample_nearest_exact1d.vec aten::_upsample_nearest_exact2d aten::_upsample_nearest_exact2d.vec aten::_upsample_nearest_exact3d aten::_upsample_nearest_exact3d.vec aten::upsample_bicubic2d aten::upsample_bicubic2d.vec aten::upsample_bilinear2d aten::upsample_bilinear2d.vec aten::upsample_linear1d aten::upsample_linear1d.vec aten::upsample_nearest1d aten::upsample_nearest1d.vec aten::upsample_nearest2d aten::upsample_nearest2d.vec aten::upsample_nearest3d aten::upsample_nearest3d.vec aten::upsample_trilinear3d aten::upsample_trilinear3d.vec ",
@@ -300,6 +315,7 @@ export const NAMES: readonly (readonly [family: string, names: string])[] = [
     "view",
     " aten::_reshape_alias aten::_unsafe_view aten::flatten.using_ints aten::ravel aten::reshape aten::reshape_as aten::squeeze aten::squeeze.dim aten::squeeze.dims aten::squeeze_copy aten::squeeze_copy.dim aten::squeeze_copy.dims aten::unflatten.int aten::unsqueeze aten::unsqueeze_copy aten::view aten::view.dtype aten::view_as aten::view_copy ",
   ],
+  ["weight_norm", " aten::_weight_norm aten::_weight_norm_interface aten::norm_except_dim "],
   [
     "where",
     " aten::masked_fill.Scalar aten::masked_fill.Tensor aten::where.Scalar aten::where.ScalarOther aten::where.ScalarSelf aten::where.self ",

@@ -130,6 +130,8 @@ export function gatherWindows(
 ): OnnxValue {
   const lead = b.meta(x).shape.length - slides.length;
   return slides.reduce((y, slide, i) => {
+    // Each element is a window of its own.
+    if (slide.kernel === 1 && slide.stride === 1) return b.unsqueeze(y, lead + 2 * i + 1);
     const inner = int64s(b, Array.from({ length: slide.kernel }, (_, k) => k * slide.dilation));
     const starts = b.op("Unsqueeze", [steps(b, counts[i], slide.stride), b.ints([1])]);
     return b.op("Gather", [y, b.op("Add", [starts, inner])], { axis: lead + 2 * i });
