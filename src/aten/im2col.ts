@@ -117,11 +117,11 @@ export const im2col = defineOp(
         const { shape } = b.meta(x);
         const counts = slides.map((slide, i) => windowCount(shape[2 + i], slide));
         const pads = [0, 0, ...slides.map((s) => s.pads[0])];
+        // Runtimes don't pad bfloat16; nothing is rounded on the way.
         const isPadded = pads.some((n) => n !== 0);
-        // Not all runtimes pad bools.
-        const padded = isPadded && b.meta(x).dtype === "bool"
-          ? computeIn(b, "float32", [x], (x) => padNode(b, x, pads, pads))
-          : padNode(b, x, pads, pads);
+        const padded = isPadded
+          ? computeIn(b, floatKernelDType(b.meta(x).dtype), [x], (x) => padNode(b, x, pads, pads))
+          : x;
         const windows = gatherWindows(b, padded, counts, slides);
         const turned = b.transpose(windows, windowOrder(2, 2, "kernels"));
         return [b.reshape(turned, [shape[0], mul(shape[1], prod(slides.map((s) => s.kernel))), prod(counts)])];
@@ -184,7 +184,11 @@ export const col2im = defineOp(
     meta: (_, args) => ({ dtype: args.self.dtype, shape: imageShape(args) }),
     kernel: ({ self, output_size, ...args }) => {
       const x = self.shape.length === 2 ? self.reshape([1, ...self.shape]) : self;
-      const y = imageKernel(self.dtype === "bool" ? convert(x, "float64") : widen(x), output_size as number[], slidesOf(args));
+      const y = imageKernel(
+        self.dtype === "bool" ? convert(x, "float64") : widen(x),
+        output_size as number[],
+        slidesOf(args),
+      );
       return convert(self.shape.length === 2 ? y.reshape(y.shape.slice(1)) : y, self.dtype);
     },
     onnx: (b, { self, output_size, ...args }) => {
