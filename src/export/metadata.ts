@@ -2,7 +2,7 @@
  * The metadata that PyTorch's exporter leaves in a model: where each node, input, output and weight comes from. Tools read
  * these strings, so they are Python's `repr` and `str` to the character.
  */
-import type { ExportedProgram } from "../fx/mod.ts";
+import { allNodes, type ExportedProgram } from "../fx/mod.ts";
 import { formatSignature } from "../fx/print.ts";
 import { stringRepr } from "../fx/python.ts";
 import { framesOf, type Origin } from "../ir/mod.ts";
@@ -42,7 +42,7 @@ function addOrigin(metadata: Map<string, string>, origin: Origin, stackTrace: st
 }
 
 function originsOf(program: ExportedProgram): Origin[] {
-  return [...program.graph.nodes()].flatMap((node) => node.origin ? [node.origin] : []);
+  return [...allNodes(program.graph)].flatMap((node) => node.origin ? [node.origin] : []);
 }
 
 /** `/site-packages/` and `/dist-packages/` with what comes before them. */
@@ -65,7 +65,8 @@ function relativePaths(origins: readonly Origin[]): (stackTrace: string) => stri
   const shorten = (file: string): string => {
     const path = normalize(file);
     if (PACKAGES.test(path)) return path.replace(PACKAGES, "");
-    return ABSOLUTE.test(path) && path.startsWith(root) ? path.slice(root.length) : path;
+    // Where there is no common folder, as between drives, the start of the path goes.
+    return ABSOLUTE.test(path) ? path.slice(root.length).replace(ABSOLUTE, "") : path;
   };
   const known = new Map<string, string>();
   return (stackTrace) => {
