@@ -6,8 +6,8 @@ import { mul } from "./binary.ts";
 import { choose, constantLike, emit, emitTest, FLOATS, type Native, NUMBERS, SINGLE } from "./emit.ts";
 import { defineOp } from "./op.ts";
 import { like, refuse, requireFloat, sameAsSelf, unary } from "./rules.ts";
-import { erf, softplus as softplusOf } from "./special.ts";
-import { sigmoid } from "./unary.ts";
+import { erf as erfOf, softplus as softplusOf } from "./special.ts";
+import { erf, sigmoid } from "./unary.ts";
 
 /** Nodes over one value and constants of its dtype. */
 class Formula {
@@ -59,7 +59,7 @@ export const gelu = defineOp('aten::gelu(Tensor self, *, str approximate="none")
     if (b.opset >= 20 && b.meta(self).dtype !== "float64") return emit(b, SINGLE, "Gelu", [self], { approximate });
     const f = new Formula(b, self);
     if (approximate === "none") {
-      const part = emit(b, SINGLE, "Erf", [f.node("Mul", self, Math.SQRT1_2)]);
+      const part = erf.onnx!(b, { self: f.node("Mul", self, Math.SQRT1_2) });
       return f.node("Mul", f.node("Mul", self, f.node("Add", part, 1)), 0.5);
     }
     const cube = f.node("Mul", f.node("Mul", self, self), self);
@@ -73,7 +73,7 @@ const TANH_SCALE = Math.sqrt(2 / Math.PI);
 function geluOf(approximate: string): (x: number) => number {
   switch (approximate) {
     case "none":
-      return (x) => 0.5 * x * (1 + erf(x * Math.SQRT1_2));
+      return (x) => 0.5 * x * (1 + erfOf(x * Math.SQRT1_2));
     case "tanh":
       return (x) => 0.5 * x * (1 + Math.tanh(TANH_SCALE * (x + 0.044715 * x * x * x)));
     default:

@@ -25,9 +25,11 @@ export const FAMILIES: Readonly<Record<string, () => Promise<Record<string, unkn
   einsum: () => import("./einsum.ts"),
   elementwise: () => import("./elementwise.ts"),
   embedding: () => import("./embedding.ts"),
+  error_function: () => import("./error_function.ts"),
   expand: () => import("./expand.ts"),
   extrema: () => import("./extrema.ts"),
   flip: () => import("./flip.ts"),
+  gamma: () => import("./gamma.ts"),
   gather: () => import("./gather.ts"),
   gradient: () => import("./gradient.ts"),
   grid: () => import("./grid.ts"),
@@ -36,6 +38,7 @@ export const FAMILIES: Readonly<Record<string, () => Promise<Record<string, unkn
   higher_order_control: () => import("./higher_order_control.ts"),
   higher_order_inline: () => import("./higher_order_inline.ts"),
   im2col: () => import("./im2col.ts"),
+  incomplete_gamma: () => import("./incomplete_gamma.ts"),
   index_rows: () => import("./index_rows.ts"),
   indexing: () => import("./indexing.ts"),
   join: () => import("./join.ts"),
@@ -160,6 +163,10 @@ export const NAMES: readonly (readonly [family: string, names: string])[] = [
     " aten::_embedding_bag aten::_embedding_bag_forward_only aten::embedding aten::embedding_bag aten::embedding_bag.padding_idx ",
   ],
   [
+    "error_function",
+    " aten::erfinv aten::special_erfcx aten::special_erfinv aten::special_log_ndtr aten::special_ndtri ",
+  ],
+  [
     "expand",
     " aten::broadcast_tensors aten::broadcast_to aten::expand aten::expand_as aten::expand_copy aten::meshgrid aten::meshgrid.indexing aten::repeat aten::repeat_interleave.self_int aten::tile ",
   ],
@@ -168,6 +175,10 @@ export const NAMES: readonly (readonly [family: string, names: string])[] = [
     " aten::clamp aten::clamp.Tensor aten::clamp_max aten::clamp_max.Tensor aten::clamp_min aten::clamp_min.Tensor aten::clip aten::clip.Tensor aten::fmax aten::fmin aten::max.other aten::maximum aten::min.other aten::minimum ",
   ],
   ["flip", " aten::flip aten::fliplr aten::flipud aten::roll aten::rot90 aten::stack "],
+  [
+    "gamma",
+    " aten::digamma aten::lgamma aten::mvlgamma aten::polygamma aten::special_digamma aten::special_gammaln aten::special_multigammaln aten::special_polygamma aten::special_psi aten::special_zeta aten::special_zeta.other_scalar aten::special_zeta.self_scalar ",
+  ],
   ["gather", " aten::gather aten::index_select aten::take aten::take_along_dim "],
   [
     "gradient",
@@ -191,6 +202,7 @@ export const NAMES: readonly (readonly [family: string, names: string])[] = [
     " higher_order::aoti_call_delegate higher_order::auto_functionalized higher_order::auto_functionalized_v2 higher_order::call_torchbind higher_order::executorch_call_delegate higher_order::hints_wrapper higher_order::invoke_quant higher_order::invoke_quant_packed higher_order::invoke_subgraph higher_order::out_dtype higher_order::print higher_order::run_const_graph higher_order::strict_mode higher_order::tag_activation_checkpoint higher_order::triton_kernel_wrapper_functional higher_order::triton_kernel_wrapper_mutation higher_order::with_effects higher_order::wrap higher_order::wrap_activation_checkpoint higher_order::wrap_with_set_grad_enabled torch._C::_set_grad_enabled torch._functorch.predispatch::lazy_load_decompositions ",
   ],
   ["im2col", " aten::col2im aten::im2col "],
+  ["incomplete_gamma", " aten::igamma aten::igammac aten::special_gammainc aten::special_gammaincc "],
   [
     "index_rows",
     " aten::index_add aten::index_copy aten::index_fill.int_Scalar aten::index_fill.int_Tensor aten::index_reduce ",

@@ -4,6 +4,7 @@ import type { OnnxValue } from "../onnx/model.ts";
 import { type DType, isFloat } from "../tensor/mod.ts";
 import { type ElementFn, mapUnary } from "../tensor/loops.ts";
 import { choose, constantLike, emit, emitTest, FLOATS, type Native, NUMBERS, SIGNED, SINGLE } from "./emit.ts";
+import { emitErf, emitErfc } from "./emit_error.ts";
 import { defineOp } from "./op.ts";
 import { like, requireReal, sameAsSelf, unary } from "./rules.ts";
 import { erf as erfOf, erfc as erfcOf } from "./special.ts";
@@ -154,11 +155,12 @@ export const log1p = defineOp("aten::log1p(Tensor self) -> Tensor", {
       const wide = b.cast(self, "float64");
       return b.cast(b.op("Log", [b.op("Add", [wide, b.scalar(1, "float64")])]), dtype);
     }
-    // With u = 1 + x rounded: log(u) · x / (u − 1), and x + log(u) where that quotient is 0/0 or ∞/∞.
+    // With u = 1 + x rounded: log(u) · x / (u − 1), and x + log(u) where that is 0 · x/0 or ∞/∞.
     const one = b.scalar(1, dtype);
     const u = b.op("Add", [self, one]);
-    const [quotient, log] = [b.op("Div", [self, b.op("Sub", [u, one])]), b.op("Log", [u])];
-    return b.op("Where", [b.op("IsNaN", [quotient]), b.op("Add", [self, log]), b.op("Mul", [log, quotient])]);
+    const log = b.op("Log", [u]);
+    const product = b.op("Mul", [log, b.op("Div", [self, b.op("Sub", [u, one])])]);
+    return b.op("Where", [b.op("IsNaN", [product]), b.op("Add", [self, log]), product]);
   },
 });
 
@@ -201,7 +203,12 @@ export const rsqrt = defineOp("aten::rsqrt(Tensor self) -> Tensor", {
 });
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.erf.html */
-export const erf = defineOp("aten::erf(Tensor self) -> Tensor", floatNode("Erf", erfOf, SINGLE));
+export const erf = defineOp("aten::erf(Tensor self) -> Tensor", {
+  promote: toFloat,
+  meta: sameAsSelf,
+  kernel: unary(erfOf),
+  onnx: (b, { self }) => b.meta(self).dtype === "float64" ? emitErf(b, self) : emit(b, SINGLE, "Erf", [self]),
+});
 
 /** https://docs.pytorch.org/docs/stable/special.html#torch.special.erf */
 export const specialErf = defineOp("aten::special_erf(Tensor self) -> Tensor", {
@@ -213,7 +220,10 @@ export const erfc = defineOp("aten::erfc(Tensor self) -> Tensor", {
   promote: toFloat,
   meta: sameAsSelf,
   kernel: unary(erfcOf),
-  onnx: (b, { self }) => emit(b, NUMBERS, "Sub", [constantLike(b, self, 1), emit(b, SINGLE, "Erf", [self])]),
+  onnx: (b, { self }) =>
+    b.meta(self).dtype === "float64"
+      ? emitErfc(b, self)
+      : emit(b, NUMBERS, "Sub", [constantLike(b, self, 1), emit(b, SINGLE, "Erf", [self])]),
 });
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.deg2rad.html */
