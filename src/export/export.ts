@@ -2,6 +2,7 @@
 import type { ExportedProgram } from "../fx/mod.ts";
 import { OptionError } from "../ir/mod.ts";
 import type { SourceInput } from "../io/open.ts";
+import { SERIALIZATION_ID } from "../onnx/model.ts";
 import { optimize } from "../optimize/mod.ts";
 import { prepare } from "../passes/mod.ts";
 import { isSym } from "../sym/mod.ts";
@@ -53,7 +54,7 @@ export async function exportProgram(
     }
     const result = await translate(program, settings, steps);
     if (settings.externalData === "in-place" && program.serializationId !== null) {
-      result.model.metadata.set(ARCHIVE_ID, program.serializationId);
+      result.model.metadata.set(SERIALIZATION_ID, program.serializationId);
     }
     if (f !== null) {
       await steps.run(
@@ -83,9 +84,6 @@ async function read(model: SourceInput, name: string | undefined): Promise<Expor
   }
   return program;
 }
-
-/** Model metadata that names the archive in which the weights lie. */
-export const ARCHIVE_ID = "fx2onnx.archive.serialization_id";
 
 /** Everything between reading and writing. */
 async function translate(program: ExportedProgram, settings: Settings, steps: StepRunner): Promise<ONNXProgram> {

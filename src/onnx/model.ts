@@ -107,6 +107,9 @@ export class OnnxGraph extends Graph<OnnxNode, OnnxValue> {
   }
 }
 
+/** Key of a model's metadata: the serialization id of the archive that its weights lie in. */
+export const SERIALIZATION_ID = "fx2onnx.serialization_id";
+
 /** An ONNX model. */
 export class Model {
   irVersion: number;

@@ -17,13 +17,7 @@ import { runVerification } from "./verification.ts";
 export { compareTensors, type Tolerance } from "./compare.ts";
 export { formatReport } from "./format.ts";
 export { type ReferenceValue, type RunOptions, runProgram } from "./reference.ts";
-export {
-  type Divergence,
-  type OutputComparison,
-  type RunComparison,
-  SERIALIZATION_ID,
-  type VerificationReport,
-} from "./report.ts";
+export { type Divergence, type OutputComparison, type RunComparison, type VerificationReport } from "./report.ts";
 export { hasWebGpu } from "./session.ts";
 export type { BoundInput, BoundOutput } from "./subject.ts";
 export type { VerifyOptions } from "./options.ts";

@@ -4,11 +4,10 @@ import { openSource, type SourceInput } from "../io/open.ts";
 import type { Source } from "../io/source.ts";
 import { ArchiveError, VerificationError } from "../ir/mod.ts";
 import { readModel } from "../onnx/deserialize.ts";
-import { Model, type OnnxValue } from "../onnx/model.ts";
+import { Model, type OnnxValue, SERIALIZATION_ID } from "../onnx/model.ts";
 import { prepare } from "../passes/mod.ts";
 import { formatMeta, isComplex, type Meta, toReal } from "../tensor/mod.ts";
 import { isFed, userInputs } from "./inputs.ts";
-import { SERIALIZATION_ID } from "./report.ts";
 import { type BoundInput, type BoundOutput, isUserOutput, type Subject } from "./subject.ts";
 
 /** A model that was read, and what to close afterwards. */

@@ -1,8 +1,5 @@
 /** What verification found. */
 
-/** Key of a model's metadata under which the serialization id of the archive it was made of stands. */
-export const SERIALIZATION_ID = "fx2onnx.serialization_id";
-
 /** How one output compares with its reference. */
 export interface OutputComparison {
   readonly name: string;

@@ -7,11 +7,12 @@ import { dirname, join } from "@std/path";
 import { exportProgram } from "../../src/export/export.ts";
 import type { ExternalData } from "../../src/export/options.ts";
 import { openFile } from "../../src/io/file.ts";
-import { OptionError } from "../../src/ir/mod.ts";
+import { OptionError, VerificationError } from "../../src/ir/mod.ts";
 import { parseModelProto, readModel } from "../../src/onnx/deserialize.ts";
-import { verifyProgram } from "../../src/verify/mod.ts";
+import { verify, verifyProgram } from "../../src/verify/mod.ts";
 import { fixture } from "../fixtures.ts";
 import { expectedWeight, hugeArchive, LAYOUTS, WEIGHT_SPECS, weightArchive } from "./archives.ts";
+import { entryName, readEntries, withText } from "./mutations.ts";
 
 async function inFolder(body: (folder: string) => Promise<void>): Promise<void> {
   const folder = await Deno.realPath(await Deno.makeTempDir());
@@ -159,6 +160,19 @@ Deno.test("placement: in place needs an archive that the model can point to", as
     const onto = () => exportProgram(join(folder, "m.pt2"), [], join(folder, "m.pt2"));
     await assertRejects(onto, OptionError, "archive");
     assertEquals(await Deno.readFile(join(folder, "m.pt2")), bytes);
+  });
+});
+
+Deno.test("placement: a model whose archive was exchanged for another is told", async () => {
+  await inFolder(async (folder) => {
+    const [archive, path] = [join(folder, "m.pt2"), join(folder, "m.onnx")];
+    await Deno.copyFile(fixture("mlp.pt2"), archive);
+    (await exportProgram(archive, [], path, { externalData: "in-place" })).release();
+    assertEquals((await verify(path, { program: archive, ep: "wasm" })).passed, true);
+    const entries = await readEntries(await Deno.readFile(archive));
+    const id = entryName(entries, ".data/serialization_id");
+    await Deno.writeFile(archive, await withText(entries, id, "another"));
+    await assertRejects(() => verify(path, { program: archive, ep: "wasm" }), VerificationError, "another archive");
   });
 });
 

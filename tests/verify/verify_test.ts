@@ -5,18 +5,12 @@ import { exportProgram } from "../../src/export/export.ts";
 import type { ONNXProgram } from "../../src/export/onnx_program.ts";
 import { DTypeArg, type FxValue, type TensorMeta } from "../../src/fx/mod.ts";
 import { VerificationError } from "../../src/ir/mod.ts";
-import { Model, OnnxGraph, OnnxNode, OnnxValue } from "../../src/onnx/model.ts";
+import { Model, OnnxGraph, OnnxNode, OnnxValue, SERIALIZATION_ID } from "../../src/onnx/model.ts";
 import { readModel } from "../../src/onnx/deserialize.ts";
 import { serializeModel } from "../../src/onnx/serialize.ts";
 import { add, Ranges, symbol } from "../../src/sym/mod.ts";
 import { Tensor } from "../../src/tensor/mod.ts";
-import {
-  formatReport,
-  SERIALIZATION_ID,
-  type VerificationReport,
-  verify,
-  verifyProgram,
-} from "../../src/verify/mod.ts";
+import { formatReport, type VerificationReport, verify, verifyProgram } from "../../src/verify/mod.ts";
 import { runVerification } from "../../src/verify/verification.ts";
 import { lowered, ProgramBuilder, tableOf, tensor } from "./programs.ts";
 
