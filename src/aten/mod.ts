@@ -100,6 +100,7 @@ export function functionalName(name: string): string {
   return name.replace(/^(\w+::\w*[a-z0-9])_(\.|$)/, "$1$2");
 }
 
-function isOp(x: unknown): x is Op {
+/** Whether an export of a family file is a record. */
+export function isOp(x: unknown): x is Op {
   return typeof x === "object" && x !== null && "schema" in x && "name" in x;
 }

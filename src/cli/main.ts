@@ -9,6 +9,7 @@ Usage:
   fx2onnx export MODEL.pt2 [MORE.pt2 …] [-o FILE | --out-dir DIR]
   fx2onnx verify MODEL.onnx --program MODEL.pt2
   fx2onnx inspect FILE
+  fx2onnx ops [FILTER …]
   fx2onnx --version
 
 Each command tells its options with --help
@@ -26,6 +27,7 @@ const COMMANDS: ReadonlyMap<string, () => Promise<{ readonly command: Command }>
   ["export", () => import("./export.ts")],
   ["verify", () => import("./verify.ts")],
   ["inspect", () => import("./inspect.ts")],
+  ["ops", () => import("./ops.ts")],
 ]);
 
 /** Runs the command line. Returns the exit code. */

@@ -141,3 +141,30 @@ Deno.test("--version and --help", async () => {
     assertStringIncludes(stdout, "Usage");
   }
 });
+
+Deno.test("ops prints the operators that are known", async () => {
+  const { code, stdout } = await run("ops");
+  assertEquals(code, 0);
+  const lines = stdout.trimEnd().split("\n");
+  assertMatch(lines.at(-1)!, /^\d+ operators in \d+ families: \d+ with an ONNX form, \d+ through a decomposition, /);
+  assertEquals(Number(lines.at(-1)!.split(" ")[0]), lines.length - 1);
+  assertMatch(stdout, /^\w+ +meta kernel onnx +aten::relu\(Tensor self\) -> Tensor$/m);
+});
+
+Deno.test("ops takes parts of names and families; --json has a line per operator", async () => {
+  const { stdout } = await run("ops", "aten::relu", "--json");
+  const entries = stdout.trimEnd().split("\n").map((line) => JSON.parse(line));
+  const relu = entries.find((e) => e.name === "aten::relu");
+  assertEquals(relu.schema, "aten::relu(Tensor self) -> Tensor");
+  assertEquals(relu.rules, ["meta", "kernel", "onnx"]);
+  assertEquals(relu.file, `src/aten/${relu.family}.ts`);
+  assert(entries.every((e) => e.name.includes("aten::relu")));
+  const family = (await run("ops", "softmax")).stdout.trimEnd().split("\n");
+  assert(family.some((line) => line.startsWith("softmax ")));
+});
+
+Deno.test("ops with a filter that nothing matches exits with 1", async () => {
+  const { code, stderr } = await run("ops", "no_such_operator");
+  assertEquals(code, 1);
+  assertEquals(stderr, "error: No operator matches no_such_operator\n");
+});
