@@ -2,6 +2,7 @@
 
 Usage: python tests/tools/opinfo_cases.py --out DIR [--ops REGEXP] [--dtypes float32,int64] [--samples N] [--dynamic]
                                           [--variants function,inplace] [--seed 0] [--jobs 2] [--timeout 120]
+       python tests/tools/opinfo_cases.py --out tests/fixtures/opinfo --cases tests/fixtures/opinfo/cases.txt
 Needs torch 2.13, numpy, safetensors and expecttest, no GPU.
 
 Each case is NAME.pt2, an archive of a module that makes the call with the sample's tensors as inputs and everything
@@ -230,6 +231,7 @@ class Maker:
         torch.set_num_threads(1)
         self.options, self.ops = options, {full_name(op): op for op in op_db}
         self.out = pathlib.Path(options.out)
+        self.wanted = wanted_cases(options)
 
     def seed(self, salt=0):
         import numpy
@@ -259,6 +261,8 @@ class Maker:
                 continue
             if sum(t.numel() for t in call.tensors) <= MAX_ELEMENTS:
                 listed.append((place, call))
+        if self.wanted is not None:
+            return [(place, call) for place, call in listed if case_name(op, dtype, place, variant) in self.wanted]
         distinct = list({call.signature(): (place, call) for place, call in reversed(listed)}.values())[::-1]
         wanted = self.options.samples if dtype == "float32" else self.options.others
         if len(distinct) <= wanted:
@@ -272,14 +276,13 @@ class Maker:
         """Yields lines for the manifest, or {"skipped": …}."""
         op, dtype = self.ops[task["op"]], task["dtype"]
         for variant in self.options.variants.split(","):
-            suffix = "" if variant == "function" else f"_{variant}"
             dynamic_left = 2 if self.options.dynamic and dtype == "float32" else 0
             for place, call in self.calls(op, dtype, variant):
-                name = f"{task['op']}__{dtype}__{place}{suffix}"
+                name = case_name(op, dtype, place, variant)
                 for dynamic in (False, True):
-                    if dynamic and not dynamic_left:
-                        continue
                     case = name + ("_dyn" if dynamic else "")
+                    if not (self.wanted[name] & {dynamic} if self.wanted else not dynamic or dynamic_left):
+                        continue
                     try:
                         line = self.case(case, op, dtype, call, dynamic)
                     except Exception as error:
@@ -375,6 +378,20 @@ class Maker:
         raise reason
 
 
+def case_name(op, dtype, place, variant):
+    return f"{full_name(op)}__{dtype}__{place}" + ("" if variant == "function" else f"_{variant}")
+
+
+def wanted_cases(options):
+    """For each case named in the file of `--cases`, without `_dyn`: which of the static and the dynamic one is wanted."""
+    if options.cases is None:
+        return None
+    wanted = {}
+    for name in pathlib.Path(options.cases).read_text().split():
+        wanted.setdefault(name.removesuffix("_dyn"), set()).add(name.endswith("_dyn"))
+    return wanted
+
+
 def full_name(op):
     return f"{op.name}.{op.variant_test_name}" if op.variant_test_name else op.name
 
@@ -458,8 +475,13 @@ def tasks(options):
     import torch
     from torch.testing._internal.common_methods_invocations import op_db
 
-    for dtype in options.dtypes.split(","):
+    cases = wanted_cases(options)
+    named = None if cases is None else {tuple(name.rsplit("__", 1)[0].rsplit("__", 1)) for name in cases}
+    dtypes = options.dtypes.split(",") if named is None else sorted({dtype for _, dtype in named})
+    for dtype in dtypes:
         for op in op_db:
+            if named is not None and (full_name(op), dtype) not in named:
+                continue
             wanted = re.search(options.ops, full_name(op)) and not UNSET.search(op.name)
             if wanted and getattr(torch, dtype) in op.supported_dtypes("cpu"):
                 yield {"op": full_name(op), "dtype": dtype}
@@ -479,9 +501,11 @@ def main(options):
         finally:
             free.append(worker)
 
-    with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool, (out / "manifest.jsonl").open("a") as manifest, (
-        out / "skipped.jsonl"
-    ).open("a") as reasons:
+    # A list of cases makes the whole folder; other runs add to it.
+    mode = "a" if options.cases is None else "w"
+    with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool, (out / "manifest.jsonl").open(
+        mode
+    ) as manifest, (out / "skipped.jsonl").open(mode) as reasons:
         for done, lines in enumerate(pool.map(run, todo), 1):
             for line in lines:
                 print(json.dumps(line), file=reasons if "skipped" in line else manifest)
@@ -491,6 +515,8 @@ def main(options):
                 print(f"\r{done}/{len(todo)}", end="", file=sys.stderr)
     for worker in every:
         worker.stop()
+    if skipped == 0 and options.cases is not None:
+        (out / "skipped.jsonl").unlink()
     print(f"{len(todo)} operators and dtypes, {made} cases, {skipped} left out")
 
 
@@ -498,6 +524,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", required=True, help="folder of the cases; lines are added to its manifest")
     parser.add_argument("--ops", default="", help="regular expression: operators whose name has a match")
+    parser.add_argument("--cases", help="file with the names of the cases to make, instead of a choice")
     parser.add_argument("--dtypes", default="float32,int64,bool")
     parser.add_argument("--samples", type=int, default=3, help="samples of an operator in float32")
     parser.add_argument("--others", type=int, default=1, help="samples of an operator in each other dtype")
