@@ -8,6 +8,7 @@ export const FAMILIES: Readonly<Record<string, () => Promise<Record<string, unkn
   aliases: () => import("./aliases.ts"),
   asserts: () => import("./asserts.ts"),
   attention: () => import("./attention.ts"),
+  backward: () => import("./backward.ts"),
   batch_norm: () => import("./batch_norm.ts"),
   binary: () => import("./binary.ts"),
   cat: () => import("./cat.ts"),
@@ -25,6 +26,7 @@ export const FAMILIES: Readonly<Record<string, () => Promise<Record<string, unkn
   einsum: () => import("./einsum.ts"),
   elementwise: () => import("./elementwise.ts"),
   embedding: () => import("./embedding.ts"),
+  embedding_renorm: () => import("./embedding_renorm.ts"),
   error_function: () => import("./error_function.ts"),
   expand: () => import("./expand.ts"),
   extrema: () => import("./extrema.ts"),
@@ -46,6 +48,7 @@ export const FAMILIES: Readonly<Record<string, () => Promise<Record<string, unkn
   logical: () => import("./logical.ts"),
   loss: () => import("./loss.ts"),
   loss_class: () => import("./loss_class.ts"),
+  loss_linear: () => import("./loss_linear.ts"),
   masked: () => import("./masked.ts"),
   masked_index: () => import("./masked_index.ts"),
   norm: () => import("./norm.ts"),
@@ -110,6 +113,10 @@ export const NAMES: readonly (readonly [family: string, names: string])[] = [
     " aten::_scaled_dot_product_attention_math aten::_scaled_dot_product_flash_attention_for_cpu aten::scaled_dot_product_attention ",
   ],
   [
+    "backward",
+    " aten::_log_softmax_backward_data aten::_softmax_backward_data aten::max_pool2d_with_indices_backward aten::native_dropout_backward aten::sigmoid_backward aten::tanh_backward aten::threshold_backward ",
+  ],
+  [
     "batch_norm",
     " aten::_batch_norm_no_update aten::_batch_norm_with_update aten::_batch_norm_with_update_functional aten::_native_batch_norm_legit aten::_native_batch_norm_legit.no_stats aten::_native_batch_norm_legit_functional aten::_native_batch_norm_legit_no_training aten::batch_norm aten::native_batch_norm ",
   ],
@@ -162,6 +169,7 @@ export const NAMES: readonly (readonly [family: string, names: string])[] = [
     "embedding",
     " aten::_embedding_bag aten::_embedding_bag_forward_only aten::embedding aten::embedding_bag aten::embedding_bag.padding_idx ",
   ],
+  ["embedding_renorm", " aten::embedding_renorm "],
   [
     "error_function",
     " aten::erfinv aten::special_erfcx aten::special_erfinv aten::special_log_ndtr aten::special_ndtri ",
@@ -230,6 +238,10 @@ export const NAMES: readonly (readonly [family: string, names: string])[] = [
   [
     "loss_class",
     " aten::cross_entropy_loss aten::multi_margin_loss aten::multilabel_margin_loss aten::multilabel_margin_loss_forward aten::nll_loss aten::nll_loss2d aten::nll_loss2d_forward aten::nll_loss_forward aten::nll_loss_nd ",
+  ],
+  [
+    "loss_linear",
+    " torch_nn::_linear_cross_entropy_batch_chunked torch_nn::_linear_cross_entropy_batch_chunked_no_reduction ",
   ],
   [
     "masked",

@@ -10,7 +10,7 @@ import { filled } from "../tensor/loops.ts";
 import { numberOf } from "./activation.ts";
 import { add, mul, mulScalar, rsubScalar, square } from "./binary.ts";
 import { eq as eqTensor, lt, ltScalar, ne, neScalar } from "./compare.ts";
-import { choose } from "./emit.ts";
+import { choose, emit, NUMBERS, SIGNED } from "./emit.ts";
 import { div, divScalar } from "./division.ts";
 import { clampMin } from "./extrema.ts";
 import { elementAt, gather, take } from "./gather.ts";
@@ -97,26 +97,33 @@ function classAt(label: number | bigint, classes: number): number {
   return elementAt(label, classes);
 }
 
-/** Scores and target with a batch dimension, which one sample lacks. */
-function batched(b: OnnxBuilder, self: OnnxValue, target: OnnxValue): [OnnxValue, OnnxValue] {
-  const labels = b.cast(target, "int64");
-  return b.meta(self).shape.length === 1 ? [b.unsqueeze(self, 0), b.unsqueeze(labels, 0)] : [self, labels];
-}
-
 /** The loss as a node of its own. */
 function lossNode(b: OnnxBuilder, args: NllArgs<OnnxValue>): OnnxValue {
   const { self, target, weight, reduction, ignore_index } = args;
-  const isOne = b.meta(self).shape.length === 1;
-  const way = reductionOf(reduction);
-  const wide = floatKernelDType(b.meta(self).dtype);
-  return computeIn(b, wide, [self, weight], (x, weight) => {
-    const [scores, labels] = batched(b, x, target);
-    return b.op("NegativeLogLikelihoodLoss", [scores, labels, weight], {
+  if (b.meta(self).shape.length === 1) return lossOfOne(b, args);
+  return computeIn(b, floatKernelDType(b.meta(self).dtype), [self, weight], (x, weight) => {
+    return b.op("NegativeLogLikelihoodLoss", [x, b.cast(target, "int64"), weight], {
       ignore_index: ignore_index as number,
-      // The loss of one sample has no dimension to keep.
-      reduction: isOne && way === "none" ? "sum" : way,
+      reduction: reductionOf(reduction),
     });
   });
+}
+
+/** The loss of one sample, which has no batch dimension. */
+function lossOfOne(b: OnnxBuilder, { self, target, weight, reduction, ignore_index }: NllArgs<OnnxValue>): OnnxValue {
+  const { dtype } = b.meta(self);
+  const label = b.cast(target, "int64");
+  const isOut = b.op("Equal", [label, b.scalar(BigInt(ignore_index as number), "int64")]);
+  const known = b.op("Where", [isOut, b.scalar(0n, "int64"), label]);
+  const mean = reductionOf(reduction) === "mean";
+  const picked = emit(b, SIGNED, "Neg", [b.op("Gather", [self, known], { axis: 0 })]);
+  let cost = picked;
+  if (weight) {
+    const own = b.op("Gather", [weight, known], { axis: 0 });
+    cost = emit(b, NUMBERS, "Mul", [picked, own]);
+    if (mean) cost = emit(b, NUMBERS, "Div", [cost, own]);
+  }
+  return choose(b, isOut, b.scalar(mean ? NaN : 0, dtype), cost);
 }
 
 /** The sum of the weights of all targets that count. */

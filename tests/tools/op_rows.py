@@ -15,6 +15,7 @@ import sys
 
 import numpy
 import torch
+import torch.nn.modules.linear_cross_entropy  # noqa: F401, it registers operators
 from safetensors.torch import save_file
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
