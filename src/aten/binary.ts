@@ -1,15 +1,18 @@
 /** Elementwise addition, subtraction, multiplication, and what is made of them: fused products, interpolation. */
-import type { Scalar } from "../fx/mod.ts";
+import { Complex, type Scalar } from "../fx/mod.ts";
 import type { OnnxBuilder } from "../onnx/builder.ts";
 import type { OnnxValue } from "../onnx/model.ts";
 import { isSym } from "../sym/mod.ts";
-import { broadcastShapes, type DType, type Tensor } from "../tensor/mod.ts";
+import { broadcastShapes, type DType, isComplex, type Tensor } from "../tensor/mod.ts";
 import { mapBinary } from "../tensor/loops.ts";
+import { mapComplexes } from "../tensor/complex_loops.ts";
+import * as complexMath from "../tensor/complex_math.ts";
+import * as forms from "./complex_forms.ts";
 import { choose, constantLike, emit, emitTest, NUMBERS } from "./emit.ts";
 import { defineOp } from "./op.ts";
 import { alias, both, scalarLike, withScalar } from "./overloads.ts";
 import { computeIn, floatKernelDType, roundedOnce } from "./precision.ts";
-import { broadcastOther, element, mapTernary, requireReal } from "./rules.ts";
+import { binary, broadcastOther, element, mapTernary, requireReal } from "./rules.ts";
 
 /** A product in the dtype; int32 and uint32 wrap like C's, for which doubles are too short. */
 export function multiply(dtype: DType): (x: number, y: number) => number {
@@ -50,10 +53,8 @@ function scaledTensor(x: Tensor, value: Scalar): Tensor {
 export const mul = defineOp("aten::mul.Tensor(Tensor self, Tensor other) -> Tensor", {
   promote: both,
   meta: broadcastOther,
-  kernel: ({ self, other }) => {
-    requireReal(self.dtype);
-    return mapBinary(self, other, self.dtype, multiply(self.dtype));
-  },
+  kernel: ({ self, other }) => binary(multiply(self.dtype), undefined, complexMath.mul)({ self, other }),
+  complex: { elementwise: forms.mulForm },
   onnx: (b, { self, other }) => emitProduct(b, self, other),
 });
 
@@ -73,16 +74,28 @@ export const square = defineOp("aten::square(Tensor self) -> Tensor", {
     const x = t.meta(self).dtype === "bool" ? t.cast(self, "int64") : self;
     return t.call(mul, x, x);
   },
+  complex: { elementwise: forms.squareForm },
 });
+
+/** A Python number as a complex one. */
+function complexOf(value: Scalar): complexMath.C {
+  return value instanceof Complex ? [value.re, value.im] : [element(value, "float64"), 0];
+}
+
+/** `x + alpha * y`. */
+function complexSum(x: Tensor, y: Tensor, alpha: complexMath.C): Tensor {
+  return mapComplexes([x, y], x.dtype, (p, q) => complexMath.add(p, complexMath.mul(alpha, q)));
+}
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.add.html */
 export const add = defineOp("aten::add.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor", {
   promote: both,
   meta: broadcastOther,
   kernel: ({ self, other, alpha }) => {
-    requireReal(self.dtype);
+    if (isComplex(self.dtype)) return complexSum(self, other, complexOf(alpha));
     return mapBinary(self, scaledTensor(other, alpha), self.dtype, adder(self.dtype));
   },
+  complex: { elementwise: forms.addForm },
   onnx: (b, { self, other, alpha }) => emitSum(b, self, scaled(b, other, alpha)),
 });
 
@@ -101,14 +114,15 @@ export const sub = defineOp("aten::sub.Tensor(Tensor self, Tensor other, *, Scal
   promote: both,
   meta: broadcastOther,
   kernel: ({ self, other, alpha }) => {
-    requireReal(self.dtype);
     requireDifference(self.dtype);
+    if (isComplex(self.dtype)) return complexSum(self, other, complexMath.neg(complexOf(alpha)));
     return mapBinary(self, scaledTensor(other, alpha), self.dtype, (x, y) => x - y);
   },
   onnx: (b, { self, other, alpha }) => {
     requireDifference(b.meta(self).dtype);
     return emit(b, NUMBERS, "Sub", [self, scaled(b, other, alpha)]);
   },
+  complex: { elementwise: forms.subForm },
 });
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.sub.html */

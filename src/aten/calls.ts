@@ -19,10 +19,23 @@ import {
 } from "../fx/mod.ts";
 import type { Names, Origin } from "../ir/mod.ts";
 import type { OnnxBuilder } from "../onnx/builder.ts";
+import { ComplexValue } from "../onnx/complex.ts";
 import { OnnxValue } from "../onnx/model.ts";
 import { type Dim, isSym, type Ranges, type Sym, symbol } from "../sym/mod.ts";
-import { contiguousStrides, type DType, type Meta, newData, Tensor } from "../tensor/mod.ts";
+import {
+  contiguousStrides,
+  type DType,
+  isComplex,
+  joinParts,
+  type Meta,
+  newData,
+  partOf,
+  Tensor,
+  toComplex,
+  toReal,
+} from "../tensor/mod.ts";
 import { type BoundArgs, type CallArg, complete, promote } from "./bind.ts";
+import { complexDType, formOf, onEachPart } from "./complex_calls.ts";
 import type { OpTable } from "./mod.ts";
 import type { Calls, MetaContext, Op } from "./op.ts";
 
@@ -45,6 +58,21 @@ export abstract class Interpreter<T extends object> implements Calls<T> {
   abstract meta(x: T): Meta;
   abstract full(shape: readonly Dim[], value: Scalar, dtype: DType): T;
   abstract cast(x: T, dtype: DType): T;
+  abstract parts(x: T): readonly [re: T, im: T | null];
+  abstract join(re: T, im: T | null): T;
+
+  /** The first complex dtype of a call; null for calls on real numbers only. */
+  protected complexOf(args: BoundArgs): DType | null {
+    return complexDType(this, (x): x is T => this.isTensor(x), args);
+  }
+
+  /** A call of an operator that treats parts alike; null for other operators. */
+  protected onParts(op: Op, args: BoundArgs): { readonly result: unknown } | null {
+    const rule = op.complex;
+    if (typeof rule !== "object" || !("alike" in rule)) return null;
+    const isTensor = (x: unknown): x is T => this.isTensor(x);
+    return { result: onEachPart(this, isTensor, op, rule, args, (real) => this.apply(op, real)) };
+  }
 
   /** @throws {TypeError} when the operator has no decomposition either */
   protected decomposed(op: Op, args: BoundArgs, what: string): unknown {
@@ -86,7 +114,11 @@ export class MetaInterpreter extends Interpreter<Meta> {
 
   apply(op: Op, args: BoundArgs): unknown {
     // deno-lint-ignore no-explicit-any -- bound arguments are typed by the schema at the definition
-    return op.meta ? op.meta(this.context, args as any) : this.decomposed(op, args, "meta rule");
+    if (op.meta) return op.meta(this.context, args as any);
+    const form = formOf(op);
+    // deno-lint-ignore no-explicit-any -- as above
+    if (form && this.complexOf(args)) return form(this as Calls<Meta>, args as any);
+    return this.decomposed(op, args, "meta rule");
   }
 
   isTensor(x: unknown): x is Meta {
@@ -104,6 +136,15 @@ export class MetaInterpreter extends Interpreter<Meta> {
   cast(x: Meta, dtype: DType): Meta {
     return { dtype, shape: x.shape };
   }
+
+  parts(x: Meta): readonly [Meta, Meta | null] {
+    const part = { dtype: toReal(x.dtype), shape: x.shape };
+    return [part, isComplex(x.dtype) ? part : null];
+  }
+
+  join(re: Meta): Meta {
+    return { dtype: toComplex(re.dtype), shape: re.shape };
+  }
 }
 
 /** Reference results on concrete tensors. Arguments must be loaded. `loops` is passed in, so that it loads with the kernels. */
@@ -117,10 +158,18 @@ export class EagerInterpreter extends Interpreter<Tensor> {
   }
 
   apply(op: Op, args: BoundArgs): unknown {
-    // deno-lint-ignore no-explicit-any -- bound arguments are typed by the schema at the definition
-    if (op.kernel) return op.kernel(args as any);
+    const dtype = this.complexOf(args);
+    if (dtype) {
+      const parts = this.onParts(op, args);
+      if (parts) return parts.result;
+      const form = formOf(op);
+      // deno-lint-ignore no-explicit-any -- bound arguments are typed by the schema at the definition
+      if (form && (!op.kernel || form === op.complex)) return form(this as Calls<Tensor>, args as any);
+    }
+    // deno-lint-ignore no-explicit-any -- as above
+    if (op.kernel && (!dtype || op.complex)) return op.kernel(args as any);
     if (returnsNumbers(op)) return this.metas.apply(op, args);
-    return this.decomposed(op, args, "kernel");
+    return this.decomposed(op, args, dtype ? `kernel for ${dtype}` : "kernel");
   }
 
   isTensor(x: unknown): x is Tensor {
@@ -145,6 +194,14 @@ export class EagerInterpreter extends Interpreter<Tensor> {
   cast(x: Tensor, dtype: DType): Tensor {
     return this.loops.convert(x, dtype);
   }
+
+  parts(x: Tensor): readonly [Tensor, Tensor | null] {
+    return isComplex(x.dtype) ? [partOf(x, 0).contiguous(), partOf(x, 1).contiguous()] : [x, null];
+  }
+
+  join(re: Tensor, im: Tensor | null): Tensor {
+    return joinParts(re, im);
+  }
 }
 
 /** The functions of `tensor/loops.ts` that the eager interpreter needs. */
@@ -162,10 +219,49 @@ export class OnnxInterpreter extends Interpreter<OnnxValue> {
   }
 
   apply(op: Op, args: BoundArgs): unknown {
+    const dtype = this.complexOf(args);
+    if (dtype) {
+      const parts = this.together(op, args) ?? this.onParts(op, args);
+      if (parts) return parts.result;
+      if (formOf(op)) return this.onForm(op, args);
+    }
     // deno-lint-ignore no-explicit-any -- bound arguments are typed by the schema at the definition
-    if (op.onnx) return op.onnx(this.builder, args as any);
+    if (op.onnx && (!dtype || op.complex)) return op.onnx(this.builder, args as any);
     if (returnsNumbers(op)) return this.metas.apply(op, mapTensors(args, (v) => this.meta(v)));
-    return this.decomposed(op, args, "ONNX form");
+    return this.decomposed(op, args, dtype ? `ONNX form for ${dtype}` : "ONNX form");
+  }
+
+  /** An elementwise call on packed values, which are real tensors with one more dim; null where it is none. */
+  private together(op: Op, args: BoundArgs): { readonly result: unknown } | null {
+    const rule = op.complex;
+    if (typeof rule !== "object" || !("together" in rule)) return null;
+    let packed = true;
+    const real = mapTensors(args, (v) => {
+      packed &&= v instanceof ComplexValue && v.form.kind === "packed";
+      return packed ? this.builder.packed(v) : v;
+    });
+    return packed ? { result: ComplexValue.packed(this.apply(op, real) as OnnxValue) } : null;
+  }
+
+  /**
+   * A complex form. Elementwise ones take packed values as columns: one node splits them, and one puts the result
+   * together, where parts of the value's own shape would have to lose and get a dim each.
+   */
+  private onForm(op: Op, args: BoundArgs): unknown {
+    // deno-lint-ignore no-explicit-any -- bound arguments are typed by the schema at the definition
+    const run = (given: BoundArgs): unknown => formOf(op)!(this as Calls<OnnxValue>, given as any);
+    let packed = false;
+    mapTensors(args, (v) => packed ||= v instanceof ComplexValue && v.form.kind !== "parts");
+    if (typeof op.complex === "function" || !packed) return run(args);
+    const { builder } = this;
+    const result = run(mapTensors(args, (v) => {
+      if (v instanceof ComplexValue) return ComplexValue.parts(...v.asColumns(builder));
+      const rank = this.meta(v).shape.length;
+      return rank === 0 ? v : builder.unsqueeze(v, rank);
+    }));
+    if (!(result instanceof OnnxValue)) throw new TypeError(`The complex form of ${op.name} must give one tensor`);
+    if (!(result instanceof ComplexValue)) return builder.squeeze(result, this.meta(result).shape.length - 1);
+    return ComplexValue.columns(builder.real(result), builder.imaginary(result));
   }
 
   isTensor(x: unknown): x is OnnxValue {
@@ -178,11 +274,24 @@ export class OnnxInterpreter extends Interpreter<OnnxValue> {
 
   full(shape: readonly Dim[], value: Scalar, dtype: DType): OnnxValue {
     const scalar = this.builder.scalar(value, dtype);
+    if (scalar instanceof ComplexValue) {
+      const [re, im] = this.parts(scalar);
+      const fill = (part: OnnxValue): OnnxValue => this.builder.op("Expand", [part, this.builder.ints(shape)]);
+      return shape.length === 0 ? scalar : this.join(fill(re), im && fill(im));
+    }
     return shape.length === 0 ? scalar : this.builder.op("Expand", [scalar, this.builder.ints(shape)]);
   }
 
   cast(x: OnnxValue, dtype: DType): OnnxValue {
     return this.builder.cast(x, dtype);
+  }
+
+  parts(x: OnnxValue): readonly [OnnxValue, OnnxValue | null] {
+    return [this.builder.real(x), this.builder.imaginary(x)];
+  }
+
+  join(re: OnnxValue, im: OnnxValue | null): OnnxValue {
+    return ComplexValue.parts(re, im);
   }
 }
 
@@ -284,6 +393,14 @@ export class TraceInterpreter extends Interpreter<FxValue> {
   cast(x: FxValue, dtype: DType): FxValue {
     if (this.meta(x).dtype === dtype) return x;
     throw new TypeError("A conversion must be recorded through an operator");
+  }
+
+  parts(_x: FxValue): never {
+    throw new TypeError("The parts of a tensor must be recorded through an operator");
+  }
+
+  join(_re: FxValue, _im: FxValue | null): never {
+    throw new TypeError("A complex tensor must be recorded through an operator");
   }
 
   private record(op: Op, args: BoundArgs, result: unknown): unknown {

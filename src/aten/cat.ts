@@ -3,6 +3,7 @@ import { add } from "../sym/mod.ts";
 import { type Data, newData, normalizeDim, Tensor } from "../tensor/mod.ts";
 import { elementCount } from "../tensor/mod.ts";
 import { defineOp } from "./op.ts";
+import { PARTS } from "./rules.ts";
 
 /** A 1-d tensor without elements joins anything, as PyTorch keeps for compatibility. */
 function joined<T extends { readonly shape: readonly unknown[] }>(tensors: readonly T[]): readonly T[] {
@@ -38,6 +39,7 @@ export const cat = defineOp("aten::cat(Tensor[] tensors, int dim=0) -> Tensor", 
     }
     return Tensor.of(parts[0].dtype, shape, out as Data);
   },
+  complex: PARTS,
   onnx: (b, { tensors, dim }) => {
     const known = joined(tensors.map((value) => ({ value, shape: b.meta(value).shape })));
     const axis = normalizeDim(dim, known[0].shape.length);

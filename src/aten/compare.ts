@@ -2,7 +2,8 @@
 import type { OnnxBuilder } from "../onnx/builder.ts";
 import type { OnnxValue } from "../onnx/model.ts";
 import { isFloat } from "../tensor/mod.ts";
-
+import type { C } from "../tensor/complex_math.ts";
+import * as forms from "./complex_forms.ts";
 import { choose, constantLike, emit, emitTest, FLOATS, type Native, NUMBERS } from "./emit.ts";
 import { defineOp } from "./op.ts";
 import { alias, both, withScalar } from "./overloads.ts";
@@ -15,13 +16,17 @@ interface Pair<T> {
   readonly other: T;
 }
 
+function isSame(x: C, y: C): boolean {
+  return x[0] === y[0] && x[1] === y[1];
+}
+
 /** Rules of a comparison of tensors. */
-function comparison(opType: string, fn: (x: number, y: number) => boolean) {
+function comparison(opType: string, fn: (x: number, y: number) => boolean, complexFn?: (x: C, y: C) => boolean) {
   const native = opType === "Equal" ? EQUALITY : NUMBERS;
   return {
     promote: both,
     meta: broadcastBool,
-    kernel: binary(fn, "bool"),
+    kernel: binary(fn, "bool", complexFn),
     onnx: (b: OnnxBuilder, { self, other }: Pair<OnnxValue>): OnnxValue => emitTest(b, native, opType, [self, other]),
   };
 }
@@ -29,7 +34,10 @@ function comparison(opType: string, fn: (x: number, y: number) => boolean) {
 /** https://docs.pytorch.org/docs/stable/generated/torch.eq.html */
 export const eq = defineOp(
   "aten::eq.Tensor(Tensor self, Tensor other) -> Tensor",
-  comparison("Equal", (x, y) => x === y),
+  {
+    ...comparison("Equal", (x, y) => x === y, isSame),
+    complex: { elementwise: forms.eqForm },
+  },
 );
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.eq.html */
@@ -39,7 +47,8 @@ export const eqScalar = defineOp("aten::eq.Scalar(Tensor self, Scalar other) -> 
 export const ne = defineOp("aten::ne.Tensor(Tensor self, Tensor other) -> Tensor", {
   promote: both,
   meta: broadcastBool,
-  kernel: binary((x, y) => x !== y, "bool"),
+  kernel: binary((x, y) => x !== y, "bool", (x, y) => !isSame(x, y)),
+  complex: { elementwise: forms.neForm },
   onnx: (b, { self, other }) =>
     b.meta(self).dtype === "bool"
       ? b.op("Xor", [self, other])

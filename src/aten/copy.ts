@@ -12,6 +12,7 @@ import { shaped } from "./shapes.ts";
 const identity = {
   meta: (_: MetaContext, { self }: { readonly self: Meta }): Meta => shaped(self, self.shape),
   kernel: ({ self }: { readonly self: Tensor }): Tensor => self,
+  complex: "native" as const,
   onnx: (_: OnnxBuilder, { self }: { readonly self: OnnxValue }): OnnxValue => self,
 };
 
@@ -50,6 +51,7 @@ const formatted = {
     return shaped(self, self.shape);
   },
   kernel: ({ self }: FormatArg<Tensor>): Tensor => self,
+  complex: "native" as const,
   onnx(_: OnnxBuilder, { self, memory_format }: FormatArg<OnnxValue>): OnnxValue {
     checkFormat(memory_format);
     return self;

@@ -9,11 +9,12 @@ import { onnxDType } from "../onnx/dtypes.ts";
 import type { OnnxValue } from "../onnx/model.ts";
 import { type Dim, isSym } from "../sym/mod.ts";
 import { type DType, type Meta, newData, Tensor } from "../tensor/mod.ts";
-import { expandTo, filled } from "../tensor/loops.ts";
+import { filled } from "../tensor/loops.ts";
 import { scalarDType } from "./bind.ts";
 import { carrier, type Native, NUMBERS } from "./emit.ts";
-import { defineOp } from "./op.ts";
-import { refuse } from "./rules.ts";
+import { expand } from "./expand.ts";
+import { type Calls, defineOp } from "./op.ts";
+import { PARTS, refuse } from "./rules.ts";
 
 const EXPANDED: Native = [...NUMBERS, "bool"];
 
@@ -39,12 +40,7 @@ function metaOf({ dtype, shape }: Fill): Meta {
 }
 
 function tensorOf({ shape, value, dtype }: Fill): Tensor {
-  if (isSym(value)) throw new TypeError("A concrete tensor can't hold a symbolic number");
-  if (value instanceof Complex) {
-    const data = newData(dtype, 2);
-    [data[0], data[1]] = [value.re, value.im];
-    return expandTo(Tensor.of(dtype, [], data), shape as number[]);
-  }
+  if (isSym(value) || value instanceof Complex) throw new TypeError(`A ${dtype} tensor can't be filled with ${value}`);
   return filled(dtype, shape as number[], value);
 }
 
@@ -59,6 +55,10 @@ function emitFill(b: OnnxBuilder, { shape, value, dtype }: Fill, shapeOf: OnnxVa
 /** Rules of an operator that is given a shape. */
 function filling<A>(fill: (args: A) => Fill) {
   return {
+    complex: <T extends object>(t: Calls<T>, args: A): T => {
+      const { shape, value, dtype } = fill(args);
+      return t.full(shape, value, dtype);
+    },
     meta: (_: unknown, args: A): Meta => metaOf(fill(args)),
     kernel: (args: A): Tensor => tensorOf(fill(args)),
     onnx: (b: OnnxBuilder, args: A): OnnxValue => emitFill(b, fill(args)),
@@ -123,6 +123,10 @@ export const scalarTensor = defineOp(
 function fillingLike<A>(fill: (args: A, self: Meta) => Fill) {
   type On<T> = A & { readonly self: T };
   return {
+    complex: <T extends object>(t: Calls<T>, args: On<T>): T => {
+      const { shape, value, dtype } = fill(args, t.meta(args.self));
+      return t.full(shape, value, dtype);
+    },
     meta: (_: unknown, args: On<Meta>): Meta => metaOf(fill(args, args.self)),
     kernel: (args: On<Tensor>): Tensor => tensorOf(fill(args, args.self)),
     onnx: (b: OnnxBuilder, args: On<OnnxValue>): OnnxValue => {
@@ -182,6 +186,11 @@ export const fill = defineOp(
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.fill.html */
 export const fillTensor = defineOp("aten::fill.Tensor(Tensor self, Tensor value) -> Tensor", {
+  complex: (t, { self, value }) => {
+    requireNumber(t.meta(value).shape);
+    const { dtype, shape } = t.meta(self);
+    return t.call(expand, t.cast(value, dtype), shape);
+  },
   meta: (_, { self, value }) => {
     requireNumber(value.shape);
     return { dtype: self.dtype, shape: self.shape };
@@ -272,6 +281,7 @@ function eyeRules<A extends Options>(sizes: (args: A) => readonly [Dim, Dim]) {
     return dtype ?? "float32";
   };
   return {
+    complex: PARTS,
     meta: (_: unknown, args: A): Meta => ({ dtype: dtypeOf(args), shape: sizes(args) }),
     kernel: (args: A): Tensor => {
       const [n, m] = sizes(args) as [number, number];

@@ -7,7 +7,7 @@ import { carrier, emit, NUMBERS, WIDE } from "./emit.ts";
 import { defineOp } from "./op.ts";
 import { constantOf } from "./normalize.ts";
 import { emitLogSum, logSum } from "./power.ts";
-import { element, requireFloat, requireReal } from "./rules.ts";
+import { element, PARTS, requireFloat, requireReal } from "./rules.ts";
 import { mapRuns } from "./softmax.ts";
 
 function sumDType(dtype: DType, given: DType | null): DType {
@@ -34,6 +34,7 @@ function metaOf({ self, dim, dtype }: Given<Meta>): Meta {
 /** https://docs.pytorch.org/docs/stable/generated/torch.cumsum.html */
 export const cumsum = defineOp("aten::cumsum(Tensor self, int dim, *, ScalarType? dtype=None) -> Tensor", {
   meta: (_, args) => metaOf(args),
+  complex: PARTS,
   kernel: ({ self, dim, dtype }) => {
     const to = sumDType(self.dtype, dtype);
     requireReal(to);

@@ -4,6 +4,7 @@ import type { OnnxValue } from "../onnx/model.ts";
 import { add, type Dim, isSym, mul, sub } from "../sym/mod.ts";
 import { type Meta, normalizeDim, Tensor } from "../tensor/mod.ts";
 import { type Calls, defineOp, type MetaContext } from "./op.ts";
+import { PARTS } from "./rules.ts";
 import { invertOrder, larger, shaped, smaller } from "./shapes.ts";
 import { written } from "./slice.ts";
 
@@ -69,6 +70,7 @@ const taking = {
     return shaped(self, [...rest.map((d) => self.shape[d]), length]);
   },
   kernel: ({ self, ...args }: DiagonalArgs<Tensor>): Tensor => diagonalView(self, placeOf(self.shape, args)),
+  complex: PARTS,
   onnx(b: OnnxBuilder, { self, ...args }: DiagonalArgs<OnnxValue>): OnnxValue {
     const { shape } = b.meta(self);
     const place = placeOf(shape, args);
@@ -118,6 +120,7 @@ export const diagonalScatter = defineOp(
   {
     meta: (_, { self }) => shaped(self, self.shape),
     kernel: ({ self, src, ...args }) => written(self, src, (x) => diagonalView(x, placeOf(x.shape, args))),
+    complex: PARTS,
     onnx: (b, { self, src, ...args }) => {
       const place = placeOf(b.meta(self).shape, args);
       const order = [place.rows, place.columns, ...place.rest];

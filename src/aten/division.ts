@@ -3,7 +3,9 @@ import type { OnnxBuilder } from "../onnx/builder.ts";
 import type { OnnxValue } from "../onnx/model.ts";
 import { broadcastShapes, type DType, isFloat, isSigned, type Meta } from "../tensor/mod.ts";
 import { convert, mapBinary } from "../tensor/loops.ts";
+import * as complexMath from "../tensor/complex_math.ts";
 import { add } from "./binary.ts";
+import * as forms from "./complex_forms.ts";
 import { choose, constantLike, emit, emitTest, FLOATS, NUMBERS } from "./emit.ts";
 import { defineOp } from "./op.ts";
 import { alias, both, bothToFloat, ofScalar, scalarLike, withScalar } from "./overloads.ts";
@@ -14,7 +16,8 @@ import { binary, broadcastOther, refuse, requireReal } from "./rules.ts";
 export const div = defineOp("aten::div.Tensor(Tensor self, Tensor other) -> Tensor", {
   promote: bothToFloat,
   meta: broadcastOther,
-  kernel: binary((x, y) => x / y),
+  kernel: binary((x, y) => x / y, undefined, complexMath.div),
+  complex: { elementwise: forms.divForm },
   onnx: (b, { self, other }) => emit(b, NUMBERS, "Div", [self, other]),
 });
 

@@ -1,7 +1,9 @@
 /** Elementwise functions that are made of others: entropies, distributions, signs, scaled powers, membership. */
-import { type Meta, newData, Tensor } from "../tensor/mod.ts";
+import { isComplex, type Meta, newData, Tensor } from "../tensor/mod.ts";
+import { mapComplex } from "../tensor/complex_loops.ts";
 import { filled } from "../tensor/loops.ts";
 import { mul } from "./binary.ts";
+import * as forms from "./complex_forms.ts";
 import { eqScalar, gtScalar, ltScalar, neScalar } from "./compare.ts";
 import { emitTest, NUMBERS } from "./emit.ts";
 import { defineOp } from "./op.ts";
@@ -34,11 +36,11 @@ export const ldexp = defineOp("aten::ldexp.Tensor(Tensor self, Tensor other) -> 
   inplace: ["aten::ldexp_"],
 });
 
-/** The angle of a real number is 0 or π: https://docs.pytorch.org/docs/stable/generated/torch.angle.html */
+/** The angle of a real number is 0 or π, or NaN: https://docs.pytorch.org/docs/stable/generated/torch.angle.html */
 export const angle = defineOp("aten::angle(Tensor self) -> Tensor", {
   promote: toFloat,
+  complex: { elementwise: forms.angleForm },
   decompose: (t, { self }) => {
-    requireReal(t.meta(self).dtype);
     const [zero, half] = [scalarLike(t, self, 0), scalarLike(t, self, Math.PI)];
     return t.call(where, t.call(isnan, self), self, t.call(where, t.call(ltScalar, self, 0n), half, zero));
   },
@@ -47,15 +49,10 @@ export const angle = defineOp("aten::angle(Tensor self) -> Tensor", {
 /** https://docs.pytorch.org/docs/stable/generated/torch.isreal.html */
 export const isreal = defineOp("aten::isreal(Tensor self) -> Tensor", {
   meta: (_, { self }): Meta => like(self, "bool"),
-  kernel: ({ self }) => {
-    requireReal(self.dtype);
-    return filled("bool", self.shape, true);
-  },
-  onnx: (b, { self }) => {
-    const { dtype, shape } = b.meta(self);
-    requireReal(dtype);
-    return b.op("Expand", [b.scalar(true, "bool"), b.ints(shape)]);
-  },
+  kernel: ({ self }) =>
+    isComplex(self.dtype) ? mapComplex(self, "bool", (z) => z[1] === 0) : filled("bool", self.shape, true),
+  complex: { elementwise: forms.isrealForm },
+  onnx: (b, { self }) => b.op("Expand", [b.scalar(true, "bool"), b.ints(b.meta(self).shape)]),
 });
 
 /** https://docs.pytorch.org/docs/stable/special.html#torch.special.entr */

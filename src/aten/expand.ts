@@ -5,7 +5,7 @@ import { type Dim, eq, ge, isSym, mul } from "../sym/mod.ts";
 import { broadcastShapes, type Meta, newData, normalizeDim, Tensor } from "../tensor/mod.ts";
 import { expandTo, gatherBy } from "../tensor/loops.ts";
 import { type Calls, defineOp } from "./op.ts";
-import { refuse } from "./rules.ts";
+import { PARTS, refuse } from "./rules.ts";
 import { expandedShape, shaped } from "./shapes.ts";
 import { onnxRepeat } from "./move.ts";
 import { slice } from "./slice.ts";
@@ -45,6 +45,7 @@ function firstOfEach<T extends object>(t: Calls<T>, self: T, updated: T): T {
 
 const expanding = {
   meta: (_: unknown, { self, size }: ExpandArgs<Meta>): Meta => shaped(self, expandedShape(self.shape, size)),
+  complex: PARTS,
   onnx: (b: OnnxBuilder, { self, size }: ExpandArgs<OnnxValue>): OnnxValue => onnxExpand(b, self, size),
 };
 
@@ -130,6 +131,7 @@ export const repeat = defineOp("aten::repeat(Tensor self, SymInt[] repeats) -> T
     const shape = x.shape.map((n, d) => n * (repeats[d] as number));
     return gatherBy(x, shape, (index) => index.map((i, d) => i % x.shape[d]));
   },
+  complex: PARTS,
   onnx: (b, { self, repeats }) => {
     const shape = padded(b.meta(self).shape, repeats.length);
     // Where only sizes of 1 are repeated, nothing has to be interleaved.

@@ -6,7 +6,7 @@ import { type Meta, normalizeDim, Tensor } from "../tensor/mod.ts";
 import { gatherBy } from "../tensor/loops.ts";
 import { cat } from "./cat.ts";
 import { defineOp, type MetaContext } from "./op.ts";
-import { refuse } from "./rules.ts";
+import { PARTS, refuse } from "./rules.ts";
 import { shaped } from "./shapes.ts";
 import { onnxSlice } from "./slice.ts";
 import { unsqueeze, view } from "./view.ts";
@@ -32,6 +32,7 @@ const flipping = {
     const axes = distinct(dims, self.shape.length);
     return gatherBy(self, self.shape, (index) => index.map((i, d) => axes.includes(d) ? self.shape[d] - 1 - i : i));
   },
+  complex: PARTS,
   /** One Slice that walks back over all dims. */
   onnx(b: OnnxBuilder, { self, dims }: FlipArgs<OnnxValue>): OnnxValue {
     const axes = distinct(dims, b.meta(self).shape.length);
@@ -117,6 +118,7 @@ export const roll = defineOp("aten::roll(Tensor self, SymInt[1] shifts, int[1] d
     );
     return rolled.reshape(self.shape);
   },
+  complex: PARTS,
   onnx: (b, { self, shifts, dims }) => {
     const { shape } = b.meta(self);
     if (dims.length > 0) {

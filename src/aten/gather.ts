@@ -5,6 +5,7 @@ import { gatherBy } from "../tensor/loops.ts";
 import type { OnnxBuilder } from "../onnx/builder.ts";
 import type { OnnxValue } from "../onnx/model.ts";
 import { defineOp } from "./op.ts";
+import { PARTS } from "./rules.ts";
 import { expand } from "./expand.ts";
 import { shaped, withSize } from "./shapes.ts";
 import { reshape } from "./view.ts";
@@ -62,6 +63,7 @@ export const gather = defineOp(
       });
       return taken.reshape(index.shape);
     },
+    complex: PARTS,
     onnx: (b, { self, dim, index }) => {
       const meta = b.meta(index);
       const d = checkGather(b.meta(self), dim, meta);
@@ -115,6 +117,7 @@ export const indexSelect = defineOp("aten::index_select(Tensor self, int dim, Te
     });
     return taken.reshape(shape);
   },
+  complex: PARTS,
   onnx: (b, { self, dim, index }) => {
     const [meta, at] = [b.meta(self), b.meta(index)];
     selectedShape(meta, dim, at);
@@ -130,6 +133,7 @@ export const take = defineOp("aten::take(Tensor self, Tensor index) -> Tensor", 
     return shaped(self, index.shape);
   },
   kernel: ({ self, index }) => takeFlat(self.reshape([self.numel]), index),
+  complex: PARTS,
   onnx: (b, { self, index }) => b.op("Gather", [b.reshape(self, [prod(b.meta(self).shape)]), index], { axis: 0 }),
 });
 

@@ -13,6 +13,7 @@ export const FAMILIES: Readonly<Record<string, () => Promise<Record<string, unkn
   binary: () => import("./binary.ts"),
   cat: () => import("./cat.ts"),
   compare: () => import("./compare.ts"),
+  complex: () => import("./complex.ts"),
   convolution: () => import("./convolution.ts"),
   copy: () => import("./copy.ts"),
   create: () => import("./create.ts"),
@@ -128,6 +129,10 @@ export const NAMES: readonly (readonly [family: string, names: string])[] = [
   [
     "compare",
     " aten::eq.Scalar aten::eq.Tensor aten::ge.Scalar aten::ge.Tensor aten::greater.Scalar aten::greater.Tensor aten::greater_equal.Scalar aten::greater_equal.Tensor aten::gt.Scalar aten::gt.Tensor aten::heaviside aten::isclose aten::le.Scalar aten::le.Tensor aten::less.Scalar aten::less.Tensor aten::less_equal.Scalar aten::less_equal.Tensor aten::lt.Scalar aten::lt.Tensor aten::ne.Scalar aten::ne.Tensor aten::not_equal.Scalar aten::not_equal.Tensor ",
+  ],
+  [
+    "complex",
+    " aten::_conj aten::_conj_copy aten::_conj_physical aten::_neg_view aten::_neg_view_copy aten::complex aten::conj aten::conj_physical aten::imag aten::is_complex aten::is_conj aten::is_floating_point aten::is_neg aten::polar aten::real aten::resolve_conj aten::resolve_neg aten::view_as_complex aten::view_as_complex_copy aten::view_as_real aten::view_as_real_copy ",
   ],
   [
     "convolution",

@@ -9,7 +9,7 @@ import { expand, onnxExpand } from "./expand.ts";
 import { asList, atLeastList, elementAt, requireIndex } from "./gather.ts";
 import { onnxAccumulate, onnxScatterRows } from "./move.ts";
 import { defineOp, type MetaContext } from "./op.ts";
-import { element } from "./rules.ts";
+import { element, PARTS, partsAnd } from "./rules.ts";
 import { scatterReduce } from "./scatter.ts";
 import { shaped, withSize } from "./shapes.ts";
 import { view } from "./view.ts";
@@ -87,6 +87,7 @@ export const indexCopy = defineOp("aten::index_copy(Tensor self, int dim, Tensor
     return shaped(self, self.shape);
   },
   kernel: ({ self, dim, index, source }) => writeRows(self, checkRows(self, dim, index, source), index, source, false),
+  complex: PARTS,
   onnx: (b, args) => onnxWriteRows(b, args, args.source, false),
 });
 
@@ -103,6 +104,7 @@ export const indexAdd = defineOp(
       const k = element(alpha, self.dtype);
       return writeRows(self, d, index, mapUnary(source, self.dtype, (x) => x * k), true);
     },
+    complex: PARTS,
     onnx: (b, { self, dim, index, source, alpha }) => {
       const scaled = Number(alpha) === 1
         ? source
@@ -128,6 +130,7 @@ export const indexFill = defineOp(
       const source = filled(self.dtype, rowsShape(self, dim, index) as number[], element(value, self.dtype));
       return writeRows(self, checkRows(self, dim, index, null), index, source, false);
     },
+    complex: partsAnd("value"),
     onnx: (b, { self, dim, index, value }) => {
       const [meta, at] = [b.meta(self), b.meta(index)];
       const source = onnxExpand(b, b.scalar(value, meta.dtype), rowsShape(meta, dim, at));
@@ -145,6 +148,7 @@ export const indexFillTensor = defineOp(
       const source = filled(self.dtype, rowsShape(self, dim, index) as number[], convert(value, self.dtype).item());
       return writeRows(self, checkRows(self, dim, index, null), index, source, false);
     },
+    complex: partsAnd("value"),
     onnx: (b, { self, dim, index, value }) => {
       const [meta, at] = [b.meta(self), b.meta(index)];
       const source = onnxExpand(b, b.cast(value, meta.dtype), rowsShape(meta, dim, at));

@@ -18,6 +18,7 @@ import {
 } from "./index_layout.ts";
 import { onnxAccumulate, onnxNonZero, onnxRepeat, onnxScatterRows } from "./move.ts";
 import { defineOp, type MetaContext } from "./op.ts";
+import { PARTS } from "./rules.ts";
 import { invertOrder, shaped } from "./shapes.ts";
 
 interface IndexArgs<T> {
@@ -141,6 +142,7 @@ const reading = {
     eachIndexed(self, where, (to, from) => out.set(bytes.subarray(from * size, (from + 1) * size), to * size));
     return new Tensor(self.dtype, shape, Storage.of(out));
   },
+  complex: PARTS,
   onnx(b: OnnxBuilder, { self, indices }: IndexArgs<OnnxValue>): OnnxValue {
     const only = onlyMask(b, indices);
     if (only) {
@@ -214,6 +216,7 @@ const writing = {
     });
     return Tensor.of(self.dtype, self.shape, out);
   },
+  complex: PARTS,
   onnx(b: OnnxBuilder, { self, indices, values, accumulate }: PutArgs<OnnxValue>): OnnxValue {
     requireSameDType(b.meta(self), b.meta(values));
     const masked = onnxMaskedPut(b, { self, indices, values, accumulate });

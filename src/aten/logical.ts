@@ -19,6 +19,7 @@ interface Pair<T> {
 function logical(opType: string, fn: (x: number, y: number) => boolean) {
   return {
     meta: broadcastBool,
+    complex: "native" as const,
     kernel: ({ self, other }: Pair<Tensor>): Tensor =>
       mapBinary(convert(self, "bool"), convert(other, "bool"), "bool", fn),
     onnx: (b: OnnxBuilder, { self, other }: Pair<OnnxValue>): OnnxValue =>
@@ -47,6 +48,7 @@ export const logicalXor = defineOp(
 /** https://docs.pytorch.org/docs/stable/generated/torch.logical_not.html */
 export const logicalNot = defineOp("aten::logical_not(Tensor self) -> Tensor", {
   meta: (_, { self }): Meta => like(self, "bool"),
+  complex: "native",
   kernel: ({ self }) => mapUnary(convert(self, "bool"), "bool", (x) => x === 0),
   onnx: (b, { self }) => b.op("Not", [b.cast(self, "bool")]),
 });

@@ -10,6 +10,7 @@ import { indexSelect } from "./gather.ts";
 import { maskIndices } from "./index_layout.ts";
 import { onnxNonZero, onnxRepeat } from "./move.ts";
 import { defineOp, type MetaContext } from "./op.ts";
+import { PARTS } from "./rules.ts";
 import { shaped } from "./shapes.ts";
 import { reshape } from "./view.ts";
 import { unbind } from "./split.ts";
@@ -93,6 +94,7 @@ export const maskedSelect = defineOp("aten::masked_select(Tensor self, Tensor ma
     const shape = broadcastShapes(self.shape, mask.shape) as number[];
     return chosen(expandTo(self, shape), expandTo(mask, shape));
   },
+  complex: PARTS,
   onnx: (b, { self, mask }) => {
     requireMask(b.meta(mask));
     const shape = broadcastShapes(b.meta(self).shape, b.meta(mask).shape);
@@ -149,6 +151,7 @@ export const maskedScatter = defineOp("aten::masked_scatter(Tensor self, Tensor 
     }
     return Tensor.of(self.dtype, shape, out);
   },
+  complex: PARTS,
   onnx: (b, { self, mask, source }) => {
     checkMasked(b.meta(self), b.meta(mask), b.meta(source));
     const shape = broadcastShapes(b.meta(self).shape, b.meta(mask).shape);

@@ -43,7 +43,30 @@ export interface Calls<T> {
   full(shape: readonly Dim[], value: Scalar, dtype: DType): T;
   /** The tensor in another dtype; itself if it already has it. */
   cast(x: T, dtype: DType): T;
+  /** The real and imaginary parts; null for an imaginary part that is known to be zero, as that of a real tensor. */
+  parts(x: T): readonly [re: T, im: T | null];
+  /** The complex tensor with these parts, which have one dtype and shape. */
+  join(re: T, im: T | null): T;
 }
+
+/** An operator on complex tensors in terms of operators on their parts. */
+export type ComplexForm<S extends string> = <T extends object>(t: Calls<T>, args: Args<T, S>) => Hinted<Result<T, S>>;
+
+/** Real and imaginary parts are treated alike, each as a real tensor would be: the operator moves, adds or scales. */
+export interface PartsAlike {
+  /** Arguments whose own imaginary part belongs to the imaginary part of the result: values that are filled in. */
+  readonly alike: readonly string[];
+  /** The operator is elementwise and has no such arguments, so that both parts may be given in one tensor. */
+  readonly together?: true;
+}
+
+/** Elementwise operators: the form may be given parts with one more dim of size 1 at the end. */
+export interface ElementwiseForm<S extends string> {
+  readonly elementwise: ComplexForm<S>;
+}
+
+/** What an operator does with complex tensors and numbers; `native`: its other rules know of them. */
+export type ComplexRule<S extends string> = "native" | PartsAlike | ElementwiseForm<S> | ComplexForm<S>;
 
 /** The rules of an operator with schema `S`. */
 export interface Rules<S extends string> {
@@ -57,6 +80,12 @@ export interface Rules<S extends string> {
   decompose?<T extends object>(t: Calls<T>, args: Args<T, S>): Hinted<Result<T, S>>;
   /** The ONNX form at the builder's opset. */
   onnx?(b: OnnxBuilder, args: Args<OnnxValue, S>): Hinted<Result<OnnxValue, S>>;
+  /**
+   * Complex arguments, which the rules `kernel`, `decompose` and `onnx` are else not called with, but for a decomposition
+   * where this is absent. A form is what all interpreters do; but an elementwise operator with a kernel needs one that takes
+   * complex tensors too.
+   */
+  readonly complex?: ComplexRule<S>;
   /**
    * Views: the base after `updated` was written to the view. `args` are the view's arguments, `self` being the base;
    * `index` is the view's position among the results of an operator that gives a list. Only `t.call` may be used.

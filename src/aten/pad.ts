@@ -5,9 +5,9 @@ import type { OnnxValue } from "../onnx/model.ts";
 import { add, type Dim, isSym, le, sub } from "../sym/mod.ts";
 import { type DType, elementCount, type Meta, newData, Tensor } from "../tensor/mod.ts";
 import { gatherBy, indices } from "../tensor/loops.ts";
-import { defineOp, type MetaContext } from "./op.ts";
+import { defineOp, type MetaContext, type PartsAlike } from "./op.ts";
 import { computeIn, floatKernelDType } from "./precision.ts";
-import { element, refuse } from "./rules.ts";
+import { element, PARTS, partsAnd, refuse } from "./rules.ts";
 
 type Mode = "constant" | "reflect" | "replicate" | "circular";
 
@@ -146,6 +146,7 @@ function wrapped(b: OnnxBuilder, x: OnnxValue, before: readonly Dim[], after: re
 export const constantPadNd = defineOp("aten::constant_pad_nd(Tensor self, SymInt[] pad, Scalar value=0) -> Tensor", {
   meta: (_, { self, pad }) => paddedMeta(self, pad),
   kernel: ({ self, pad, value }) => padKernel(self, pad, "constant", value),
+  complex: partsAnd("value"),
   onnx: (b, { self, pad, value }) => padNode(b, self, pad, "constant", value),
 });
 
@@ -163,6 +164,7 @@ export const pad = defineOp(
   {
     meta: (_, { self, pad }) => paddedMeta(self, pad),
     kernel: ({ self, pad, mode, value }) => padKernel(self, pad, modeOf(mode, value), value ?? 0),
+    complex: partsAnd("value"),
     onnx: (b, { self, pad, mode, value }) => padNode(b, self, pad, modeOf(mode, value), value ?? 0),
   },
 );
@@ -186,11 +188,13 @@ type Given<T> = { readonly self: T; readonly padding: readonly Dim[] };
 function padding(mode: Mode): {
   meta: (_: MetaContext, args: Given<Meta>) => Meta;
   kernel: (args: Given<Tensor>) => Tensor;
+  readonly complex: PartsAlike;
   onnx: (b: OnnxBuilder, args: Given<OnnxValue>) => OnnxValue;
 } {
   return {
     meta: (_, { self, padding }) => paddedMeta(self, padding),
     kernel: ({ self, padding }) => padKernel(self, padding, mode, 0),
+    complex: PARTS,
     onnx: (b, { self, padding }) => padNode(b, self, padding, mode, 0),
   };
 }

@@ -3,12 +3,17 @@ import type { OnnxBuilder } from "../onnx/builder.ts";
 import type { OnnxValue } from "../onnx/model.ts";
 import { isComplex, type Meta, normalizeDim, type Tensor } from "../tensor/mod.ts";
 import { permuteDims } from "../tensor/loops.ts";
-import { type Calls, defineOp, type MetaContext } from "./op.ts";
+import { type Calls, defineOp, type MetaContext, type PartsAlike } from "./op.ts";
+import { conjPhysical } from "./complex.ts";
+import { PARTS } from "./rules.ts";
 import { invertOrder, shaped } from "./shapes.ts";
+
+type SelfForm = <T extends object>(t: Calls<T>, args: { readonly self: T }) => T;
 
 interface PermuteRules<A> {
   meta(ctx: MetaContext, args: A & { readonly self: Meta }): Meta;
   kernel(args: A & { readonly self: Tensor }): Tensor;
+  readonly complex: PartsAlike;
   onnx(b: OnnxBuilder, args: A & { readonly self: OnnxValue }): OnnxValue;
   inverse<T extends object>(t: Calls<T>, args: A & { readonly self: T }, updated: T): T;
 }
@@ -18,6 +23,7 @@ function permuting<A>(orderOf: (rank: number, args: A) => readonly number[]): Pe
   return {
     meta: (_, args) => shaped(args.self, orderOf(args.self.shape.length, args).map((d) => args.self.shape[d])),
     kernel: (args) => permuteDims(args.self, orderOf(args.self.shape.length, args)),
+    complex: PARTS,
     onnx: (b, args) => b.transpose(args.self, orderOf(b.meta(args.self).shape.length, args)),
     inverse: (t, args, updated) => t.call(permute, updated, invertOrder(orderOf(t.meta(args.self).shape.length, args))),
   };
@@ -46,6 +52,7 @@ const copyOrder: PermuteRules<{ readonly dims: readonly number[] }> = permuting(
 export const permuteCopy = defineOp("aten::permute_copy(Tensor self, int[] dims) -> Tensor", {
   meta: copyOrder.meta,
   kernel: copyOrder.kernel,
+  complex: PARTS,
   onnx: copyOrder.onnx,
 });
 
@@ -63,6 +70,7 @@ export const transpose = defineOp("aten::transpose.int(Tensor(a) self, int dim0,
 export const transposeCopy = defineOp("aten::transpose_copy.int(Tensor self, int dim0, int dim1) -> Tensor", {
   meta: exchange.meta,
   kernel: exchange.kernel,
+  complex: PARTS,
   onnx: exchange.onnx,
 });
 
@@ -91,6 +99,7 @@ export const t = defineOp("aten::t(Tensor(a) self) -> Tensor(a)", matrix);
 export const tCopy = defineOp("aten::t_copy(Tensor self) -> Tensor", {
   meta: matrix.meta,
   kernel: matrix.kernel,
+  complex: PARTS,
   onnx: matrix.onnx,
 });
 
@@ -109,36 +118,28 @@ export const numpyT = defineOp(
 );
 
 /** Conjugate transposes are plain ones where numbers are real. */
-function requireReal({ dtype }: Meta, name: string): void {
-  if (isComplex(dtype)) {
-    throw new TypeError(`${name} of ${dtype} is not supported: take the conjugate and transpose apart`);
-  }
-}
-
-function adjoints(name: string, orderOf = lastTwo): PermuteRules<unknown> {
+function adjoints(orderOf = lastTwo): Omit<PermuteRules<unknown>, "complex"> & { readonly complex: SelfForm } {
   const plain = permuting(orderOf);
   return {
-    meta: (ctx, args) => {
-      requireReal(args.self, name);
-      return plain.meta(ctx, args);
-    },
+    meta: plain.meta,
     kernel: plain.kernel,
-    onnx: (b, args) => {
-      requireReal(b.meta(args.self), name);
-      return plain.onnx(b, args);
+    complex: (t, { self }) => t.call(conjPhysical, t.call(permute, self, orderOf(t.meta(self).shape.length))),
+    onnx: plain.onnx,
+    inverse: (t, args, updated) => {
+      const turned = plain.inverse(t, args, updated);
+      return isComplex(t.meta(turned).dtype) ? t.call(conjPhysical, turned) : turned;
     },
-    inverse: plain.inverse,
   };
 }
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.adjoint.html */
-export const adjoint = defineOp("aten::adjoint(Tensor(a) self) -> Tensor(a)", adjoints("adjoint"));
+export const adjoint = defineOp("aten::adjoint(Tensor(a) self) -> Tensor(a)", adjoints());
 
 /** https://docs.pytorch.org/docs/stable/tensors.html#torch.Tensor.mH */
-export const mH = defineOp("aten::mH(Tensor(a) self) -> Tensor(a)", adjoints("mH"));
+export const mH = defineOp("aten::mH(Tensor(a) self) -> Tensor(a)", adjoints());
 
 /** https://docs.pytorch.org/docs/stable/tensors.html#torch.Tensor.H */
-export const matrixH = defineOp("aten::matrix_H(Tensor(a) self) -> Tensor(a)", adjoints("matrix_H", matrixOrder));
+export const matrixH = defineOp("aten::matrix_H(Tensor(a) self) -> Tensor(a)", adjoints(matrixOrder));
 
 /** The order that brings the dims `source` to the places `destination` and keeps the others as they are. */
 function moved(rank: number, source: readonly number[], destination: readonly number[]): readonly number[] {

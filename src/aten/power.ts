@@ -1,10 +1,13 @@
 /** Powers. Constant exponents for which multiplication, a root or a reciprocal is exact (as in PyTorch) become those. */
-import type { Scalar } from "../fx/mod.ts";
+import { Complex, type Scalar } from "../fx/mod.ts";
 import type { OnnxBuilder } from "../onnx/builder.ts";
 import type { OnnxValue } from "../onnx/model.ts";
 import { isSym } from "../sym/mod.ts";
-import { broadcastShapes, type DType, isFloat, type Meta } from "../tensor/mod.ts";
+import { broadcastShapes, type DType, isComplex, isFloat, type Meta } from "../tensor/mod.ts";
 import { mapBinary } from "../tensor/loops.ts";
+import { mapComplex, mapComplexes } from "../tensor/complex_loops.ts";
+import * as complexMath from "../tensor/complex_math.ts";
+import * as forms from "./complex_forms.ts";
 import { choose, constantLike, emit, emitTest, FLOATS, NUMBERS, WIDE } from "./emit.ts";
 import { defineOp } from "./op.ts";
 import { both, bothToFloat, ofScalar, promotedSelf, scalarLike, withScalar } from "./overloads.ts";
@@ -84,7 +87,14 @@ function emitConstantPower(b: OnnxBuilder, x: OnnxValue, given: Scalar): OnnxVal
 export const pow = defineOp("aten::pow.Tensor_Scalar(Tensor self, Scalar exponent) -> Tensor", {
   promote: { args: ["self", "exponent"], to: "default" },
   meta: promotedSelf,
+  complex: { elementwise: forms.powScalarForm },
   kernel: ({ self, exponent }) => {
+    if (isComplex(self.dtype)) {
+      const w: complexMath.C = exponent instanceof Complex
+        ? [exponent.re, exponent.im]
+        : [element(exponent, "float64"), 0];
+      return mapComplex(self, self.dtype, (z) => complexMath.pow(z, w));
+    }
     const fn = kernelOf(self.dtype);
     const n = element(exponent, self.dtype);
     if (!isFloat(self.dtype) && n < 0) {
@@ -107,7 +117,11 @@ export const powTensor = defineOp("aten::pow.Tensor_Tensor(Tensor self, Tensor e
     dtype: self.dtype,
     shape: broadcastShapes(self.shape, exponent.shape),
   }),
-  kernel: ({ self, exponent }) => mapBinary(self, exponent, self.dtype, kernelOf(self.dtype)),
+  kernel: ({ self, exponent }) =>
+    isComplex(self.dtype)
+      ? mapComplexes([self, exponent], self.dtype, complexMath.pow)
+      : mapBinary(self, exponent, self.dtype, kernelOf(self.dtype)),
+  complex: { elementwise: forms.powForm },
   onnx: (b, { self, exponent }) => {
     const base = isFloat(b.meta(self).dtype) ? self : baseFor(b, self, exponent);
     return emit(b, WIDE, "Pow", [base, exponent]);
@@ -123,19 +137,24 @@ export const powOfScalar = defineOp("aten::pow.Scalar(Scalar self, Tensor expone
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.float_power.html */
 export const floatPower = defineOp("aten::float_power.Tensor_Tensor(Tensor self, Tensor exponent) -> Tensor", {
-  decompose: (t, { self, exponent }) => t.call(powTensor, t.cast(self, "float64"), t.cast(exponent, "float64")),
+  decompose: (t, { self, exponent }) => {
+    const wide = isComplex(t.meta(self).dtype) || isComplex(t.meta(exponent).dtype) ? "complex128" : "float64";
+    return t.call(powTensor, t.cast(self, wide), t.cast(exponent, wide));
+  },
   inplace: ["aten::float_power_.Tensor"],
 });
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.float_power.html */
 export const floatPowerScalar = defineOp("aten::float_power.Tensor_Scalar(Tensor self, Scalar exponent) -> Tensor", {
-  decompose: (t, { self, exponent }) => t.call(pow, t.cast(self, "float64"), exponent),
+  decompose: (t, { self, exponent }) =>
+    t.call(pow, t.cast(self, isComplex(t.meta(self).dtype) ? "complex128" : "float64"), exponent),
   inplace: ["aten::float_power_.Scalar"],
 });
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.float_power.html */
 export const floatPowerOfScalar = defineOp("aten::float_power.Scalar(Scalar self, Tensor exponent) -> Tensor", {
-  decompose: (t, { self, exponent }) => t.call(powOfScalar, self, t.cast(exponent, "float64")),
+  decompose: (t, { self, exponent }) =>
+    t.call(powOfScalar, self, t.cast(exponent, isComplex(t.meta(exponent).dtype) ? "complex128" : "float64")),
 });
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.xlogy.html */

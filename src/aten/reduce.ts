@@ -1,14 +1,15 @@
 /** Sums, means, products and truth over dims, and what is made of them: counts, variances, logarithms of sums. */
 import type { OnnxBuilder } from "../onnx/builder.ts";
 import type { OnnxValue } from "../onnx/model.ts";
-import { type DType, isFloat, isInt, type Meta, type Tensor } from "../tensor/mod.ts";
+import { type DType, isFloat, isInt, type Meta, type Tensor, toReal } from "../tensor/mod.ts";
 import { convert, reduceDims } from "../tensor/loops.ts";
 import { ne } from "./compare.ts";
 import { div } from "./division.ts";
 import { COMPARED, constantLike, emit, FLOATS, NUMBERS, WIDE } from "./emit.ts";
 import { emitReduce, reducedCount, reducedDims, reducedShape } from "./dims.ts";
-import { type Calls, defineOp } from "./op.ts";
-import { element, refuse, requireFloat, requireReal } from "./rules.ts";
+import { type Calls, type ComplexForm, defineOp, type PartsAlike } from "./op.ts";
+import { prodForm } from "./complex_products.ts";
+import { element, PARTS, refuse, requireFloat, requireReal } from "./rules.ts";
 import { isnan } from "./unary.ts";
 import { logicalNot } from "./logical.ts";
 import { where } from "./where.ts";
@@ -33,11 +34,13 @@ interface Kind {
   readonly opType: string;
   readonly dtype: (dtype: DType, given: DType | null) => DType;
   readonly fn: (values: number[], dtype: DType) => number;
+  readonly complex: PartsAlike | ComplexForm<"aten::prod(Tensor self, *, ScalarType? dtype=None) -> Tensor">;
 }
 
 /** Rules of a reduction with an optional result dtype. */
-function reduction({ opType, dtype: dtypeOf, fn }: Kind) {
+function reduction({ opType, dtype: dtypeOf, fn, complex }: Kind) {
   return {
+    complex,
     meta: (_: unknown, { self, dim = null, keepdim = false, dtype }: Typed<Meta>): Meta => ({
       dtype: dtypeOf(self.dtype, dtype),
       shape: reducedShape(self.shape, reducedDims(dim, self.shape.length), keepdim),
@@ -65,21 +68,23 @@ function sumOf(values: readonly number[], dtype: DType): number {
   return values.reduce((x, y) => x + y, element(0n, dtype));
 }
 
-const SUM: Kind = { opType: "ReduceSum", dtype: sumDType, fn: sumOf };
+const SUM: Kind = { opType: "ReduceSum", dtype: sumDType, fn: sumOf, complex: PARTS };
 
 const PROD: Kind = {
   opType: "ReduceProd",
   dtype: sumDType,
   fn: (values, dtype) => values.reduce((x, y) => x * y, element(1n, dtype)),
+  complex: prodForm,
 };
 
 const MEAN: Kind = {
   opType: "ReduceMean",
   dtype: (dtype, given) => {
-    requireFloat(given ?? dtype, "The mean");
+    requireFloat(toReal(given ?? dtype), "The mean");
     return given ?? dtype;
   },
   fn: (values, dtype) => sumOf(values, dtype) / values.length,
+  complex: PARTS,
 };
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.sum.html */

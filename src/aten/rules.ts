@@ -4,8 +4,18 @@ import type { OnnxBuilder } from "../onnx/builder.ts";
 import type { OnnxValue } from "../onnx/model.ts";
 import { isSym } from "../sym/mod.ts";
 import { broadcastShapes, type DType, isComplex, isFloat, type Meta, newData, Tensor } from "../tensor/mod.ts";
+import { mapComplex, mapComplexes } from "../tensor/complex_loops.ts";
+import type { C } from "../tensor/complex_math.ts";
 import { type ElementFn, type ElementFn2, expandTo, mapBinary, mapUnary, store } from "../tensor/loops.ts";
-import type { MetaContext, Op } from "./op.ts";
+import type { MetaContext, Op, PartsAlike } from "./op.ts";
+
+/** Complex rule: parts are treated alike. */
+export const PARTS: PartsAlike = { alike: [] };
+
+/** Complex rule: parts are treated alike, those of the values that these arguments fill in too. */
+export function partsAnd(...values: readonly string[]): PartsAlike {
+  return { alike: values };
+}
 
 /** The meta of a new contiguous tensor of the same shape. */
 export function like(x: Meta, dtype: DType = x.dtype): Meta {
@@ -33,9 +43,14 @@ export function broadcastBool(
   return { dtype: "bool", shape: broadcastShapes(self.shape, other.shape) };
 }
 
-/** Kernel: `fn` of each element, in the dtype of `self` unless another is given. */
-export function unary(fn: ElementFn, dtype?: DType): (args: { readonly self: Tensor }) => Tensor {
+/** Kernel: `fn` of each element, in the dtype of `self` unless another is given; `complexFn` of complex ones. */
+export function unary(
+  fn: ElementFn,
+  dtype?: DType,
+  complexFn?: (z: C) => C | boolean,
+): (args: { readonly self: Tensor }) => Tensor {
   const kernel = ({ self }: { readonly self: Tensor }): Tensor => {
+    if (complexFn && isComplex(self.dtype)) return mapComplex(self, dtype ?? self.dtype, complexFn);
     requireReal(self.dtype);
     return mapUnary(self, dtype ?? self.dtype, fn);
   };
@@ -48,12 +63,14 @@ export function isElementwise({ meta, kernel }: Op): boolean {
   return meta !== undefined && ([broadcastOther, broadcastBool] as unknown[]).includes(meta);
 }
 
-/** Kernel: `fn` of each pair of elements, broadcast. */
+/** Kernel: `fn` of each pair of elements, broadcast; `complexFn` of complex ones. */
 export function binary(
   fn: ElementFn2,
   dtype?: DType,
+  complexFn?: (x: C, y: C) => C | boolean,
 ): (args: { readonly self: Tensor; readonly other: Tensor }) => Tensor {
   return ({ self, other }) => {
+    if (complexFn && isComplex(self.dtype)) return mapComplexes([self, other], dtype ?? self.dtype, complexFn);
     requireReal(self.dtype);
     return mapBinary(self, other, dtype ?? self.dtype, fn);
   };

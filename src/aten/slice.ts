@@ -4,6 +4,7 @@ import type { OnnxValue } from "../onnx/model.ts";
 import { add, type Dim, eq, ge, isSym, le, mul, neg, sub } from "../sym/mod.ts";
 import { elementOffsets, type Meta, normalizeDim, Storage, Tensor } from "../tensor/mod.ts";
 import { defineOp, type MetaContext } from "./op.ts";
+import { PARTS } from "./rules.ts";
 import { type Bound, plainIndex, selectView, shaped, slicedDim, sliceView, withSize } from "./shapes.ts";
 import { choose } from "./emit.ts";
 import { onnxScatterRows } from "./move.ts";
@@ -46,6 +47,7 @@ const selecting = {
     const d = axisOf(dim, self.shape, "select");
     return selectView(self, d, plainIndex(index, self.shape[d]) as number);
   },
+  complex: PARTS,
   onnx(b: OnnxBuilder, { self, dim, index }: SelectArgs<OnnxValue>): OnnxValue {
     const { shape } = b.meta(self);
     const d = axisOf(dim, shape, "select");
@@ -73,6 +75,7 @@ export const selectScatter = defineOp(
       const d = axisOf(dim, self.shape, "select_scatter");
       return written(self, src, (x) => selectView(x, d, plainIndex(index, self.shape[d]) as number));
     },
+    complex: PARTS,
     onnx: (b, { self, src, dim, index }) => {
       const { shape } = b.meta(self);
       const d = axisOf(dim, shape, "select_scatter");
@@ -147,6 +150,7 @@ const slicing = {
     const part = slicedDim(self.shape[d], start, end, step);
     return sliceView(self, d, part.start as number, part.length as number, step as number);
   },
+  complex: PARTS,
   onnx(b: OnnxBuilder, { self, dim, start, end, step }: SliceArgs<OnnxValue>): OnnxValue {
     const { shape } = b.meta(self);
     const d = axisOf(dim, shape, "slice");
@@ -181,6 +185,7 @@ export const sliceScatter = defineOp(
       const part = slicedDim(self.shape[d], start, end, step);
       return written(self, src, (x) => sliceView(x, d, part.start as number, part.length as number, step as number));
     },
+    complex: PARTS,
     onnx: (b, { self, src, dim, start, end, step }) => {
       const { shape } = b.meta(self);
       const d = axisOf(dim, shape, "slice_scatter");
@@ -246,6 +251,7 @@ export const narrowTensor = defineOp(
       const [from] = narrowed(self.shape, dim, Number(start.item()), length);
       return sliceView(self, d, from as number, length as number);
     },
+    complex: PARTS,
     onnx: (b, { self, dim, start, length }) => {
       const d = axisOf(dim, b.meta(self).shape, "narrow");
       // A start that counts from the end would make the end wrong where the part reaches it.

@@ -3,8 +3,8 @@ import type { OnnxBuilder } from "../onnx/builder.ts";
 import type { OnnxValue } from "../onnx/model.ts";
 import { add, ceilDiv, type Dim, eq, floorDiv, isSym, mul, sub, sum } from "../sym/mod.ts";
 import { type Meta, normalizeDim, type Tensor } from "../tensor/mod.ts";
-import { type Calls, defineOp, type MetaContext } from "./op.ts";
-import { refuse } from "./rules.ts";
+import { type Calls, defineOp, type MetaContext, type PartsAlike } from "./op.ts";
+import { PARTS, refuse } from "./rules.ts";
 import { selectView, shaped, sliceView, withSize } from "./shapes.ts";
 import { selectScatter, slice, sliceScatter } from "./slice.ts";
 
@@ -19,6 +19,7 @@ interface Parts {
 interface SplitRules<A> {
   meta(ctx: MetaContext, args: A & { readonly self: Meta }): readonly Meta[];
   kernel(args: A & { readonly self: Tensor }): readonly Tensor[];
+  readonly complex: PartsAlike;
   onnx(b: OnnxBuilder, args: A & { readonly self: OnnxValue }): readonly OnnxValue[];
   inverse<T extends object>(t: Calls<T>, args: A & { readonly self: T }, updated: T, index: number): T;
 }
@@ -44,6 +45,7 @@ function splitting<A>(partsOf: (shape: readonly Dim[], args: A) => Parts): Split
       const starts = startsOf(sizes) as number[];
       return sizes.map((size, i) => sliceView(args.self, dim, starts[i], size as number));
     },
+    complex: PARTS,
     onnx: (b, args) => {
       const { dim, sizes, even } = partsOf(b.meta(args.self).shape, args);
       if (sizes.length <= 1) return sizes.map(() => args.self);
@@ -63,7 +65,7 @@ function splitting<A>(partsOf: (shape: readonly Dim[], args: A) => Parts): Split
 
 /** The rules without the inverse, for operators that give copies. */
 function copies<A>({ meta, kernel, onnx }: SplitRules<A>): Omit<SplitRules<A>, "inverse"> {
-  return { meta, kernel, onnx };
+  return { meta, kernel, complex: PARTS, onnx };
 }
 
 function axisOf(dim: number, shape: readonly Dim[]): number {
@@ -212,6 +214,7 @@ const unbinding = {
     const d = axisOf(dim, self.shape);
     return Array.from({ length: self.shape[d] }, (_, i) => selectView(self, d, i));
   },
+  complex: PARTS,
   onnx(b: OnnxBuilder, { self, dim }: UnbindArgs<OnnxValue>): readonly OnnxValue[] {
     const { shape } = b.meta(self);
     const d = axisOf(dim, shape);

@@ -5,7 +5,7 @@ import { add, type Dim, floorDiv, isSym, mul, prod, sub, sum } from "../sym/mod.
 import { elementCount, isContiguous, type Meta, normalizeDim, Tensor } from "../tensor/mod.ts";
 import { indices } from "../tensor/loops.ts";
 import { type Calls, defineOp, type MetaContext } from "./op.ts";
-import { refuse } from "./rules.ts";
+import { PARTS, refuse } from "./rules.ts";
 import { shaped, withSize } from "./shapes.ts";
 import { select, sliceScatter, written } from "./slice.ts";
 import { movedimInt } from "./permute.ts";
@@ -42,6 +42,7 @@ const unfolding = {
     const strides = [...self.strides.map((s, i) => i === d ? s * args.step : s), self.strides[d]];
     return new Tensor(self.dtype, shape, self.storage, strides, self.offset);
   },
+  complex: PARTS,
   /** Each window's indices gather a dim of windows and a dim within them, which moves to the end. */
   onnx(b: OnnxBuilder, { self, ...args }: UnfoldArgs<OnnxValue>): OnnxValue {
     const { shape } = b.meta(self);
@@ -145,6 +146,7 @@ const striding = {
     const x = self.contiguous();
     return stridedView(x, args, checkStrided(x, args));
   },
+  complex: PARTS,
   onnx(b: OnnxBuilder, { self, ...args }: StridedArgs<OnnxValue>): OnnxValue {
     const meta = b.meta(self);
     const offset = checkStrided(meta, args);
@@ -185,6 +187,7 @@ export const asStridedScatter = defineOp(
       return shaped(self, self.shape);
     },
     kernel: ({ self, src, ...args }) => written(self, src, (x) => stridedView(x, args, checkStrided(x, args))),
+    complex: PARTS,
     onnx: (b, { self, src, ...args }) => {
       const meta = b.meta(self);
       const offset = checkStrided(meta, args);

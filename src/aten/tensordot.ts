@@ -5,7 +5,9 @@ import { mul } from "../sym/mod.ts";
 import { normalizeDim } from "../tensor/mod.ts";
 import { convert, mapBinary } from "../tensor/loops.ts";
 import { einsum } from "./einsum.ts";
+import { mul as product } from "./binary.ts";
 import { defineOp } from "./op.ts";
+import { unsqueeze } from "./view.ts";
 import { computeIn, productDType, widen } from "./precision.ts";
 
 /** Elementwise product; of bools, "and". */
@@ -21,6 +23,7 @@ export const outer = defineOp("aten::outer(Tensor self, Tensor vec2) -> Tensor",
   promote: { args: ["self", "vec2"], to: "default" },
   meta: (_, { self, vec2 }) => ({ dtype: self.dtype, shape: [self.shape[0], vec2.shape[0]] }),
   kernel: ({ self, vec2 }) => mapBinary(self.reshape([self.shape[0], 1]), vec2, self.dtype, (a, b) => a * b),
+  complex: (t, { self, vec2 }) => t.call(product, t.call(unsqueeze, self, 1), vec2),
   onnx: (b, { self, vec2 }) => times(b, b.unsqueeze(self, 1), vec2),
 });
 

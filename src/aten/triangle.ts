@@ -6,6 +6,7 @@ import { type DType, isComplex, type Meta, newData, Tensor } from "../tensor/mod
 import { indices } from "../tensor/loops.ts";
 import { carrier } from "./emit.ts";
 import { defineOp, type MetaContext } from "./op.ts";
+import { PARTS } from "./rules.ts";
 import { shaped } from "./shapes.ts";
 
 interface TriangleArgs<T> {
@@ -38,6 +39,7 @@ function triangle(name: "tril" | "triu") {
       }
       return Tensor.of(self.dtype, self.shape, out);
     },
+    complex: PARTS,
     onnx(b: OnnxBuilder, { self, diagonal }: TriangleArgs<OnnxValue>): OnnxValue {
       const { dtype, shape } = b.meta(self);
       check(shape);

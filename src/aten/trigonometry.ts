@@ -5,8 +5,10 @@
 import type { OnnxBuilder } from "../onnx/builder.ts";
 import type { OnnxValue } from "../onnx/model.ts";
 import type { ElementFn } from "../tensor/loops.ts";
+import * as complexMath from "../tensor/complex_math.ts";
+import * as forms from "./complex_forms.ts";
 import { choose, constantLike, emit, emitTest, FLOATS, NUMBERS, SIGNED, SINGLE } from "./emit.ts";
-import { defineOp } from "./op.ts";
+import { type ComplexForm, defineOp } from "./op.ts";
 import { binary, broadcastOther, sameAsSelf, unary } from "./rules.ts";
 
 interface Self {
@@ -16,11 +18,18 @@ interface Self {
 const toFloat = { args: ["self"], to: "float" } as const;
 
 /** Rules of a function that one ONNX operator computes; `wide` is its form in float64, if the operator lacks that. */
-function node(opType: string, fn: ElementFn, wide?: (b: OnnxBuilder, x: OnnxValue) => OnnxValue) {
+function node(
+  opType: string,
+  fn: ElementFn,
+  complexFn: (z: complexMath.C) => complexMath.C,
+  form: ComplexForm<"aten::sin(Tensor self) -> Tensor">,
+  wide?: (b: OnnxBuilder, x: OnnxValue) => OnnxValue,
+) {
   return {
     promote: toFloat,
     meta: sameAsSelf,
-    kernel: unary(fn),
+    kernel: unary(fn, undefined, complexFn),
+    complex: { elementwise: form },
     onnx: (b: OnnxBuilder, { self }: Self): OnnxValue =>
       wide && b.meta(self).dtype === "float64" ? wide(b, self) : emit(b, SINGLE, opType, [self]),
   };
@@ -37,46 +46,76 @@ function cosh64(b: OnnxBuilder, x: OnnxValue): OnnxValue {
 }
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.sin.html */
-export const sin = defineOp("aten::sin(Tensor self) -> Tensor", node("Sin", Math.sin, direct("Sin")));
+export const sin = defineOp(
+  "aten::sin(Tensor self) -> Tensor",
+  node("Sin", Math.sin, complexMath.sin, forms.sinForm, direct("Sin")),
+);
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.cos.html */
-export const cos = defineOp("aten::cos(Tensor self) -> Tensor", node("Cos", Math.cos, direct("Cos")));
+export const cos = defineOp(
+  "aten::cos(Tensor self) -> Tensor",
+  node("Cos", Math.cos, complexMath.cos, forms.cosForm, direct("Cos")),
+);
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.tan.html */
 export const tan = defineOp(
   "aten::tan(Tensor self) -> Tensor",
-  node("Tan", Math.tan, (b, x) => b.op("Div", [b.op("Sin", [x]), b.op("Cos", [x])])),
+  node("Tan", Math.tan, complexMath.tan, forms.tanForm, (b, x) => b.op("Div", [b.op("Sin", [x]), b.op("Cos", [x])])),
 );
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.asin.html */
-export const asin = defineOp("aten::asin(Tensor self) -> Tensor", node("Asin", Math.asin));
+export const asin = defineOp(
+  "aten::asin(Tensor self) -> Tensor",
+  node("Asin", Math.asin, complexMath.asin, forms.asinForm),
+);
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.acos.html */
-export const acos = defineOp("aten::acos(Tensor self) -> Tensor", node("Acos", Math.acos));
+export const acos = defineOp(
+  "aten::acos(Tensor self) -> Tensor",
+  node("Acos", Math.acos, complexMath.acos, forms.acosForm),
+);
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.atan.html */
-export const atan = defineOp("aten::atan(Tensor self) -> Tensor", node("Atan", Math.atan));
+export const atan = defineOp(
+  "aten::atan(Tensor self) -> Tensor",
+  node("Atan", Math.atan, complexMath.atan, forms.atanForm),
+);
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.sinh.html */
 export const sinh = defineOp(
   "aten::sinh(Tensor self) -> Tensor",
-  node("Sinh", Math.sinh, (b, x) => b.op("Mul", [b.op("Tanh", [x]), cosh64(b, x)])),
+  node("Sinh", Math.sinh, complexMath.sinh, forms.sinhForm, (b, x) => b.op("Mul", [b.op("Tanh", [x]), cosh64(b, x)])),
 );
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.cosh.html */
-export const cosh = defineOp("aten::cosh(Tensor self) -> Tensor", node("Cosh", Math.cosh, cosh64));
+export const cosh = defineOp(
+  "aten::cosh(Tensor self) -> Tensor",
+  node("Cosh", Math.cosh, complexMath.cosh, forms.coshForm, cosh64),
+);
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.tanh.html */
-export const tanh = defineOp("aten::tanh(Tensor self) -> Tensor", node("Tanh", Math.tanh, direct("Tanh")));
+export const tanh = defineOp(
+  "aten::tanh(Tensor self) -> Tensor",
+  node("Tanh", Math.tanh, complexMath.tanh, forms.tanhForm, direct("Tanh")),
+);
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.asinh.html */
-export const asinh = defineOp("aten::asinh(Tensor self) -> Tensor", node("Asinh", Math.asinh));
+export const asinh = defineOp(
+  "aten::asinh(Tensor self) -> Tensor",
+  node("Asinh", Math.asinh, complexMath.asinh, forms.asinhForm),
+);
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.acosh.html */
-export const acosh = defineOp("aten::acosh(Tensor self) -> Tensor", node("Acosh", Math.acosh));
+export const acosh = defineOp(
+  "aten::acosh(Tensor self) -> Tensor",
+  node("Acosh", Math.acosh, complexMath.acosh, forms.acoshForm),
+);
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.atanh.html */
-export const atanh = defineOp("aten::atanh(Tensor self) -> Tensor", node("Atanh", Math.atanh));
+export const atanh = defineOp(
+  "aten::atanh(Tensor self) -> Tensor",
+  node("Atanh", Math.atanh, complexMath.atanh, forms.atanhForm),
+);
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.sinc.html */
 export const sinc = defineOp("aten::sinc(Tensor self) -> Tensor", {

@@ -1,12 +1,16 @@
 /** Elementwise functions of one tensor: arithmetic, exponentials, logarithms, classification. Trigonometry has its own file. */
 import type { OnnxBuilder } from "../onnx/builder.ts";
+import { ComplexValue } from "../onnx/complex.ts";
 import type { OnnxValue } from "../onnx/model.ts";
-import { type DType, isFloat } from "../tensor/mod.ts";
+import { type DType, isComplex, isFloat, toReal } from "../tensor/mod.ts";
 import { type ElementFn, mapUnary } from "../tensor/loops.ts";
+import { mapComplex } from "../tensor/complex_loops.ts";
+import * as complexMath from "../tensor/complex_math.ts";
+import * as forms from "./complex_forms.ts";
 import { choose, constantLike, emit, emitTest, FLOATS, type Native, NUMBERS, SIGNED, SINGLE } from "./emit.ts";
 import { emitErf, emitErfc } from "./emit_error.ts";
 import { defineOp } from "./op.ts";
-import { like, requireReal, sameAsSelf, unary } from "./rules.ts";
+import { like, PARTS, requireReal, sameAsSelf, unary } from "./rules.ts";
 import { erf as erfOf, erfc as erfcOf } from "./special.ts";
 
 interface Self<T> {
@@ -16,12 +20,14 @@ interface Self<T> {
 /** Integers become floats before the rules run. */
 const toFloat = { args: ["self"], to: "float" } as const;
 
+type ComplexFn = (z: complexMath.C) => complexMath.C;
+
 /** Rules of a float function that one ONNX operator computes. */
-function floatNode(opType: string, fn: ElementFn, native: Native = FLOATS) {
+function floatNode(opType: string, fn: ElementFn, native: Native = FLOATS, complexFn?: ComplexFn) {
   return {
     promote: toFloat,
     meta: sameAsSelf,
-    kernel: unary(fn),
+    kernel: unary(fn, undefined, complexFn),
     onnx: (b: OnnxBuilder, { self }: Self<OnnxValue>): OnnxValue => emit(b, native, opType, [self]),
   };
 }
@@ -38,9 +44,23 @@ function flat(b: OnnxBuilder, self: OnnxValue, value: boolean): OnnxValue {
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.abs.html */
 export const abs = defineOp("aten::abs(Tensor self) -> Tensor", {
-  meta: sameAsSelf,
-  kernel: unary((x) => x < 0 ? -x : Object.is(x, -0) ? 0 : x),
-  onnx: (b, { self }) => b.meta(self).dtype === "bool" ? self : emit(b, NUMBERS, "Abs", [self]),
+  meta: (_, { self }) => like(self, toReal(self.dtype)),
+  kernel: ({ self }) =>
+    isComplex(self.dtype)
+      ? mapComplex(self, toReal(self.dtype), complexMath.abs)
+      : unary((x) => x < 0 ? -x : Object.is(x, -0) ? 0 : x)({ self }),
+  complex: "native",
+  onnx: (b, { self }) => {
+    const { dtype, shape } = b.meta(self);
+    // The square overflows where the modulus comes near the largest number.
+    if (self instanceof ComplexValue && self.form.kind !== "parts") {
+      return b.op("ReduceL2", [b.packed(self), b.ints([shape.length])], { keepdims: 0 });
+    }
+    const [re, im] = [b.real(self), b.imaginary(self)];
+    if (!im) return dtype === "bool" ? re : emit(b, NUMBERS, "Abs", [re]);
+    const squares = [re, im].map((part) => emit(b, NUMBERS, "Mul", [part, part]));
+    return emit(b, FLOATS, "Sqrt", [emit(b, NUMBERS, "Add", squares)]);
+  },
 });
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.absolute.html */
@@ -63,6 +83,7 @@ export const neg = defineOp("aten::neg(Tensor self) -> Tensor", {
     requireSign(b.meta(self).dtype);
     return emit(b, SIGNED, "Neg", [self]);
   },
+  complex: { alike: [], together: true },
 });
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.negative.html */
@@ -75,6 +96,7 @@ export const positive = defineOp("aten::positive(Tensor(a) self) -> Tensor(a)", 
   meta: (_, { self }) => self,
   kernel: ({ self }) => self,
   onnx: (_, { self }) => self,
+  complex: "native",
   inverse: (_t, _args, updated) => updated,
 });
 
@@ -97,13 +119,15 @@ export const sign = defineOp("aten::sign(Tensor self) -> Tensor", {
 /** https://docs.pytorch.org/docs/stable/generated/torch.sgn.html */
 export const sgn = defineOp("aten::sgn(Tensor self) -> Tensor", {
   decompose: (t, { self }) => t.call(sign, self),
+  complex: { elementwise: forms.sgnForm },
 });
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.sigmoid.html */
 export const sigmoid = defineOp("aten::sigmoid(Tensor self) -> Tensor", {
   promote: toFloat,
   meta: sameAsSelf,
-  kernel: unary((x) => 1 / (1 + Math.exp(-x))),
+  kernel: unary((x) => 1 / (1 + Math.exp(-x)), undefined, complexMath.sigmoid),
+  complex: { elementwise: forms.sigmoidForm },
   onnx: (b, { self }) => {
     if (b.meta(self).dtype !== "float64") return emit(b, SINGLE, "Sigmoid", [self]);
     // onnxruntime fuses x · Sigmoid(x) to an operator that it lacks in float64, and then refuses the model.
@@ -117,13 +141,17 @@ export const specialExpit = defineOp("aten::special_expit(Tensor self) -> Tensor
 });
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.exp.html */
-export const exp = defineOp("aten::exp(Tensor self) -> Tensor", floatNode("Exp", Math.exp));
+export const exp = defineOp("aten::exp(Tensor self) -> Tensor", {
+  ...floatNode("Exp", Math.exp, FLOATS, complexMath.exp),
+  complex: { elementwise: forms.expForm },
+});
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.exp2.html */
 export const exp2 = defineOp("aten::exp2(Tensor self) -> Tensor", {
   promote: toFloat,
   meta: sameAsSelf,
-  kernel: unary((x) => 2 ** x),
+  kernel: unary((x) => 2 ** x, undefined, (z) => complexMath.exp(complexMath.scale(z, Math.LN2))),
+  complex: { elementwise: forms.exp2Form },
   onnx: (b, { self }) => emit(b, FLOATS, "Pow", [constantLike(b, self, 2), self]),
 });
 
@@ -131,7 +159,8 @@ export const exp2 = defineOp("aten::exp2(Tensor self) -> Tensor", {
 export const expm1 = defineOp("aten::expm1(Tensor self) -> Tensor", {
   promote: toFloat,
   meta: sameAsSelf,
-  kernel: unary(Math.expm1),
+  kernel: unary(Math.expm1, undefined, complexMath.expm1),
+  complex: { elementwise: forms.expm1Form },
   // tanh(x/2) · (exp(x) + 1) has no cancellation near 0.
   onnx: (b, { self }) => {
     const half = emit(b, FLOATS, "Tanh", [scaled(b, self, 0.5)]);
@@ -141,13 +170,17 @@ export const expm1 = defineOp("aten::expm1(Tensor self) -> Tensor", {
 });
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.log.html */
-export const log = defineOp("aten::log(Tensor self) -> Tensor", floatNode("Log", Math.log));
+export const log = defineOp("aten::log(Tensor self) -> Tensor", {
+  ...floatNode("Log", Math.log, FLOATS, complexMath.log),
+  complex: { elementwise: forms.logForm },
+});
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.log1p.html */
 export const log1p = defineOp("aten::log1p(Tensor self) -> Tensor", {
   promote: toFloat,
   meta: sameAsSelf,
-  kernel: unary(Math.log1p),
+  kernel: unary(Math.log1p, undefined, complexMath.log1p),
+  complex: { elementwise: forms.log1pForm },
   onnx: (b, { self }) => {
     const { dtype } = b.meta(self);
     if (dtype !== "float64") {
@@ -173,7 +206,8 @@ export const specialLog1p = defineOp("aten::special_log1p(Tensor self) -> Tensor
 export const log2 = defineOp("aten::log2(Tensor self) -> Tensor", {
   promote: toFloat,
   meta: sameAsSelf,
-  kernel: unary(Math.log2),
+  kernel: unary(Math.log2, undefined, (z) => complexMath.scale(complexMath.log(z), 1 / Math.LN2)),
+  complex: { elementwise: forms.log2Form },
   onnx: (b, { self }) => emit(b, NUMBERS, "Div", [emit(b, FLOATS, "Log", [self]), constantLike(b, self, Math.LN2)]),
 });
 
@@ -181,24 +215,32 @@ export const log2 = defineOp("aten::log2(Tensor self) -> Tensor", {
 export const log10 = defineOp("aten::log10(Tensor self) -> Tensor", {
   promote: toFloat,
   meta: sameAsSelf,
-  kernel: unary(Math.log10),
+  kernel: unary(Math.log10, undefined, (z) => complexMath.scale(complexMath.log(z), 1 / Math.LN10)),
+  complex: { elementwise: forms.log10Form },
   onnx: (b, { self }) => emit(b, NUMBERS, "Div", [emit(b, FLOATS, "Log", [self]), constantLike(b, self, Math.LN10)]),
 });
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.sqrt.html */
-export const sqrt = defineOp("aten::sqrt(Tensor self) -> Tensor", floatNode("Sqrt", Math.sqrt));
+export const sqrt = defineOp("aten::sqrt(Tensor self) -> Tensor", {
+  ...floatNode("Sqrt", Math.sqrt, FLOATS, complexMath.sqrt),
+  complex: { elementwise: forms.sqrtForm },
+});
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.reciprocal.html */
 export const reciprocal = defineOp(
   "aten::reciprocal(Tensor self) -> Tensor",
-  floatNode("Reciprocal", (x) => 1 / x),
+  {
+    ...floatNode("Reciprocal", (x) => 1 / x, FLOATS, complexMath.reciprocal),
+    complex: { elementwise: forms.reciprocalForm },
+  },
 );
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.rsqrt.html */
 export const rsqrt = defineOp("aten::rsqrt(Tensor self) -> Tensor", {
   promote: toFloat,
   meta: sameAsSelf,
-  kernel: unary((x) => 1 / Math.sqrt(x)),
+  kernel: unary((x) => 1 / Math.sqrt(x), undefined, (z) => complexMath.reciprocal(complexMath.sqrt(z))),
+  complex: { elementwise: forms.rsqrtForm },
   decompose: (t, { self }) => t.call(reciprocal, t.call(sqrt, self)),
 });
 
@@ -268,14 +310,16 @@ function boolLike(_: unknown, { self }: Self<ReturnType<typeof like>>): ReturnTy
 /** https://docs.pytorch.org/docs/stable/generated/torch.isnan.html */
 export const isnan = defineOp("aten::isnan(Tensor self) -> Tensor", {
   meta: boolLike,
-  kernel: unary((x) => x !== x, "bool"),
+  kernel: unary((x) => x !== x, "bool", (z) => z.some(Number.isNaN)),
+  complex: { elementwise: forms.isnanForm },
   onnx: (b, { self }) => isFloat(b.meta(self).dtype) ? emitTest(b, FLOATS, "IsNaN", [self]) : flat(b, self, false),
 });
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.isinf.html */
 export const isinf = defineOp("aten::isinf(Tensor self) -> Tensor", {
   meta: boolLike,
-  kernel: unary((x) => x === Infinity || x === -Infinity, "bool"),
+  kernel: unary((x) => x === Infinity || x === -Infinity, "bool", (z) => z.some((x) => Math.abs(x) === Infinity)),
+  complex: { elementwise: forms.isinfForm },
   onnx: (b, { self }) => {
     const { dtype } = b.meta(self);
     if (!isFloat(dtype)) return flat(b, self, false);
@@ -287,7 +331,8 @@ export const isinf = defineOp("aten::isinf(Tensor self) -> Tensor", {
 /** https://docs.pytorch.org/docs/stable/generated/torch.isfinite.html */
 export const isfinite = defineOp("aten::isfinite(Tensor self) -> Tensor", {
   meta: boolLike,
-  kernel: unary((x) => typeof x === "bigint" || Number.isFinite(x), "bool"),
+  kernel: unary((x) => typeof x === "bigint" || Number.isFinite(x), "bool", (z) => z.every(Number.isFinite)),
+  complex: { elementwise: forms.isfiniteForm },
   onnx: (b, { self }) => {
     if (!isFloat(b.meta(self).dtype)) return flat(b, self, true);
     return emitTest(b, NUMBERS, "Less", [emit(b, NUMBERS, "Abs", [self]), constantLike(b, self, Infinity)]);
@@ -351,6 +396,7 @@ export const nanToNum = defineOp(
   "aten::nan_to_num(Tensor self, float? nan=None, float? posinf=None, float? neginf=None) -> Tensor",
   {
     meta: sameAsSelf,
+    complex: PARTS,
     kernel: ({ self, nan, posinf, neginf }) => {
       requireReal(self.dtype);
       if (!isFloat(self.dtype)) return self;

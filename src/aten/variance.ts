@@ -3,12 +3,14 @@ import type { Scalar } from "../fx/mod.ts";
 import type { OnnxBuilder } from "../onnx/builder.ts";
 import type { OnnxValue } from "../onnx/model.ts";
 import { isSym } from "../sym/mod.ts";
-import type { Meta, Tensor } from "../tensor/mod.ts";
+import { type Meta, type Tensor, toReal } from "../tensor/mod.ts";
 import { reduceDims } from "../tensor/loops.ts";
 import { numberOf } from "./activation.ts";
 import { emit, FLOATS, NUMBERS } from "./emit.ts";
 import { emitReduce, reducedCount, reducedDims, reducedShape } from "./dims.ts";
-import { defineOp } from "./op.ts";
+import { add } from "./binary.ts";
+import { type Calls, defineOp } from "./op.ts";
+import { sqrt } from "./unary.ts";
 import { requireFloat } from "./rules.ts";
 
 /** What the overloads come to. */
@@ -41,8 +43,9 @@ function spreadOf(given: Given<unknown>): Spread {
 }
 
 function metaOf(self: Meta, { dim, keepdim }: Spread): Meta {
-  requireFloat(self.dtype, "The variance");
-  return { dtype: self.dtype, shape: reducedShape(self.shape, reducedDims(dim, self.shape.length), keepdim) };
+  const dtype = toReal(self.dtype);
+  requireFloat(dtype, "The variance");
+  return { dtype, shape: reducedShape(self.shape, reducedDims(dim, self.shape.length), keepdim) };
 }
 
 function meanOf(values: readonly number[]): number {
@@ -105,9 +108,19 @@ function divisor(
   return emit(b, FLOATS, "Max", [less, b.scalar(0, dtype)]);
 }
 
+function complexVariance<T extends object>(t: Calls<T>, args: Given<T>, root: boolean): T {
+  const { dim, correction, keepdim } = spreadOf(args);
+  const [re, im] = t.parts(args.self);
+  const of = (part: T): T => t.call(varCorrection, part, dim, correction, keepdim);
+  const both = im ? t.call(add, of(re), of(im)) : of(re);
+  return root ? t.call(sqrt, both) : both;
+}
+
 /** Rules of a variance, or with `root` a standard deviation. */
 function variance(root: boolean) {
   return {
+    /** That of the real plus that of the imaginary parts. */
+    complex: <T extends object>(t: Calls<T>, args: Given<T>): T => complexVariance(t, args, root),
     meta: (_: unknown, args: Given<Meta>): Meta => metaOf(args.self, spreadOf(args)),
     kernel: (args: Given<Tensor>): Tensor => varianceTensor(args.self, spreadOf(args), root),
     onnx: (b: OnnxBuilder, args: Given<OnnxValue>): OnnxValue => emitVariance(b, args.self, spreadOf(args), root)[0],

@@ -7,7 +7,7 @@ import { scalarDType } from "./bind.ts";
 import { choose } from "./emit.ts";
 import { defineOp } from "./op.ts";
 import { both, scalarLike } from "./overloads.ts";
-import { mapTernary, requireReal } from "./rules.ts";
+import { mapTernary, PARTS, partsAnd, requireReal } from "./rules.ts";
 
 /** PyTorch takes uint8 conditions too, for compatibility. */
 function requireCondition(dtype: DType): void {
@@ -44,6 +44,7 @@ export const where = defineOp("aten::where.self(Tensor condition, Tensor self, T
     shape: broadcastShapes(condition.shape, self.shape, other.shape),
   }),
   kernel: ({ condition, self, other }) => chooseTensor(condition, self, other),
+  complex: PARTS,
   onnx: (b, { condition, self, other }) => emitChoice(b, condition, self, other),
 });
 
@@ -80,6 +81,7 @@ export const maskedFill = defineOp("aten::masked_fill.Tensor(Tensor self, Tensor
     requireZeroDim(value.shape.length);
     return chooseTensor(mask, convert(value, self.dtype), self);
   },
+  complex: partsAnd("value"),
   onnx: (b, { self, mask, value }) => {
     requireZeroDim(b.meta(value).shape.length);
     return emitChoice(b, mask, b.cast(value, b.meta(self).dtype), self);

@@ -6,6 +6,7 @@ import type { OpTable } from "../aten/mod.ts";
 import { DTypeArg, type ExportedProgram, FxValue, type InputSpec, type OutputSpec, tensorOf } from "../fx/mod.ts";
 import { ArchiveError, ExportError, type Fx2OnnxError, LoweringError, OptionError } from "../ir/mod.ts";
 import { OnnxBuilder, type Target } from "../onnx/builder.ts";
+import { ComplexValue } from "../onnx/complex.ts";
 import { Model, type OnnxValue } from "../onnx/model.ts";
 import { isSym } from "../sym/mod.ts";
 import type { Meta, Storage, Tensor } from "../tensor/mod.ts";
@@ -90,7 +91,7 @@ class Lowering {
     if (this.errors.length > 0) throw new ExportError(this.errors);
     const model = new Model(builder.graph, options.opset, options.irVersion);
     for (const [domain, version] of builder.domains) model.opsetImports.set(domain, version);
-    return { model, values: this.values, inputs, outputs, ties: this.ties };
+    return { model, values: graphValues(this.values), inputs, outputs, ties: this.ties };
   }
 
   /** Names that are taken for values which are not made yet. */
@@ -133,8 +134,9 @@ class Lowering {
     }
     for (const spec of pending) {
       this.yieldName(spec.target!);
-      const value = builder.input(spec.target!, tensorMeta(spec.value));
-      this.values.set(spec.value, value);
+      const input = builder.input(spec.target!, tensorMeta(spec.value));
+      this.values.set(spec.value, input);
+      const value = builder.packed(input);
       this.describeInput(value, spec);
       inputs.push({ spec, value });
     }
@@ -164,12 +166,13 @@ class Lowering {
       });
     }
     this.values.set(spec.value, value);
-    this.describeInput(value, spec);
-    return value;
+    const input = builder.packed(value);
+    this.describeInput(input, spec);
+    return input;
   }
 
   /** Tied weights are one initializer under the first name. */
-  private readonly weights: Map<Storage, { tensor: Tensor; value: OnnxValue }[]> = new Map();
+  private readonly weights: Map<Storage, { tensor: Tensor; value: OnnxValue; weight: OnnxValue }[]> = new Map();
 
   private addWeight(spec: InputSpec): OnnxValue {
     const tensor = tensorOf(this.program, spec);
@@ -178,13 +181,14 @@ class Lowering {
     const tied = same.find((s) => sameView(s.tensor, tensor));
     if (tied) {
       this.ties.get(tied.value.name)!.push(spec.target!);
-      this.values.set(spec.value, tied.value);
+      this.values.set(spec.value, tied.weight);
       return tied.value;
     }
-    const value = this.builder.initializer(spec.target!, tensor);
-    this.weights.set(tensor.storage, [...same, { tensor, value }]);
+    const weight = this.builder.initializer(spec.target!, tensor);
+    const value = this.builder.packed(weight);
+    this.weights.set(tensor.storage, [...same, { tensor, value, weight }]);
     this.ties.set(value.name, [spec.target!]);
-    this.values.set(spec.value, value);
+    this.values.set(spec.value, weight);
     this.describeInput(value, spec);
     return value;
   }
@@ -207,18 +211,20 @@ class Lowering {
     for (const spec of [...users, ...state]) {
       const producer = spec.arg instanceof FxValue ? spec.arg.producer : null;
       this.graph.collect(producer?.origin ?? null, () => {
-        const source = this.outputValue(spec);
-        if (!source) return;
+        const value = this.outputValue(spec);
+        if (!value) return;
+        const source = builder.packed(value);
         const isUser = !isMutation(spec);
         const given = isUser ? options.outputNames?.[position++] : undefined;
         const original = spec.arg instanceof FxValue ? spec.arg.name : "";
-        const value = this.outputAs(source, given ?? (isUser ? undefined : `${spec.target}_out`), used, original);
-        used.add(value);
-        value.metadata.set("pkg.torch.export.graph_signature.OutputSpec.kind", spec.kind);
-        if (!value.metadata.has("pkg.torch.onnx.original_node_name")) {
-          value.metadata.set("pkg.torch.onnx.original_node_name", original);
+        if (source !== value) this.graph.claimOutput(source, original);
+        const output = this.outputAs(source, given ?? (isUser ? undefined : `${spec.target}_out`), used, original);
+        used.add(output);
+        output.metadata.set("pkg.torch.export.graph_signature.OutputSpec.kind", spec.kind);
+        if (!output.metadata.has("pkg.torch.onnx.original_node_name")) {
+          output.metadata.set("pkg.torch.onnx.original_node_name", original);
         }
-        outputs.push({ spec, value });
+        outputs.push({ spec, value: output });
       });
     }
     for (const { kind } of specs) {
@@ -288,6 +294,16 @@ class Lowering {
     if (name !== undefined) this.graph.rename(source, name);
     return source;
   }
+}
+
+/** The values of the graph: of a complex one, its parts in one tensor, where there is such a value. */
+function graphValues(values: ReadonlyMap<FxValue, OnnxValue>): Map<FxValue, OnnxValue> {
+  const result = new Map<FxValue, OnnxValue>();
+  for (const [fx, value] of values) {
+    if (!(value instanceof ComplexValue)) result.set(fx, value);
+    else if (value.form.kind === "packed") result.set(fx, value.form.value);
+  }
+  return result;
 }
 
 /** Mutations of what the program owns. */

@@ -9,9 +9,10 @@ import type { Op, OpTable } from "../aten/mod.ts";
 import { type FxArg, FxGraph, type FxNode, type FxResult, FxValue, type SymMeta } from "../fx/mod.ts";
 import { atNode, Fx2OnnxError, OptionError, type Origin } from "../ir/mod.ts";
 import type { OnnxBuilder } from "../onnx/builder.ts";
+import { ComplexValue } from "../onnx/complex.ts";
 import { type OnnxGraph, OnnxValue } from "../onnx/model.ts";
 import { type Dim, eq, isSym, type Ranges, type Sym } from "../sym/mod.ts";
-import { type DType, formatMeta, type Meta } from "../tensor/mod.ts";
+import { type DType, formatMeta, isComplex, type Meta, toReal } from "../tensor/mod.ts";
 
 /** What the lowerings of all graphs of a program share. */
 export interface LoweringState {
@@ -84,7 +85,7 @@ export class GraphLowering implements GraphEmitter {
   }
 
   value(arg: CallArg<OnnxValue>): OnnxValue {
-    if (arg instanceof OnnxValue) return arg;
+    if (arg instanceof OnnxValue) return this.b.packed(arg);
     if (typeof arg === "bigint") return this.b.scalar(arg, "int64");
     if (typeof arg === "number") return this.b.scalar(arg, "float64");
     if (typeof arg === "boolean") return this.b.scalar(arg, "bool");
@@ -105,8 +106,10 @@ export class GraphLowering implements GraphEmitter {
     for (const fx of node.outputs) {
       if (this.state.values.has(fx)) continue;
       if (fx.meta.kind === "tensor") {
-        const value = new OnnxValue(fx.name, { dtype: fx.meta.dtype, shape: fx.meta.shape });
-        this.state.values.set(fx, value);
+        const { dtype, shape } = fx.meta;
+        const pair = isComplex(dtype) ? { dtype: toReal(dtype), shape: [...shape, 2] } : null;
+        const value = new OnnxValue(fx.name, pair ?? { dtype, shape });
+        this.state.values.set(fx, pair ? ComplexValue.packed(value) : value);
         symbols.bindShape(value);
       } else if (fx.meta.kind === "sym" && isSym(fx.meta.expr)) {
         symbols.bindExpr(fx.meta.expr, new OnnxValue(fx.name, { dtype: scalarDType(fx.meta), shape: [] }));
@@ -179,24 +182,43 @@ export class GraphLowering implements GraphEmitter {
   }
 
   /** Holds the result against what the program recorded, names it, and lets its symbols be computed from it. */
-  private finish(node: FxNode, fx: FxValue, recorded: Meta, value: OnnxValue): OnnxValue {
-    const { claimed } = this.state;
-    const made = value.meta;
-    if (made && !agree(made, recorded)) {
-      throw new TypeError(`The ONNX form gives ${formatMeta(made)}, but the program recorded ${formatMeta(recorded)}`);
+  private finish(node: FxNode, fx: FxValue, recorded: Meta, result: OnnxValue): OnnxValue {
+    const value = isPair(result, recorded) ? ComplexValue.packed(result) : result;
+    if (value.meta && !agree(value.meta, recorded)) {
+      throw new TypeError(
+        `The ONNX form gives ${formatMeta(value.meta)}, but the program recorded ${formatMeta(recorded)}`,
+      );
     }
-    const own = value.producer !== null && value.producer.origin === node.origin && !claimed.has(value);
-    if (own) {
-      claimed.add(value);
+    const isOwn = (v: OnnxValue): boolean =>
+      v.producer !== null && v.producer.origin === node.origin && !this.state.claimed.has(v);
+    if (value instanceof ComplexValue) {
+      const made = value.values();
+      if (made.every(isOwn)) {
+        value.refine(recorded.shape);
+        if (value.form.kind === "packed") this.claim(node, fx, value.form.value);
+        else made.forEach((part, k) => this.claim(node, fx, part, k === 0 ? "_real" : "_imag"));
+      }
+    } else if (isOwn(value)) {
       value.meta = { dtype: recorded.dtype, shape: recorded.shape };
-      this.rename(value, fx.name);
-      const producer = value.producer!;
-      this.b.nodeNames.release(producer.name);
-      producer.name = this.b.nodeNames.fresh(`node_${node.name}`);
+      this.claim(node, fx, value);
     }
     if (value.meta === null) value.meta = { dtype: recorded.dtype, shape: recorded.shape };
     this.b.bindSymbols(value);
     return value;
+  }
+
+  /** Names what a program's value became, and the node that yields it. */
+  private claim(node: FxNode, fx: FxValue, value: OnnxValue, part = ""): void {
+    this.state.claimed.add(value);
+    this.rename(value, `${fx.name}${part}`);
+    const producer = value.producer!;
+    this.b.nodeNames.release(producer.name);
+    producer.name = this.b.nodeNames.fresh(`node_${node.name}${part}`);
+  }
+
+  /** Names a complex output that was put together of its parts. */
+  claimOutput(value: OnnxValue, name: string): void {
+    if (value.producer && !this.state.claimed.has(value)) this.rename(value, name);
   }
 
   rename(value: OnnxValue, name: string): void {
@@ -218,6 +240,12 @@ export function scalarDType({ type }: SymMeta): DType {
 /** The dtype in which a Python number goes through a loop: floats are computed in double precision. */
 function loopDType(meta: SymMeta): DType {
   return meta.type === "float" ? "float64" : scalarDType(meta);
+}
+
+/** Whether a real value is a complex one of the program, as it leaves a branch or loop. */
+function isPair({ meta }: OnnxValue, recorded: Meta): boolean {
+  return meta !== null && isComplex(recorded.dtype) && meta.dtype === toReal(recorded.dtype) &&
+    meta.shape.length === recorded.shape.length + 1 && meta.shape.at(-1) === 2;
 }
 
 /** Symbolic sizes agree unless they are known to differ. */

@@ -6,7 +6,8 @@
 import { Complex, type Scalar } from "../fx/mod.ts";
 import { Names, type Origin } from "../ir/mod.ts";
 import { type Dim, eq, isSym, type Ranges, type Sym, symbol } from "../sym/mod.ts";
-import { type DType, type Meta, newData, Tensor } from "../tensor/mod.ts";
+import { type DType, isComplex, type Meta, newData, pairsOf, Tensor, toReal } from "../tensor/mod.ts";
+import { ComplexValue } from "./complex.ts";
 import { foldNode } from "./fold.ts";
 import { onnxDType } from "./dtypes.ts";
 import { infer } from "./infer.ts";
@@ -91,16 +92,20 @@ export class OnnxBuilder {
     }
   }
 
-  /** Adds a graph input. */
+  /** Adds a graph input. A complex one is a pair of reals. */
   input(name: string, meta: Meta): OnnxValue {
+    if (isComplex(meta.dtype)) {
+      return ComplexValue.packed(this.input(name, { dtype: toReal(meta.dtype), shape: [...meta.shape, 2] }));
+    }
     const value = new OnnxValue(this.names.fresh(name), meta);
     this.graph.inputs.push(value);
     this.bindSymbols(value);
     return value;
   }
 
-  /** Adds an initializer that stands for a weight; its bytes are not read. */
+  /** Adds an initializer that stands for a weight; its bytes are not read. A complex one is a pair of reals. */
   initializer(name: string, tensor: Tensor): OnnxValue {
+    if (isComplex(tensor.dtype)) return ComplexValue.packed(this.initializer(name, pairsOf(tensor)));
     const value = new OnnxValue(this.names.fresh(name), { dtype: tensor.dtype, shape: tensor.shape });
     value.initializer = tensor;
     this.graph.initializers.add(value);
@@ -128,6 +133,8 @@ export class OnnxBuilder {
     const wanted = typeof outputs === "number" ? new Array<boolean>(outputs).fill(true) : outputs;
     const given = trimAbsent(inputs);
     const attrs = toAttributes(attributes);
+    const complex = given.find((v) => v instanceof ComplexValue);
+    if (complex) throw new TypeError(`The ONNX operator ${opType} takes no ${complex.meta?.dtype}`);
     const key = RANDOM.has(opType) ? null : this.keyOf(opType, domain, given, wanted, attrs);
     const existing = key === null ? null : this.lookup(key);
     if (existing) return [...existing.outputs];
@@ -169,6 +176,7 @@ export class OnnxBuilder {
 
   /** A new value equal to another: always a node of its own, for an output that must have another name. */
   copy(value: OnnxValue): OnnxValue {
+    if (value instanceof ComplexValue) return ComplexValue.packed(this.copy(this.packed(value)));
     const result = new OnnxValue(this.names.fresh(`${value.name}_Identity`), value.meta);
     const name = this.nodeNames.fresh(`node_${value.name}_Identity`);
     this.graph.insert(
@@ -185,6 +193,7 @@ export class OnnxBuilder {
 
   /** A shared constant. */
   constant(tensor: Tensor): OnnxValue {
+    if (isComplex(tensor.dtype)) return ComplexValue.packed(this.constant(pairsOf(tensor)));
     const loaded = tensor.contiguous();
     const key = `${loaded.dtype}[${loaded.shape.join()}]${binary(loaded.bytes())}`;
     // Constants live in the outermost graph: subgraphs see them, and equal ones are shared.
@@ -204,7 +213,12 @@ export class OnnxBuilder {
       const typed = this.cast(scalar, dtype);
       return rank === 0 ? typed : this.op("Reshape", [typed, this.ints(shape)]);
     }
-    if (value instanceof Complex) return this.constant(Tensor.of(dtype, shape, [value.re, value.im]));
+    if (isComplex(dtype)) {
+      const [re, im] = value instanceof Complex ? [value.re, value.im] : [value, 0];
+      const [real, hasImaginary] = [toReal(dtype), im !== 0 || Object.is(im, -0)];
+      return ComplexValue.parts(this.scalar(re, real, rank), hasImaginary ? this.scalar(im, real, rank) : null);
+    }
+    if (value instanceof Complex) throw new TypeError(`A ${dtype} can't be made of ${value.re} + ${value.im}j`);
     const data = newData(dtype, 1);
     const big = data instanceof BigInt64Array || data instanceof BigUint64Array;
     data[0] = big ? toInteger(value) : dtype === "bool" ? Number(Boolean(value)) : Number(value);
@@ -250,7 +264,30 @@ export class OnnxBuilder {
 
   /** The value in another dtype; itself if it already has it. */
   cast(value: OnnxValue, dtype: DType): OnnxValue {
-    return this.meta(value).dtype === dtype ? value : this.op("Cast", [value], { to: onnxDType(dtype) });
+    if (this.meta(value).dtype === dtype) return value;
+    if (value instanceof ComplexValue) {
+      if (isComplex(dtype)) return value.withPrecision(this, toReal(dtype));
+      if (dtype !== "bool") return this.cast(this.real(value), dtype);
+      const [re, im] = [this.real(value), this.imaginary(value)];
+      return im ? this.op("Or", [this.cast(re, dtype), this.cast(im, dtype)]) : this.cast(re, dtype);
+    }
+    if (isComplex(dtype)) return ComplexValue.parts(this.cast(value, toReal(dtype)), null);
+    return this.op("Cast", [value], { to: onnxDType(dtype) });
+  }
+
+  /** The real part; of a real value, the value. */
+  real(value: OnnxValue): OnnxValue {
+    return value instanceof ComplexValue ? value.part(this, 0)! : value;
+  }
+
+  /** The imaginary part; null where it is zero. */
+  imaginary(value: OnnxValue): OnnxValue | null {
+    return value instanceof ComplexValue ? value.part(this, 1) : null;
+  }
+
+  /** A complex value as the graph's inputs and outputs are: with its parts in a last dim. Other values as they are. */
+  packed(value: OnnxValue): OnnxValue {
+    return value instanceof ComplexValue ? value.asPacked(this) : value;
   }
 
   /** The value in another shape; uses `0` and `-1` where that saves computing a size. */
@@ -313,7 +350,8 @@ export class OnnxBuilder {
 
   /** Lets symbols that are dims of the value be computed from it. */
   bindSymbols(value: OnnxValue): void {
-    if (value.meta) this.symbols.bindShape(value);
+    if (value instanceof ComplexValue) value.values().forEach((part) => this.bindSymbols(part));
+    else if (value.meta) this.symbols.bindShape(value);
   }
 
   /** Nodes of outer graphs are visible in a subgraph. */

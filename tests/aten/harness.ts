@@ -8,14 +8,16 @@ import * as ort from "onnxruntime-web/wasm";
 import { assert } from "@std/assert";
 import type { CallArg } from "../../src/aten/bind.ts";
 import { EagerInterpreter, MetaInterpreter, OnnxInterpreter } from "../../src/aten/calls.ts";
+import { formOf } from "../../src/aten/complex_calls.ts";
 import { type Op, OpTable } from "../../src/aten/mod.ts";
+import type { ComplexForm } from "../../src/aten/op.ts";
 import { OnnxBuilder } from "../../src/onnx/builder.ts";
 import { checkModel, irVersionFor } from "../../src/onnx/check.ts";
 import { Model, OnnxValue } from "../../src/onnx/model.ts";
 import * as schemas from "../../src/onnx/op_schema.ts";
 import { serializeModel } from "../../src/onnx/serialize.ts";
 import { type Dim, evaluate, isSym, parseInfix, symbol } from "../../src/sym/mod.ts";
-import { type DType, isComplex, type Meta, Tensor } from "../../src/tensor/mod.ts";
+import { type DType, isComplex, type Meta, pairsOf, Tensor } from "../../src/tensor/mod.ts";
 import * as loops from "../../src/tensor/loops.ts";
 import { fillIn, makeTensor, metaOf, type Row, type Sizes, type TensorSpec, tensorSpecs } from "./row_format.ts";
 
@@ -119,11 +121,12 @@ export async function runRow(
       const theirs = isNumber ? loops.convert(fixture, tensor.dtype) : asRecorded(fixture, tensor);
       assertSame(tensor, theirs, row, `Kernel against PyTorch ${where}, output ${i}`);
     });
-    if (op.kernel && op.decompose) {
+    const form = complexFormOf(op, inputs);
+    if (op.kernel && (form ?? op.decompose)) {
       const eager = new EagerInterpreter(loops);
       const { args, kwargs } = fillIn(row, inputs, (text) => dimArg(evaluateDim(text, sizes)));
       // deno-lint-ignore no-explicit-any -- arguments of a schema that only the record knows
-      const result = flatten(op.decompose(eager, eager.bind(op, args, kwargs) as any));
+      const result = flatten((form ?? op.decompose!)(eager, eager.bind(op, args, kwargs) as any));
       result.forEach((r, i) =>
         assertSame(asTensor(r), expected[i], row, `Decomposition against kernel ${where}, output ${i}`)
       );
@@ -133,6 +136,11 @@ export async function runRow(
   const tensors = symbolicMetas.filter((m) => metas.isTensor(m));
   if (tensors.length === 0) return;
   for (const opset of row.opsets ?? [18, 21, 23]) await runOnnx(op, row, specs, opset, cases);
+}
+
+/** What stands for the decomposition where the call is on complex tensors. */
+function complexFormOf(op: Op, inputs: readonly Tensor[]): ComplexForm<string> | null {
+  return inputs.some((x) => isComplex(x.dtype)) ? formOf(op) : null;
 }
 
 function dimArg(value: ReturnType<typeof parseInfix>): CallArg<never> {
@@ -244,7 +252,7 @@ function lower(op: Op, row: Row, specs: readonly TensorSpec[], opset: number): L
   const used = new Set<OnnxValue>();
   builder.graph.outputs = results.map((result) => {
     if (!(result instanceof OnnxValue)) throw new TypeError("A result of the lowering is not a tensor");
-    const typed = builder.cast(result, passage(builder.meta(result).dtype));
+    const typed = builder.packed(builder.cast(result, passage(builder.meta(result).dtype)));
     const output = typed.producer === null || used.has(typed) ? builder.copy(typed) : typed;
     used.add(output);
     return output;
@@ -255,8 +263,14 @@ function lower(op: Op, row: Row, specs: readonly TensorSpec[], opset: number): L
 }
 
 function toRuntime(x: Tensor): ort.Tensor {
+  const { dtype, shape } = asPairs(loops.convert(x, passage(x.dtype)));
   const data = loops.convert(x, passage(x.dtype)).data();
-  return new ort.Tensor(passage(x.dtype) as "float32", data as Float32Array, [...x.shape]);
+  return new ort.Tensor(dtype as "float32", data as Float32Array, [...shape]);
+}
+
+/** Complex tensors go in and out as pairs of reals. */
+function asPairs(x: Tensor): Tensor {
+  return isComplex(x.dtype) ? pairsOf(x) : x;
 }
 
 async function runOnnx(
@@ -302,11 +316,12 @@ async function compareRuns(
       const results = await session.run(feeds);
       outputs.forEach((value, i) => {
         const result = results[value.name];
-        const dtype = passage(expected[i].dtype);
+        const wanted = asPairs(expected[i]);
+        const dtype = passage(wanted.dtype);
         const data = result.data as Float32Array;
         const why = result.type !== dtype ? `met ${result.type}, expected ${dtype}` : difference(
-          loops.convert(Tensor.of(dtype, result.dims, data), expected[i].dtype),
-          expected[i],
+          loops.convert(Tensor.of(dtype, result.dims, data), wanted.dtype),
+          wanted,
           row.tol,
         );
         if (why !== null) {
