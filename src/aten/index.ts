@@ -10,6 +10,7 @@ export const FAMILIES: Readonly<Record<string, () => Promise<Record<string, unkn
   attention: () => import("./attention.ts"),
   backward: () => import("./backward.ts"),
   batch_norm: () => import("./batch_norm.ts"),
+  bessel: () => import("./bessel.ts"),
   binary: () => import("./binary.ts"),
   cat: () => import("./cat.ts"),
   compare: () => import("./compare.ts"),
@@ -120,6 +121,10 @@ export const NAMES: readonly (readonly [family: string, names: string])[] = [
   [
     "batch_norm",
     " aten::_batch_norm_no_update aten::_batch_norm_with_update aten::_batch_norm_with_update_functional aten::_native_batch_norm_legit aten::_native_batch_norm_legit.no_stats aten::_native_batch_norm_legit_functional aten::_native_batch_norm_legit_no_training aten::batch_norm aten::native_batch_norm ",
+  ],
+  [
+    "bessel",
+    " aten::i0 aten::special_airy_ai aten::special_bessel_j0 aten::special_bessel_j1 aten::special_bessel_y0 aten::special_bessel_y1 aten::special_i0 aten::special_i0e aten::special_i1 aten::special_i1e aten::special_modified_bessel_i0 aten::special_modified_bessel_i1 aten::special_modified_bessel_k0 aten::special_modified_bessel_k1 aten::special_scaled_modified_bessel_k0 aten::special_scaled_modified_bessel_k1 aten::special_spherical_bessel_j0 ",
   ],
   [
     "binary",
