@@ -56,6 +56,7 @@ export const FAMILIES: Readonly<Record<string, () => Promise<Record<string, unkn
   norm: () => import("./norm.ts"),
   norms: () => import("./norms.ts"),
   one_hot: () => import("./one_hot.ts"),
+  orthogonal_polynomials: () => import("./orthogonal_polynomials.ts"),
   pad: () => import("./pad.ts"),
   permute: () => import("./permute.ts"),
   pixel: () => import("./pixel.ts"),
@@ -267,6 +268,10 @@ export const NAMES: readonly (readonly [family: string, names: string])[] = [
     " aten::dist aten::frobenius_norm.dim aten::linalg_vector_norm aten::norm.Scalar aten::norm.ScalarOpt_dim aten::norm.ScalarOpt_dim_dtype aten::norm.ScalarOpt_dtype aten::renorm ",
   ],
   ["one_hot", " aten::one_hot "],
+  [
+    "orthogonal_polynomials",
+    " aten::special_chebyshev_polynomial_t aten::special_chebyshev_polynomial_t.n_scalar aten::special_chebyshev_polynomial_t.x_scalar aten::special_chebyshev_polynomial_u aten::special_chebyshev_polynomial_u.n_scalar aten::special_chebyshev_polynomial_u.x_scalar aten::special_chebyshev_polynomial_v aten::special_chebyshev_polynomial_v.n_scalar aten::special_chebyshev_polynomial_v.x_scalar aten::special_chebyshev_polynomial_w aten::special_chebyshev_polynomial_w.n_scalar aten::special_chebyshev_polynomial_w.x_scalar aten::special_hermite_polynomial_h aten::special_hermite_polynomial_h.n_scalar aten::special_hermite_polynomial_h.x_scalar aten::special_hermite_polynomial_he aten::special_hermite_polynomial_he.n_scalar aten::special_hermite_polynomial_he.x_scalar aten::special_laguerre_polynomial_l aten::special_laguerre_polynomial_l.n_scalar aten::special_laguerre_polynomial_l.x_scalar aten::special_legendre_polynomial_p aten::special_legendre_polynomial_p.n_scalar aten::special_legendre_polynomial_p.x_scalar aten::special_shifted_chebyshev_polynomial_t aten::special_shifted_chebyshev_polynomial_t.n_scalar aten::special_shifted_chebyshev_polynomial_t.x_scalar aten::special_shifted_chebyshev_polynomial_u aten::special_shifted_chebyshev_polynomial_u.n_scalar aten::special_shifted_chebyshev_polynomial_u.x_scalar aten::special_shifted_chebyshev_polynomial_v aten::special_shifted_chebyshev_polynomial_v.n_scalar aten::special_shifted_chebyshev_polynomial_v.x_scalar aten::special_shifted_chebyshev_polynomial_w aten::special_shifted_chebyshev_polynomial_w.n_scalar aten::special_shifted_chebyshev_polynomial_w.x_scalar ",
+  ],
   [
     "pad",
     " aten::_pad_circular aten::_pad_enum aten::constant_pad_nd aten::pad aten::reflection_pad1d aten::reflection_pad2d aten::reflection_pad3d aten::replication_pad1d aten::replication_pad2d aten::replication_pad3d ",
