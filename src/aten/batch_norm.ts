@@ -8,7 +8,7 @@ import { type Dim, mul, sub } from "../sym/mod.ts";
 import { type DType, type Meta, Tensor } from "../tensor/mod.ts";
 import { convert, mapBinary, mapUnary, permuteDims } from "../tensor/loops.ts";
 import { affine, constantOf, normDType, perChannel, standardize, statsDType, statsNodes } from "./normalize.ts";
-import { defineOp } from "./op.ts";
+import { type Calls, defineOp } from "./op.ts";
 
 interface BatchNormArgs<T> {
   readonly input: T;
@@ -119,9 +119,34 @@ function emit(b: OnnxBuilder, args: BatchNormArgs<OnnxValue>, momentum: number |
   };
 }
 
+/** What is called in training: running statistics are written where there are any. */
+interface StatsArgs<T> {
+  readonly input: T;
+  readonly weight: T | null;
+  readonly bias: T | null;
+  readonly running_mean: T | null;
+  readonly running_var: T | null;
+  readonly momentum: number;
+  readonly eps: number;
+}
+
+/** In training the running statistics are written, which not every schema says. */
+const writesStats = {
+  args: ["running_mean", "running_var"],
+  when: ({ training, running_mean }: Readonly<Record<string, unknown>>): boolean =>
+    training === true && running_mean !== null,
+};
+
+/** The results and the new running statistics. */
+function updated<T extends object>(t: Calls<T>, args: StatsArgs<T>): [T, T, T, T, T] {
+  const { input, weight, bias, running_mean, running_var, momentum, eps } = args;
+  const op = _nativeBatchNormLegitFunctional;
+  return t.call(op, input, weight, bias, running_mean!, running_var!, true, momentum, eps) as [T, T, T, T, T];
+}
+
 /**
- * https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.batch_norm.html: in training the running statistics are
- * only written, which the program's signature would list as a mutation; `momentum` concerns no result.
+ * https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.batch_norm.html: `momentum` concerns only the running
+ * statistics.
  */
 export const batchNorm = defineOp(
   "aten::batch_norm(Tensor input, Tensor? weight, Tensor? bias, Tensor? running_mean, Tensor? running_var, bool training, float momentum, float eps, bool cudnn_enabled) -> Tensor",
@@ -129,6 +154,13 @@ export const batchNorm = defineOp(
     meta: (_, { input }) => ({ dtype: input.dtype, shape: input.shape }),
     kernel: (args) => kernel(args).y,
     onnx: (b, args) => emit(b, args).y,
+    writes: {
+      ...writesStats,
+      functional: (t, args) => {
+        const [y, , , mean, variance] = updated(t, args);
+        return [y, mean, variance];
+      },
+    },
   },
 );
 
@@ -159,6 +191,7 @@ export const _nativeBatchNormLegit = defineOp(
     meta: (_, args) => triple(args, args),
     kernel: (args) => threeOf(kernel(args)),
     onnx: (b, args) => threeOf(emit(b, args)),
+    writes: { ...writesStats, functional: updated },
   },
 );
 
@@ -169,6 +202,7 @@ export const nativeBatchNorm = defineOp(
     meta: (_, args) => triple(args, args),
     kernel: (args) => threeOf(kernel(args)),
     onnx: (b, args) => threeOf(emit(b, args)),
+    writes: { ...writesStats, functional: updated },
   },
 );
 
@@ -208,6 +242,21 @@ export const _batchNormWithUpdate = defineOp(
       ...threeOf(emit(b, { ...args, training: true })),
       constantOf(b, 0, [0], "uint8"),
     ],
+    writes: {
+      ...writesStats,
+      when: () => true,
+      functional: (t, { input, weight, bias, running_mean, running_var, momentum, eps }) =>
+        t.call(
+          _batchNormWithUpdateFunctional,
+          input,
+          weight,
+          bias,
+          running_mean,
+          running_var,
+          momentum,
+          eps,
+        ),
+    },
   },
 );
 

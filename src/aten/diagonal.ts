@@ -111,7 +111,14 @@ export const diagonalCopy = defineOp(
 /** https://docs.pytorch.org/docs/stable/generated/torch.linalg.diagonal.html */
 export const linalgDiagonal = defineOp(
   "aten::linalg_diagonal(Tensor(a) A, *, int offset=0, int dim1=-2, int dim2=-1) -> Tensor(a)",
-  { decompose: (t, { A, offset, dim1, dim2 }) => t.call(diagonal, A, offset, dim1, dim2) },
+  {
+    decompose: (t, { A, offset, dim1, dim2 }) => t.call(diagonal, A, offset, dim1, dim2),
+    inverse: <T extends object>(
+      t: Calls<T>,
+      { A, offset, dim1, dim2 }: Omit<DiagonalArgs<T>, "self"> & { readonly A: T },
+      updated: T,
+    ): T => t.call(diagonalScatter, A, updated, offset, dim1, dim2),
+  },
 );
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.diagonal_scatter.html */

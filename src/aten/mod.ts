@@ -34,6 +34,7 @@ export class OpTable {
     for (const target of targets) {
       const family = familyOf(target);
       if (family !== null) families.add(family);
+      else for (const other of familiesOfOverloads(target)) families.add(other);
     }
     const modules = await Promise.all([...families].map((family) => FAMILIES[family]()));
     for (const module of modules) for (const op of Object.values(module)) this.add(op);
@@ -60,6 +61,36 @@ export class OpTable {
     const functional = this.inplace.get(name) ?? this.ops.get(functionalName(name));
     return functional && functional.name !== name ? { op: functional, inplace: true } : null;
   }
+
+  /**
+   * All records of an operator, those first whose names are nearest to the overload asked for: of `aten::max.dim_max`, which
+   * writes results to tensors, `aten::max.dim` is the nearest.
+   */
+  overloadsOf(target: string): readonly Op[] {
+    const name = opName(target);
+    if (name === null) return [];
+    const [base, overload] = splitName(name);
+    const wanted = overload.replace(/^(out|values)(_|$)|(^|_)(out|values|max|min)$|^Out/, "");
+    const rank = (op: Op): number => {
+      const own = splitName(op.name)[1];
+      return own === wanted ? 0 : wanted !== "" && own.endsWith(`_${wanted}`) ? 1 : 2;
+    };
+    return [...this.ops.values()].filter((op) => splitName(op.name)[0] === base).sort((a, b) => rank(a) - rank(b));
+  }
+}
+
+/** `aten::add.Tensor` as operator and overload. */
+function splitName(name: string): [base: string, overload: string] {
+  const dot = name.indexOf(".");
+  return dot < 0 ? [name, ""] : [name.slice(0, dot), name.slice(dot + 1)];
+}
+
+/** Families with overloads of the operator of a target, or of the one that it calls on each tensor of a list. */
+function familiesOfOverloads(target: string): string[] {
+  const name = opName(target);
+  if (name === null) return [];
+  const base = splitName(name)[0].replace(/::_foreach_(\w*?)_?$/, "::$1");
+  return NAMES.flatMap(([family, names]) => names.includes(` ${base} `) || names.includes(` ${base}.`) ? [family] : []);
 }
 
 /** Whether there is a record for a target that does not only say why it can't be exported. */

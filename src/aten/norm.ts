@@ -4,7 +4,8 @@ import { float, type OnnxValue } from "../onnx/model.ts";
 import { type Dim, floorDiv, mul } from "../sym/mod.ts";
 import { type DType, elementCount, type Meta, type Tensor } from "../tensor/mod.ts";
 import { convert, mapBinary, reduceDims } from "../tensor/loops.ts";
-import { batchNorm } from "./batch_norm.ts";
+import { _nativeBatchNormLegitFunctional, batchNorm } from "./batch_norm.ts";
+import { repeat } from "./expand.ts";
 import {
   affine,
   affineNodes,
@@ -16,9 +17,11 @@ import {
   statsDType,
   statsNodes,
 } from "./normalize.ts";
-import { defineOp } from "./op.ts";
+import { type Calls, defineOp } from "./op.ts";
 import { computeIn } from "./precision.ts";
+import { meanDim } from "./reduce.ts";
 import { like } from "./rules.ts";
+import { reshape, view } from "./view.ts";
 
 /** First of the dims that are normalized, which are the last ones. */
 function firstAxis(x: Meta, normalized: readonly Dim[]): number {
@@ -193,7 +196,7 @@ export const nativeGroupNorm = defineOp(
 
 /**
  * https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.instance_norm.html: with `use_input_stats` the running
- * statistics are only written, which the program's signature would list as a mutation; `momentum` concerns no result.
+ * statistics are written, which the schema does not say; `momentum` concerns no result.
  */
 export const instanceNorm = defineOp(
   "aten::instance_norm(Tensor input, Tensor? weight, Tensor? bias, Tensor? running_mean, Tensor? running_var, bool use_input_stats, float momentum, float eps, bool cudnn_enabled) -> Tensor",
@@ -222,8 +225,46 @@ export const instanceNorm = defineOp(
         return b.op("InstanceNormalization", [input, scale, shift], { epsilon: float(eps) });
       });
     },
+    writes: {
+      args: ["running_mean", "running_var"],
+      when: ({ use_input_stats, running_mean }) => use_input_stats === true && running_mean !== null,
+      functional: (t, args) => [
+        withoutStatistics(t, args),
+        ...instanceStatistics(t, args.input, args.running_mean!, args.running_var!, args.momentum, args.eps),
+      ],
+    },
   },
 );
+
+interface InstanceNormArgs<T> {
+  readonly input: T;
+  readonly weight: T | null;
+  readonly bias: T | null;
+  readonly momentum: number;
+  readonly eps: number;
+}
+
+function withoutStatistics<T extends object>(t: Calls<T>, args: InstanceNormArgs<T>): T {
+  const { input, weight, bias, momentum, eps } = args;
+  return t.call(instanceNorm, input, weight, bias, null, null, true, momentum, eps, false);
+}
+
+/** Each instance is a channel of one batch; the running statistics become the means of what each instance makes of them. */
+function instanceStatistics<T extends object>(
+  t: Calls<T>,
+  input: T,
+  mean: T,
+  variance: T,
+  momentum: number,
+  eps: number,
+): readonly T[] {
+  const [batch, channels, ...rest] = t.meta(input).shape;
+  const instances = t.call(reshape, input, [1, mul(batch, channels), ...rest]);
+  const [old, oldVariance] = [mean, variance].map((x) => t.call(repeat, x, [batch]));
+  const op = _nativeBatchNormLegitFunctional;
+  const [, , , ...each] = t.call(op, instances, null, null, old, oldVariance, true, momentum, eps);
+  return each.map((x) => t.call(meanDim, t.call(view, x, [batch, channels]), [0], false, null));
+}
 
 /** Without an `eps`, the smallest step from 1 of the dtype that is computed in. */
 function epsilonOf(dtype: DType, eps: number | null): number {

@@ -68,6 +68,16 @@ export interface ElementwiseForm<S extends string> {
 /** What an operator does with complex tensors and numbers; `native`: its other rules know of them. */
 export type ComplexRule<S extends string> = "native" | PartsAlike | ElementwiseForm<S> | ComplexForm<S>;
 
+/** What an operator writes to beside giving its results. */
+export interface Writes<S extends string> {
+  /** Names of the arguments that are written. */
+  readonly args: readonly string[];
+  /** Whether this call writes. */
+  when(args: Readonly<Record<string, unknown>>): boolean;
+  /** The results, then what each of the arguments becomes. Only `t.call` and `t.meta` may be used. */
+  functional<T extends object>(t: Calls<T>, args: Args<T, S>): readonly T[];
+}
+
 /** The rules of an operator with schema `S`. */
 export interface Rules<S extends string> {
   /** Which arguments take part in type promotion. Absent: none, and a number in a tensor slot is refused. */
@@ -96,6 +106,8 @@ export interface Rules<S extends string> {
    * call is a view. Absent: it always is.
    */
   aliases?(self: Meta, args: Args<Meta, S>): boolean;
+  /** Operators that write to other arguments than the first, or whose schema does not say that they write. */
+  readonly writes?: Writes<S>;
   /** Yields other values at each call (random), or at such a call: never shared, folded or verified by value. */
   readonly random?: boolean | ((args: Args<unknown, S>) => boolean);
   /** Only checks something or gives a hint: no results, dropped at export. */

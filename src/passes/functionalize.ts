@@ -22,6 +22,7 @@ import {
 } from "../fx/mod.ts";
 import { atNode, LoweringError, Names } from "../ir/mod.ts";
 import type { Meta } from "../tensor/mod.ts";
+import { baseName, type EachForm, eachForm, isTensor, type OutForm, outForm, plainArg } from "./derived_forms.ts";
 
 /** Operators the pass itself records. */
 const CAST = "torch.ops.aten.to.dtype";
@@ -66,7 +67,8 @@ export async function functionalize(program: ExportedProgram, table: OpTable): P
 /** Whether a node of the graph, or of a subgraph, writes to one of its arguments. */
 function mutates(graph: FxGraph, table: OpTable): boolean {
   for (const node of graph.nodes()) {
-    if (table.resolve(node.target)?.inplace) return true;
+    const resolved = table.resolve(node.target);
+    if (resolved ? resolved.inplace || resolved.op.writes : outForm(node, table) ?? eachForm(node, table)) return true;
     for (const arg of [...node.args, ...node.kwargs.values()]) {
       if (arg instanceof FxGraph && mutates(arg, table)) return true;
     }
@@ -181,8 +183,13 @@ class Functionalization {
 
   private visit(node: FxNode): void {
     const resolved = this.table.resolve(node.target);
-    if (resolved?.inplace) this.write(node, resolved);
+    const out = resolved ? null : outForm(node, this.table);
+    const each = resolved || out ? null : eachForm(node, this.table);
+    if (out) this.writeOut(node, out);
+    else if (each) this.each(node, each);
+    else if (resolved?.inplace) this.write(node, resolved);
     else if (resolved && isViewOp(resolved.op) && this.isView(node, resolved.op)) this.view(node, resolved.op);
+    else if (resolved?.op.writes && this.writesMore(node, resolved.op)) return;
     else this.copy(node);
   }
 
@@ -209,11 +216,11 @@ class Functionalization {
     const args = this.bound(op, node, (v) => v);
     const metas = Object.fromEntries(Object.entries(args).map(([k, v]) => [k, v instanceof FxValue ? plain(v) : v]));
     // deno-lint-ignore no-explicit-any -- arguments are typed by the schema at the definition
-    return op.aliases(metas.self as any, metas as any);
+    return op.aliases(metas[baseName(op)] as any, metas as any);
   }
 
   private view(node: FxNode, op: Op): void {
-    const source = this.trackedSelf(node, op);
+    const source = this.trackedOf(this.selvesOf(node, op)[0]);
     const args = this.bound(op, node, (v) => this.readValue(v));
     this.copy(node);
     for (const [index, output] of node.outputs.entries()) {
@@ -229,25 +236,73 @@ class Functionalization {
   }
 
   private write(node: FxNode, { op }: Resolved): void {
-    const self = this.trackedSelf(node, op);
+    const targets = this.selvesOf(node, op);
     const [output] = node.outputs;
-    if (isViewOp(op)) {
+    if (isViewOp(op) && this.isView(node, op)) {
       // In-place on the shape only (`squeeze_`, `detach_`): both names now stand for the view.
       this.view(node, op);
-      this.tracked.set(this.selfOf(node, op), this.tracked.get(output)!);
+      this.tracked.set(targets[0], this.tracked.get(output)!);
       return;
     }
     const args = this.bound(op, node, (v) => this.readValue(v));
-    const selfMeta = plain(this.selfOf(node, op));
     // The result bears the name that the program gave it, so that it can be found again.
     this.trace.nextName = output?.name ?? null;
-    const results = [this.trace.apply(op, args)].flat();
-    let written = results[0] as FxValue;
-    if (this.trace.meta(written).dtype !== selfMeta.dtype) {
-      written = this.trace.call(this.table.resolve(CAST)!.op, written, selfMeta.dtype) as FxValue;
+    const results = [this.trace.apply(op, args)].flat() as FxValue[];
+    for (const [i, target] of targets.entries()) {
+      this.store(target, results[i]);
+      if (i < node.outputs.length) this.tracked.set(node.outputs[i], { ...this.trackedOf(target) });
     }
-    this.writeBack(self, written);
-    if (output) this.tracked.set(output, { ...self });
+  }
+
+  /** The `out=` form of an operator: its results are written to the tensors that are given. */
+  private writeOut(node: FxNode, { op, given, targets }: OutForm): void {
+    const args = this.boundTo(op, node.args, given, (v) => this.readValue(v));
+    // Where the dtype is not said, it is that of the result, and what is computed is computed in it.
+    if (args.dtype === null) args.dtype = plain(targets[0]).dtype;
+    this.trace.nextName = node.outputs.length === 1 ? node.outputs[0].name : null;
+    const results = [this.trace.apply(op, args)].flat() as FxValue[];
+    for (const [i, target] of targets.entries()) {
+      this.store(target, results[i]);
+      if (i < node.outputs.length) this.tracked.set(node.outputs[i], { ...this.trackedOf(target) });
+    }
+  }
+
+  /** An operator on each tensor of a list becomes as many nodes. */
+  private each(node: FxNode, { op, inplace, calls }: EachForm): void {
+    const targets = inplace ? this.selvesOf(node, op) : [];
+    for (const [i, { args, kwargs }] of calls.entries()) {
+      this.trace.nextName = node.outputs[i]?.name ?? null;
+      const result = this.trace.apply(op, this.boundTo(op, args, kwargs, (v) => this.readValue(v))) as FxValue;
+      if (inplace) this.store(targets[i], result);
+      else this.define(node.outputs[i], result);
+    }
+  }
+
+  /** An operator that writes to arguments beside giving results. Whether this call does. */
+  private writesMore(node: FxNode, op: Op): boolean {
+    const { args: names, when, functional } = op.writes!;
+    const args = this.bound(op, node, (v) => this.readValue(v));
+    if (!when(args)) return false;
+    this.trace.nextName = node.outputs.length === 1 ? node.outputs[0].name : null;
+    // deno-lint-ignore no-explicit-any -- arguments are typed by the schema at the definition
+    const results = [...functional(this.trace, args as any)] as FxValue[];
+    const own = results.splice(0, results.length - names.length);
+    const unread = this.bound(op, node, (v) => v);
+    for (const [i, name] of names.entries()) {
+      const target = unread[name];
+      if (target instanceof FxValue) this.store(target, results[i]);
+    }
+    for (const [i, output] of node.outputs.entries()) this.define(output, own[i]);
+    return true;
+  }
+
+  /** Writes a value to a tensor of the original graph, in the tensor's own dtype. */
+  private store(target: FxValue, value: FxValue): void {
+    const { dtype } = plain(target);
+    const written = this.trace.meta(value).dtype === dtype
+      ? value
+      : this.trace.call(this.table.resolve(CAST)!.op, value, dtype) as FxValue;
+    this.writeBack(this.trackedOf(target), written);
   }
 
   /** Goes up the chain: each step's base gets the view written into it. */
@@ -262,7 +317,7 @@ class Functionalization {
       }
       const parent = this.replay(view.base, view.chain.slice(0, k));
       // deno-lint-ignore no-explicit-any -- arguments are typed by the schema at the definition
-      updated = op.inverse(this.trace, { ...args, self: parent } as any, updated, index);
+      updated = op.inverse(this.trace, { ...args, [baseName(op)]: parent } as any, updated, index);
     }
     view.base.current = updated;
     view.base.version++;
@@ -276,7 +331,7 @@ class Functionalization {
   private replay(base: Base, chain: readonly ViewStep[]): FxValue {
     let value = base.current;
     for (const { op, args, index } of chain) {
-      const result = this.trace.apply(op, { ...args, self: value });
+      const result = this.trace.apply(op, { ...args, [baseName(op)]: value });
       if (Array.isArray(result)) value = result[index] as FxValue;
       else value = result as FxValue;
       if (value.producer) this.added.add(value.producer);
@@ -309,38 +364,38 @@ class Functionalization {
     return mapValues(arg, (v) => this.readValue(v));
   }
 
-  private selfOf(node: FxNode, op: Op): FxValue {
-    const name = op.parsed.args[0].name;
-    const self = node.args[0] ?? node.kwargs.get(name);
-    if (!(self instanceof FxValue)) throw new TypeError(`${op.name} must be called on a tensor`);
+  /** The tensor that an operator is called on, or those of its list. */
+  private selvesOf(node: FxNode, op: Op): readonly FxValue[] {
+    const self = [node.args[0] ?? node.kwargs.get(baseName(op))].flat();
+    if (!self.every((x) => x instanceof FxValue)) throw new TypeError(`${op.name} must be called on tensors`);
     return self;
   }
 
-  private trackedSelf(node: FxNode, op: Op): Tracked {
-    const tracked = this.tracked.get(this.selfOf(node, op));
-    if (!tracked) throw new TypeError(`${op.name} must be called on a tensor`);
+  private trackedOf(value: FxValue | undefined): Tracked {
+    const tracked = value && this.tracked.get(value);
+    if (!tracked) throw new TypeError(`${value?.name ?? "An argument"} is not a tensor`);
     return tracked;
   }
 
   /** The node's arguments by name; constants and sizes as rules take them. */
   private bound(op: Op, node: FxNode, change: (v: FxValue) => FxValue): BoundArgs {
-    const map = (arg: FxArg): FxArg => {
-      if (!(arg instanceof FxValue)) return Array.isArray(arg) ? arg.map(map) : arg;
-      if (arg.meta.kind === "tensor") return change(arg);
-      if (arg.meta.kind === "constant") return arg.meta.value;
-      if (arg.meta.kind === "sym") {
-        const { expr, type } = arg.meta;
-        return (type === "int" && typeof expr === "number" ? BigInt(expr) : expr) as FxArg;
-      }
-      return arg;
-    };
-    const isTensor = (x: unknown): x is FxValue => x instanceof FxValue && x.meta.kind === "tensor";
-    return complete(op, isTensor, node.args.map(map), new Map([...node.kwargs].map(([k, a]) => [k, map(a)])));
+    return this.boundTo(op, node.args, node.kwargs, change);
+  }
+
+  private boundTo(
+    op: Op,
+    args: readonly FxArg[],
+    kwargs: ReadonlyMap<string, FxArg>,
+    change: (v: FxValue) => FxValue,
+  ): BoundArgs {
+    const map = (arg: FxArg): FxArg => plainArg(arg, change);
+    return complete(op, isTensor, args.map(map), new Map([...kwargs].map(([k, a]) => [k, map(a)])));
   }
 }
 
-/** Whether the schema says that a result is a view of the first argument. */
+/** Whether a result is a view of the first argument: by the schema, or as the record says where the schema is silent. */
 function isViewOp(op: Op): boolean {
+  if (op.inverse) return true;
   const set = op.parsed.args[0]?.alias;
   return set !== null && set !== undefined && !set.write && op.parsed.returns.some((r) => r.alias?.set === set.set);
 }

@@ -63,8 +63,11 @@ const VIEWS: readonly (readonly [op: string, shape: readonly number[], ...args: 
   ["dsplit.array", [2, 2, 4], [3n]],
   ["diagonal", [3, 4], 1n],
   ["diagonal", [2, 3, 4], -1n, 2n, 1n],
+  ["linalg_diagonal", [2, 3, 4]],
   ["unfold", [2, 7], 1n, 2n, 3n],
   ["as_strided", [12], [2n, 3n], [6n, 2n], 1n],
+  ["atleast_2d", [3]],
+  ["atleast_3d", [2, 3]],
   ["alias", [2, 3]],
   ["detach", [2, 3]],
   ["lift_fresh", [2, 3]],
@@ -116,8 +119,8 @@ for (const [name, shape, ...args] of VIEWS) {
 
 Deno.test("every view of these families can be written through, or is known not to be", async () => {
   const { FAMILIES } = await import("../../src/aten/index.ts");
-  /** The place is told by values only, or the base goes by another name than `self`. */
-  const refusing = new Set(["aten::narrow.Tensor", "aten::linalg_diagonal"]);
+  /** The place is told by values only. */
+  const refusing = new Set(["aten::narrow.Tensor"]);
   /** Identities, but for their dtype. */
   const alike = new Set(["aten::to.device", "aten::to.dtype_layout", "aten::to.other"]);
   const tested = new Set(VIEWS.map(([name]) => `aten::${name}`));
