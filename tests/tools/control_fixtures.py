@@ -9,6 +9,7 @@ whose first dim is dynamic have a second set at another size.
 """
 
 import pathlib
+import re
 import sys
 
 import torch
@@ -267,6 +268,15 @@ CASES = {
 }
 
 
+def hide_paths(module):
+    """Takes the folders of the machine that runs this out of the stack traces."""
+    for part in module.modules():
+        for node in part.graph.nodes if isinstance(part, torch.fx.GraphModule) else ():
+            trace = node.meta.get("stack_trace")
+            if trace:
+                node.meta["stack_trace"] = re.sub(r'File "[^"]*(?=/site-packages/|/control_fixtures\.py)', 'File "', trace)
+
+
 def record(name):
     cls, inputs, other, dynamic, how = CASES[name]
     torch.manual_seed(0)
@@ -275,6 +285,7 @@ def record(name):
         program = torch.export.export(module, inputs, dynamic_shapes=dynamic, strict=how.get("strict", False))
     if how.get("decompose"):
         program = program.run_decompositions({})
+    hide_paths(program.graph_module)
     torch.export.save(program, OUT / f"{name}.pt2")
     tensors = {}
     for prefix, values in (("", inputs), ("alt_", other)):
