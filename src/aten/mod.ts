@@ -20,6 +20,8 @@ export class OpTable {
   private readonly ops: Map<string, Op> = new Map();
   /** Records by the name of their in-place variant, where they say one. */
   private readonly inplace: Map<string, Op> = new Map();
+  /** Answers given: programs name few operators often. */
+  private readonly resolved: Map<string, Resolved | null> = new Map();
 
   /** A table with the families of the given operators loaded; names without a record are left out. */
   static async load(targets: Iterable<string>): Promise<OpTable> {
@@ -48,12 +50,19 @@ export class OpTable {
   /** Adds records, for instance a user's own; later ones win. */
   add(op: unknown): void {
     if (!isOp(op)) return;
+    this.resolved.clear();
     this.ops.set(op.name, op);
     for (const name of op.inplace ?? []) this.inplace.set(name, op);
   }
 
   /** The record for a target such as `torch.ops.aten.add_.Tensor`, or null. */
   resolve(target: string): Resolved | null {
+    let found = this.resolved.get(target);
+    if (found === undefined) this.resolved.set(target, found = this.look(target));
+    return found;
+  }
+
+  private look(target: string): Resolved | null {
     const name = opName(target);
     if (name === null) return null;
     const op = this.ops.get(name);

@@ -9,7 +9,7 @@ import { OnnxBuilder, type Target } from "../onnx/builder.ts";
 import { ComplexValue } from "../onnx/complex.ts";
 import { Model, type OnnxValue } from "../onnx/model.ts";
 import { isSym } from "../sym/mod.ts";
-import type { Meta, Storage, Tensor } from "../tensor/mod.ts";
+import type { Meta, Storage } from "../tensor/mod.ts";
 import { GraphLowering, scalarDType } from "./lower_graph.ts";
 import { preflight } from "./preflight.ts";
 
@@ -172,13 +172,14 @@ class Lowering {
   }
 
   /** Tied weights are one initializer under the first name. */
-  private readonly weights: Map<Storage, { tensor: Tensor; value: OnnxValue; weight: OnnxValue }[]> = new Map();
+  private readonly weights: Map<Storage, Map<string, { value: OnnxValue; weight: OnnxValue }>> = new Map();
 
   private addWeight(spec: InputSpec): OnnxValue {
     const tensor = tensorOf(this.program, spec);
     if (!tensor) throw new ArchiveError(`${spec.kind} ${spec.target} has no tensor in the archive`);
-    const same = this.weights.get(tensor.storage) ?? [];
-    const tied = same.find((s) => sameView(s.tensor, tensor));
+    const views = this.weights.get(tensor.storage) ?? new Map();
+    const view = [tensor.dtype, tensor.offset, tensor.shape.join(), tensor.strides.join()].join(" ");
+    const tied = views.get(view);
     if (tied) {
       this.ties.get(tied.value.name)!.push(spec.target!);
       this.values.set(spec.value, tied.weight);
@@ -186,7 +187,8 @@ class Lowering {
     }
     const weight = this.builder.initializer(spec.target!, tensor);
     const value = this.builder.packed(weight);
-    this.weights.set(tensor.storage, [...same, { tensor, value, weight }]);
+    views.set(view, { value, weight });
+    this.weights.set(tensor.storage, views);
     this.ties.set(value.name, [spec.target!]);
     this.values.set(spec.value, weight);
     this.describeInput(value, spec);
@@ -319,9 +321,4 @@ function isMutation({ kind }: OutputSpec): boolean {
 function tensorMeta(value: FxValue): Meta {
   if (value.meta.kind !== "tensor") throw new TypeError(`${value.name} is not a tensor`);
   return { dtype: value.meta.dtype, shape: value.meta.shape };
-}
-
-function sameView(a: Tensor, b: Tensor): boolean {
-  return a.dtype === b.dtype && a.offset === b.offset && a.shape.join() === b.shape.join() &&
-    a.strides.join() === b.strides.join();
 }

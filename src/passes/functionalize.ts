@@ -98,9 +98,10 @@ class Functionalization {
 
   program(program: ExportedProgram): ExportedProgram {
     this.run();
+    const inputs = new Map(this.original.inputs.map((value, i) => [value, this.graph.inputs[i]] as const));
     const inputSpecs = program.signature.inputSpecs.map((spec): InputSpec => ({
       ...spec,
-      value: this.newInput(spec.value),
+      value: inputs.get(spec.value)!,
     }));
     const declared = new Set(
       program.signature.outputSpecs.filter((s) => s.kind !== "USER_OUTPUT").map((s) => s.target),
@@ -153,20 +154,17 @@ class Functionalization {
 
   private finish(outputs: FxArg[]): void {
     this.graph.outputs = outputs;
+    const kept = new Set(outputs);
     for (const node of this.graph.nodesReversed()) {
       const known = this.table.resolve(node.target);
       const isView = known !== null && isViewOp(known.op);
-      const isDead = node.outputs.every((v) => v.uses.size === 0 && !outputs.includes(v));
+      const isDead = node.outputs.every((v) => v.uses.size === 0 && !kept.has(v));
       if (isDead && (isView || this.added.has(node))) this.graph.remove(node);
     }
   }
 
   /** Nodes that the original program does not have. */
   private readonly added: Set<FxNode> = new Set();
-
-  private newInput(value: FxValue): FxValue {
-    return this.graph.inputs[this.original.inputs.indexOf(value)];
-  }
 
   /** `value` of the original graph is `replacement`, which owns its elements. */
   private define(value: FxValue, replacement: FxValue): void {
