@@ -32,6 +32,8 @@ export const FAMILIES: Readonly<Record<string, () => Promise<Record<string, unkn
   error_function: () => import("./error_function.ts"),
   expand: () => import("./expand.ts"),
   extrema: () => import("./extrema.ts"),
+  fft: () => import("./fft.ts"),
+  fft_functions: () => import("./fft_functions.ts"),
   flip: () => import("./flip.ts"),
   gamma: () => import("./gamma.ts"),
   gather: () => import("./gather.ts"),
@@ -74,6 +76,7 @@ export const FAMILIES: Readonly<Record<string, () => Promise<Record<string, unkn
   softmax: () => import("./softmax.ts"),
   sort: () => import("./sort.ts"),
   split: () => import("./split.ts"),
+  stft: () => import("./stft.ts"),
   strided: () => import("./strided.ts"),
   sym: () => import("./sym.ts"),
   sym_functions: () => import("./sym_functions.ts"),
@@ -87,6 +90,7 @@ export const FAMILIES: Readonly<Record<string, () => Promise<Record<string, unkn
   view: () => import("./view.ts"),
   weight_norm: () => import("./weight_norm.ts"),
   where: () => import("./where.ts"),
+  windows: () => import("./windows.ts"),
 };
 
 /** Names of the operators by family, each between spaces. */
@@ -192,6 +196,11 @@ export const NAMES: readonly (readonly [family: string, names: string])[] = [
   [
     "extrema",
     " aten::clamp aten::clamp.Tensor aten::clamp_max aten::clamp_max.Tensor aten::clamp_min aten::clamp_min.Tensor aten::clip aten::clip.Tensor aten::fmax aten::fmin aten::max.other aten::maximum aten::min.other aten::minimum ",
+  ],
+  ["fft", " aten::_fft_c2c aten::_fft_c2r aten::_fft_r2c "],
+  [
+    "fft_functions",
+    " aten::fft_fft aten::fft_fft2 aten::fft_fftfreq aten::fft_fftn aten::fft_fftshift aten::fft_hfft aten::fft_hfft2 aten::fft_hfftn aten::fft_ifft aten::fft_ifft2 aten::fft_ifftn aten::fft_ifftshift aten::fft_ihfft aten::fft_ihfft2 aten::fft_ihfftn aten::fft_irfft aten::fft_irfft2 aten::fft_irfftn aten::fft_rfft aten::fft_rfft2 aten::fft_rfftfreq aten::fft_rfftn ",
   ],
   ["flip", " aten::flip aten::fliplr aten::flipud aten::roll aten::rot90 aten::stack "],
   [
@@ -322,6 +331,7 @@ export const NAMES: readonly (readonly [family: string, names: string])[] = [
     "split",
     " aten::chunk aten::dsplit.array aten::dsplit.int aten::hsplit.array aten::hsplit.int aten::split.Tensor aten::split.sizes aten::split_copy.Tensor aten::split_with_sizes aten::split_with_sizes_copy aten::tensor_split.indices aten::tensor_split.sections aten::unbind.int aten::unbind_copy.int aten::unsafe_chunk aten::unsafe_split.Tensor aten::unsafe_split_with_sizes aten::vsplit.array aten::vsplit.int ",
   ],
+  ["stft", " aten::istft aten::stft aten::stft.center "],
   ["strided", " aten::as_strided aten::as_strided_copy aten::as_strided_scatter aten::unfold aten::unfold_copy "],
   [
     "sym",
@@ -358,5 +368,9 @@ export const NAMES: readonly (readonly [family: string, names: string])[] = [
   [
     "where",
     " aten::masked_fill.Scalar aten::masked_fill.Tensor aten::where.Scalar aten::where.ScalarOther aten::where.ScalarSelf aten::where.self ",
+  ],
+  [
+    "windows",
+    " aten::bartlett_window aten::bartlett_window.periodic aten::blackman_window aten::blackman_window.periodic aten::hamming_window aten::hamming_window.periodic aten::hamming_window.periodic_alpha aten::hamming_window.periodic_alpha_beta aten::hann_window aten::hann_window.periodic aten::kaiser_window aten::kaiser_window.beta aten::kaiser_window.periodic ",
   ],
 ];

@@ -48,6 +48,11 @@ export class ComplexValue extends OnnxValue {
     return new ComplexValue({ kind: "parts", re, im }, metaOf(re));
   }
 
+  /** Whether the imaginary part is known to be zero. */
+  get isReal(): boolean {
+    return this.form.kind !== "packed" && this.form.im === null;
+  }
+
   /** The real or imaginary part; null for an imaginary part that is zero. */
   part(b: OnnxBuilder, k: 0 | 1): OnnxValue | null {
     const { form } = this;
