@@ -11,7 +11,7 @@ import { convert } from "../tensor/loops.ts";
 import { defineOp, type MetaContext } from "./op.ts";
 import { averageKernel, type Bins, maximumKernel } from "./pool_kernels.ts";
 import { computeIn, floatKernelDType, widen } from "./precision.ts";
-import { refuse, requireFloat } from "./rules.ts";
+import { requireFloat } from "./rules.ts";
 import { alongDim, alongDimBy } from "./resample.ts";
 import { hasFloatKernel, int64s, perDim, steps, windowOrder, withBatch, withBatchKernel } from "./spatial.ts";
 
@@ -78,8 +78,8 @@ function weightRows(size: number, out: number): Float64Array[] {
   return windowsOf(size, out).map(({ start, end }) => new Float64Array(size).fill(1 / (end - start), start, end));
 }
 
-/** The same as a `[out, size]` tensor for sizes that the graph computes. */
-function weightsNode(b: OnnxBuilder, size: Dim, out: Dim, dtype: DType): OnnxValue {
+/** Which elements lie in which window, as a bool `[out, size]`, and the lengths of the windows, for sizes that the graph computes. */
+function windowsNode(b: OnnxBuilder, size: Dim, out: Dim): { inside: OnnxValue; lengths: OnnxValue } {
   const [n, count] = [b.dim(size), b.dim(out)];
   const windows = b.unsqueeze(steps(b, out), 1);
   const scaled = b.op("Mul", [windows, n]);
@@ -88,7 +88,13 @@ function weightsNode(b: OnnxBuilder, size: Dim, out: Dim, dtype: DType): OnnxVal
   const end = b.op("Div", [b.op("Add", [scaled, b.dim(add(add(size, out), -1))]), count]);
   const elements = steps(b, size);
   const inside = b.op("And", [b.op("GreaterOrEqual", [elements, start]), b.op("Less", [elements, end])]);
-  return b.op("Div", [b.cast(inside, dtype), b.cast(b.op("Sub", [end, start]), dtype)]);
+  return { inside, lengths: b.op("Sub", [end, start]) };
+}
+
+/** {@linkcode weightRows} as a `[out, size]` tensor for sizes that the graph computes. */
+function weightsNode(b: OnnxBuilder, size: Dim, out: Dim, dtype: DType): OnnxValue {
+  const { inside, lengths } = windowsNode(b, size, out);
+  return b.op("Div", [b.cast(inside, dtype), b.cast(lengths, dtype)]);
 }
 
 /** Values and indices of the maxima. */
@@ -111,10 +117,9 @@ function maxNode(b: OnnxBuilder, self: OnnxValue, outs: readonly number[]): [Onn
       const found = b.op("ArgMax", [flat], { axis: 2, keepdims: 1 });
       return [b.cast(b.reshape(b.op("ReduceMax", [flat, b.ints([2])]), one), dtype), b.reshape(found, one)];
     }
-    if (sizes.some(isSym)) {
-      refuse("output_size", `[${outs.join(", ")}]`, "sizes that depend on the input can only be pooled to 1 or kept");
-    }
-    const [y, found] = maxOfBins(b, wide, sizes as number[], outs);
+    const [y, found] = sizes.some(isSym)
+      ? maxOfMasks(b, wide, sizes, outs)
+      : maxOfBins(b, wide, sizes as number[], outs);
     return [b.cast(y, dtype), found];
   });
 }
@@ -154,6 +159,30 @@ function maxOfBins(
   const position = b.op("ArgMax", [flat], { axis: 2 + rank, keepdims: 0 });
   const rowStart = int64s(b, Array.from({ length: windows }, (_, i) => i * depth), outs);
   return [y, b.op("Gather", [int64s(b, places), b.op("Add", [position, rowStart])], { axis: 0 })];
+}
+
+/** A dim at a time, the last one first: of each window the maximum, and where it is. */
+function maxOfMasks(
+  b: OnnxBuilder,
+  x: OnnxValue,
+  sizes: readonly Dim[],
+  outs: readonly number[],
+): [OnnxValue, OnnxValue] {
+  const { dtype } = b.meta(x);
+  const rank = outs.length;
+  let y = x;
+  let places: OnnxValue[] = [];
+  for (let i = rank - 1; i >= 0; i--) {
+    const axis = 2 + i;
+    const { inside } = windowsNode(b, sizes[i], outs[i]);
+    const mask = b.unsqueeze(inside, ...Array.from({ length: rank - 1 - i }, (_, k) => 2 + k));
+    const laid = b.op("Where", [mask, b.unsqueeze(y, axis), b.scalar(-Infinity, dtype)]);
+    const at = b.op("ArgMax", [laid], { axis: axis + 1, keepdims: 0 });
+    y = b.op("ReduceMax", [laid, b.ints([axis + 1])], { keepdims: 0 });
+    places = [at, ...places.map((found) => b.op("GatherElements", [found, at], { axis }))];
+  }
+  const index = places.map((at, i) => b.op("Mul", [at, b.dim(prod(sizes.slice(i + 1)))]));
+  return [y, index.reduce((p, q) => b.op("Add", [p, q]))];
 }
 
 type Given<T, D> = { readonly self: T; readonly output_size: readonly D[] };
