@@ -14,6 +14,7 @@ import { arange } from "./range.ts";
 import { refuse, requireFloat } from "./rules.ts";
 import { larger } from "./shapes.ts";
 import { hasFloatKernel } from "./spatial.ts";
+import { roundEven } from "./special.ts";
 import { splitSizes } from "./split.ts";
 import { reshape } from "./view.ts";
 
@@ -101,15 +102,9 @@ function tapsOf(x: number, size: number, sampling: Sampling, round: Round): [ind
     return cubicWeights(at - low).map((w, k) => [broughtIn(low - 1 + k, size, sampling, round), w]);
   }
   const place = broughtIn(at, size, sampling, round);
-  if (sampling.mode === "nearest") return [[roundHalfEven(place), 1]];
+  if (sampling.mode === "nearest") return [[roundEven(place), 1]];
   const low = Math.floor(place);
   return [[low, low + 1 - place], [low + 1, place - low]];
-}
-
-function roundHalfEven(x: number): number {
-  const low = Math.floor(x);
-  const gap = x - low;
-  return gap < 0.5 || (gap === 0.5 && low % 2 === 0) ? low : low + 1;
 }
 
 function sampleKernel(args: GridArgs<Tensor>): Tensor {

@@ -32,6 +32,7 @@ export const FAMILIES: Readonly<Record<string, () => Promise<Record<string, unkn
   error_function: () => import("./error_function.ts"),
   expand: () => import("./expand.ts"),
   extrema: () => import("./extrema.ts"),
+  fake_quantize: () => import("./fake_quantize.ts"),
   fft: () => import("./fft.ts"),
   fft_functions: () => import("./fft_functions.ts"),
   flip: () => import("./flip.ts"),
@@ -64,6 +65,8 @@ export const FAMILIES: Readonly<Record<string, () => Promise<Record<string, unkn
   pixel: () => import("./pixel.ts"),
   pool: () => import("./pool.ts"),
   power: () => import("./power.ts"),
+  quantized: () => import("./quantized.ts"),
+  quantized_params: () => import("./quantized_params.ts"),
   range: () => import("./range.ts"),
   reduce: () => import("./reduce.ts"),
   reduce_extrema: () => import("./reduce_extrema.ts"),
@@ -197,6 +200,10 @@ export const NAMES: readonly (readonly [family: string, names: string])[] = [
     "extrema",
     " aten::clamp aten::clamp.Tensor aten::clamp_max aten::clamp_max.Tensor aten::clamp_min aten::clamp_min.Tensor aten::clip aten::clip.Tensor aten::fmax aten::fmin aten::max.other aten::maximum aten::min.other aten::minimum ",
   ],
+  [
+    "fake_quantize",
+    " aten::_fake_quantize_learnable_per_channel_affine aten::_fake_quantize_learnable_per_tensor_affine aten::_fake_quantize_per_tensor_affine_cachemask_tensor_qparams aten::fake_quantize_per_channel_affine aten::fake_quantize_per_channel_affine_cachemask aten::fake_quantize_per_tensor_affine aten::fake_quantize_per_tensor_affine.tensor_qparams aten::fake_quantize_per_tensor_affine_cachemask ",
+  ],
   ["fft", " aten::_fft_c2c aten::_fft_c2r aten::_fft_r2c "],
   [
     "fft_functions",
@@ -297,6 +304,14 @@ export const NAMES: readonly (readonly [family: string, names: string])[] = [
   [
     "power",
     " aten::float_power.Scalar aten::float_power.Tensor_Scalar aten::float_power.Tensor_Tensor aten::float_power_.Scalar aten::float_power_.Tensor aten::hypot aten::logaddexp aten::logaddexp2 aten::pow.Scalar aten::pow.Tensor_Scalar aten::pow.Tensor_Tensor aten::pow_.Scalar aten::pow_.Tensor aten::xlogy.Scalar_Other aten::xlogy.Scalar_Self aten::xlogy.Tensor ",
+  ],
+  [
+    "quantized",
+    " quantized_decomposed::convert_element_type.no_fuse quantized_decomposed::dequantize_per_channel quantized_decomposed::dequantize_per_channel_group quantized_decomposed::dequantize_per_tensor quantized_decomposed::dequantize_per_tensor.tensor quantized_decomposed::dequantize_per_tensor.tensor2 quantized_decomposed::dequantize_per_token quantized_decomposed::fake_quant_per_channel quantized_decomposed::quantize_per_channel quantized_decomposed::quantize_per_channel_group quantized_decomposed::quantize_per_tensor quantized_decomposed::quantize_per_tensor.tensor quantized_decomposed::quantize_per_tensor.tensor2 quantized_decomposed::quantize_per_token ",
+  ],
+  [
+    "quantized_params",
+    " quantized_decomposed::_choose_qparams_per_token_asymmetric_impl quantized_decomposed::choose_qparams.tensor quantized_decomposed::choose_qparams_per_token quantized_decomposed::choose_qparams_per_token_asymmetric quantized_decomposed::choose_qparams_symmetric.tensor ",
   ],
   [
     "range",

@@ -15,7 +15,8 @@ import sys
 
 import numpy
 import torch
-import torch.nn.modules.linear_cross_entropy  # noqa: F401, it registers operators
+import torch.ao.quantization.fx._decomposed  # noqa: F401, these register operators
+import torch.nn.modules.linear_cross_entropy  # noqa: F401
 from safetensors.torch import save_file
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
