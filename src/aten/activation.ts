@@ -5,10 +5,14 @@ import { float, type OnnxValue } from "../onnx/model.ts";
 import { type Dim, floorDiv, isSym } from "../sym/mod.ts";
 import { isFloat, normalizeDim, Tensor } from "../tensor/mod.ts";
 import { mapBinary } from "../tensor/loops.ts";
+import { mul } from "./binary.ts";
+import { leScalar } from "./compare.ts";
+import { uniform } from "./distributions.ts";
 import { clamp } from "./extrema.ts";
 import { choose, constantLike, emit, emitTest, FLOATS, type Native, NUMBERS, ORDERED, SINGLE } from "./emit.ts";
 import { defineOp } from "./op.ts";
 import { element, refuse, requireReal, sameAsSelf, unary } from "./rules.ts";
+import { where } from "./where.ts";
 
 const RELU: Native = ["float32", "float64", "int8", "int32"];
 
@@ -73,13 +77,17 @@ export const leakyRelu = defineOp("aten::leaky_relu(Tensor self, Scalar negative
   },
 });
 
-/** In evaluation the slope is the middle of its range: https://docs.pytorch.org/docs/stable/generated/torch.nn.RReLU.html */
+/** In evaluation the slope is the middle of its range, in training it is drawn for each element: https://docs.pytorch.org/docs/stable/generated/torch.nn.RReLU.html */
 export const rrelu = defineOp(
   "aten::rrelu(Tensor self, Scalar lower=0.125, Scalar upper=0.33333333333333331, bool training=False, Generator? generator=None) -> Tensor",
   {
     meta: sameAsSelf,
+    random: ({ training }) => training,
     decompose: (t, { self, lower, upper, training }) => {
-      if (training) refuse("training", training, "a slope that is drawn at random has no ONNX form");
+      if (training) {
+        const slope = t.call(uniform, self, numberOf("lower", lower), numberOf("upper", upper));
+        return t.call(where, t.call(leScalar, self, 0n), t.call(mul, self, slope), self);
+      }
       return t.call(leakyRelu, self, (numberOf("lower", lower) + numberOf("upper", upper)) / 2);
     },
   },

@@ -1,9 +1,9 @@
 /** Dropout. In evaluation it is the identity; in training its results differ from call to call. */
 import type { OnnxBuilder } from "../onnx/builder.ts";
 import type { OnnxValue } from "../onnx/model.ts";
-import type { Meta } from "../tensor/mod.ts";
-import { Tensor } from "../tensor/mod.ts";
-import { convert, filled, mapBinary, mapUnary } from "../tensor/loops.ts";
+import { type Meta, Tensor } from "../tensor/mod.ts";
+import { add, mul, mulScalar } from "./binary.ts";
+import { bernoulliFloat } from "./distributions.ts";
 import { type Calls, defineOp, type MetaContext } from "./op.ts";
 import { like, refuse, requireFloat } from "./rules.ts";
 import { shaped } from "./shapes.ts";
@@ -21,41 +21,50 @@ function isIdentity({ p, train }: { readonly p: number; readonly train: boolean 
 }
 
 /** In evaluation the result is the argument itself, which the schema does not say. */
-const viewing = {
+const common = {
   inverse<T extends object>(_: Calls<T>, __: DropoutArgs<T>, updated: T): T {
     return updated;
   },
   aliases: (_: Meta, args: DropoutArgs<Meta>): boolean => isIdentity(args),
-};
-
-/** Which elements are kept, each by a draw of its own. */
-function drawn({ shape }: Tensor, p: number): Tensor {
-  return mapUnary(filled("float64", shape as number[], 0), "bool", () => Math.random() >= p);
-}
-
-/** The kept elements, scaled so that the mean stays. */
-function keep(input: Tensor, kept: Tensor, p: number): Tensor {
-  return mapBinary(input, convert(kept, input.dtype), input.dtype, (x, k) => k === 0 ? 0 : x / (1 - p));
-}
-
-const common = {
-  ...viewing,
   random: (args: DropoutArgs<unknown>): boolean => !isIdentity(args),
   meta: (_: MetaContext, { input }: DropoutArgs<Meta>): Meta => shaped(input, input.shape),
 };
 
-/** Variants that ONNX has no random form for. */
-const evaluationOnly = {
-  ...common,
-  kernel(args: DropoutArgs<Tensor>): Tensor {
-    if (!isIdentity(args)) refuse("train", true, "only its evaluation is known");
-    return args.input;
-  },
-  onnx(_: OnnxBuilder, args: DropoutArgs<OnnxValue>): OnnxValue {
-    if (!isIdentity(args)) refuse("train", true, "ONNX has no such dropout; call eval() on the model before capture");
-    return args.input;
-  },
-};
+/** 1 where something is kept: for each element, or for each channel. */
+function kept<T extends object>(t: Calls<T>, input: T, p: number, byChannel: boolean): T {
+  const { dtype, shape } = t.meta(input);
+  requireFloat(dtype, "The input of dropout");
+  if (!byChannel) return t.call(bernoulliFloat, input, 1 - p);
+  if (shape.length < 2) throw new RangeError(`feature_dropout takes at least 2 dimensions, met ${shape.length}`);
+  return t.call(bernoulliFloat, t.full(shape.map((d, i) => i < 2 ? d : 1), 0, dtype), 1 - p);
+}
+
+/** What is dropped becomes 0, what is kept is scaled. */
+function dropping(byChannel: boolean) {
+  return <T extends object>(t: Calls<T>, { input, p, train }: DropoutArgs<T>): T => {
+    if (isIdentity({ p, train })) return input;
+    // Scaling by infinity would give NaN.
+    if (p === 1) return t.call(mulScalar, input, 0);
+    return t.call(mul, input, t.call(mulScalar, kept(t, input, p, byChannel), 1 / (1 - p)));
+  };
+}
+
+/** The negative limit of SELU. */
+const ALPHA = 1.7580993408473766;
+
+/** What is dropped becomes the negative limit of SELU; the whole is scaled so that mean and variance stay. */
+function saturating(byChannel: boolean) {
+  return <T extends object>(t: Calls<T>, { input, p, train }: DropoutArgs<T>): T => {
+    if (isIdentity({ p, train })) return input;
+    if (p === 1) return t.call(mulScalar, input, 0);
+    const scale = 1 / Math.sqrt((ALPHA * ALPHA * p + 1) * (1 - p));
+    const noise = kept(t, input, p, byChannel);
+    // (noise - 1) * alpha * scale + alpha * scale * p, and input * noise * scale
+    const { dtype } = t.meta(noise);
+    const shift = t.call(add, t.call(mulScalar, noise, ALPHA * scale), t.full([], ALPHA * scale * (p - 1), dtype));
+    return t.call(add, t.call(mul, input, t.call(mulScalar, noise, scale)), shift);
+  };
+}
 
 function onnxDropout(b: OnnxBuilder, input: OnnxValue, p: number, wanted: readonly boolean[]): OnnxValue[] {
   requireFloat(b.meta(input).dtype, "The input of dropout");
@@ -66,39 +75,42 @@ function onnxDropout(b: OnnxBuilder, input: OnnxValue, p: number, wanted: readon
 /** https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.dropout.html */
 export const dropout = defineOp("aten::dropout(Tensor input, float p, bool train) -> Tensor", {
   ...common,
-  kernel: (args) => isIdentity(args) ? args.input : keep(args.input, drawn(args.input, args.p), args.p),
+  decompose: dropping(false),
   onnx: (b, { input, p, train }) => {
     if (isIdentity({ p, train })) return input;
-    // Dropping all would scale by infinity.
     if (p === 1) return b.op("Mul", [input, b.scalar(0, b.meta(input).dtype)]);
     return onnxDropout(b, input, p, [true])[0];
   },
 });
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.dropout2d.html */
-export const featureDropout = defineOp(
-  "aten::feature_dropout(Tensor input, float p, bool train) -> Tensor",
-  evaluationOnly,
-);
+export const featureDropout = defineOp("aten::feature_dropout(Tensor input, float p, bool train) -> Tensor", {
+  ...common,
+  decompose: dropping(true),
+});
 /** https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.alpha_dropout.html */
-export const alphaDropout = defineOp(
-  "aten::alpha_dropout(Tensor input, float p, bool train) -> Tensor",
-  evaluationOnly,
-);
+export const alphaDropout = defineOp("aten::alpha_dropout(Tensor input, float p, bool train) -> Tensor", {
+  ...common,
+  decompose: saturating(false),
+});
 /** https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.feature_alpha_dropout.html */
 export const featureAlphaDropout = defineOp(
   "aten::feature_alpha_dropout(Tensor input, float p, bool train) -> Tensor",
-  evaluationOnly,
+  {
+    ...common,
+    decompose: saturating(true),
+  },
 );
 
 /** The core form of dropout: the result and which elements were kept. Training is the default. */
 export const nativeDropout = defineOp("aten::native_dropout(Tensor input, float p, bool? train) -> (Tensor, Tensor)", {
   random: ({ p, train }) => !isIdentity({ p, train: train ?? true }),
   meta: (_, { input }) => [shaped(input, input.shape), like(input, "bool")],
-  kernel: ({ input, p, train }) => {
-    if (isIdentity({ p, train: train ?? true })) return [input, filled("bool", input.shape, true)];
-    const kept = drawn(input, p);
-    return [keep(input, kept, p), kept];
+  decompose: (t, { input, p, train }) => {
+    if (isIdentity({ p, train: train ?? true })) return [input, t.full(t.meta(input).shape, true, "bool")];
+    const mask = kept(t, input, p, false);
+    const factor = p === 1 ? 0 : 1 / (1 - p);
+    return [t.call(mul, input, t.call(mulScalar, mask, factor)), t.cast(mask, "bool")];
   },
   onnx: (b, { input, p, train }) => {
     if (!isIdentity({ p, train: train ?? true })) {
@@ -106,8 +118,8 @@ export const nativeDropout = defineOp("aten::native_dropout(Tensor input, float 
       const [y, mask] = onnxDropout(b, input, p, [true, true]);
       return [y, mask];
     }
-    const kept = b.scalar(true, "bool");
+    const whole = b.scalar(true, "bool");
     const { shape } = b.meta(input);
-    return [input, shape.length === 0 ? kept : b.op("Expand", [kept, b.ints(shape)])];
+    return [input, shape.length === 0 ? whole : b.op("Expand", [whole, b.ints(shape)])];
   },
 });
