@@ -36,7 +36,8 @@ export function elementAt(index: number | bigint, size: number): number {
 
 /** Checks the arguments of `gather` and gives the dim. */
 function checkGather(self: Meta, dim: number, index: Meta): number {
-  requireIndex(index);
+  // PyTorch looks at an index only where it has elements.
+  if (prod(index.shape) !== 0) requireIndex(index);
   if (asList(self.shape).length !== asList(index.shape).length && prod(index.shape) !== 0) {
     throw new RangeError(`gather takes an index of ${self.shape.length} dimensions, met ${index.shape.length}`);
   }

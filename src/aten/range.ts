@@ -154,11 +154,12 @@ function spacedTensor({ start, end, steps, dtype: given, layout }: Spaced, fn: (
   const dtype = given ?? "float32";
   if (!isFloat(dtype) && !isInt(dtype)) refuse("dtype", dtype, "evenly spaced values are integers or floats");
   if (steps < 0) refuse("steps", steps, "it must not be negative");
-  const [from, to] = [realOf("start", start), realOf("end", end)];
+  // Of integers, the ends are integers too before anything is computed.
+  const [from, to] = [realOf("start", start), realOf("end", end)].map((x) => isInt(dtype) ? Math.trunc(x) : x);
   const step = steps > 1 ? (to - from) / (steps - 1) : 0;
   const out = newData(dtype, steps);
   for (let i = 0; i < steps; i++) {
-    const x = fn(i < steps / 2 ? from + step * i : to - step * (steps - i - 1));
+    const x = fn(i < Math.floor(steps / 2) ? from + step * i : to - step * (steps - i - 1));
     store(out, i, isFloat(dtype) ? x : Math.trunc(x));
   }
   if (steps === 1) store(out, 0, isFloat(dtype) ? fn(from) : Math.trunc(fn(from)));
@@ -232,24 +233,35 @@ export const triuIndices = defineOp(
   triangleRules((offset) => (i, j) => j >= i + offset),
 );
 
-/** Evenly spaced values between two 0-d tensors, counted from the nearer end. */
-function spacedBetween<T extends object>(t: Calls<T>, start: T, end: T, given: Omit<Spaced, "start" | "end">): T {
+/**
+ * `fn` of evenly spaced values between two 0-d tensors, counted from the nearer end. Integers have integer ends, are computed
+ * in double precision and lose what lies behind the point.
+ */
+function spacedBetween<T extends object>(
+  t: Calls<T>,
+  start: T,
+  end: T,
+  given: Omit<Spaced, "start" | "end">,
+  fn: (x: T) => T = (x) => x,
+): T {
   requireStrided(given.layout);
   const { steps } = given;
   const dtype = given.dtype ?? "float32";
-  if (!isFloat(dtype)) refuse("dtype", dtype, "between tensors, values are evenly spaced in floats only");
+  if (!isFloat(dtype) && !isInt(dtype)) refuse("dtype", dtype, "evenly spaced values are integers or floats");
+  if (steps < 0) refuse("steps", steps, "it must not be negative");
   for (const x of [start, end]) {
     if (t.meta(x).shape.length !== 0) throw new RangeError("The ends of evenly spaced values must be 0-d tensors");
   }
-  const [from, to] = [t.cast(start, dtype), t.cast(end, dtype)];
-  const count = (value: number): T => t.full([], value, dtype);
-  const index = t.cast(t.call(arange, BigInt(steps)), dtype);
-  if (steps <= 1) return t.call(addTensor, t.call(mulTensor, index, count(0)), from);
+  const wide = isInt(dtype) ? "float64" : dtype;
+  const [from, to] = [start, end].map((x) => t.cast(t.cast(x, dtype), wide));
+  const count = (value: number): T => t.full([], value, wide);
+  const index = t.cast(t.call(arange, BigInt(steps)), wide);
+  if (steps <= 1) return t.cast(fn(t.call(addTensor, t.call(mulTensor, index, count(0)), from)), dtype);
   const step = t.call(div, t.call(subTensor, to, from), count(steps - 1));
   const rest = t.call(subTensor, count(steps - 1), index);
   const near = t.call(addTensor, from, t.call(mulTensor, step, index));
   const far = t.call(subTensor, to, t.call(mulTensor, step, rest));
-  return t.call(where, t.call(ltScalar, index, steps / 2), near, far);
+  return t.cast(fn(t.call(where, t.call(ltScalar, index, Math.floor(steps / 2)), near, far)), dtype);
 }
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.linspace.html */
@@ -271,13 +283,17 @@ export const linspaceToTensor = defineOp(
 );
 
 function endTensor<T>(t: Calls<T>, value: Scalar, { dtype }: { readonly dtype: DType | null }): T {
-  return t.full([], value, dtype ?? "float32");
+  // What an integer loses behind the point is the caller's to take away.
+  return t.full([], value, dtype && isFloat(dtype) ? dtype : dtype ? "float64" : "float32");
 }
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.logspace.html */
 export const logspaceTensors = defineOp(
   "aten::logspace.Tensor_Tensor(Tensor start, Tensor end, int steps, float base=10., *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor",
-  { decompose: (t, { start, end, base, ...rest }) => t.call(powOfScalar, base, spacedBetween(t, start, end, rest)) },
+  {
+    decompose: (t, { start, end, base, ...rest }) =>
+      spacedBetween(t, start, end, rest, (x) => t.call(powOfScalar, base, x)),
+  },
 );
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.logspace.html */
@@ -285,7 +301,7 @@ export const logspaceFromTensor = defineOp(
   "aten::logspace.Tensor_Scalar(Tensor start, Scalar end, int steps, float base=10., *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor",
   {
     decompose: (t, { start, end, base, ...rest }) =>
-      t.call(powOfScalar, base, spacedBetween(t, start, endTensor(t, end, rest), rest)),
+      spacedBetween(t, start, endTensor(t, end, rest), rest, (x) => t.call(powOfScalar, base, x)),
   },
 );
 
@@ -294,6 +310,6 @@ export const logspaceToTensor = defineOp(
   "aten::logspace.Scalar_Tensor(Scalar start, Tensor end, int steps, float base=10., *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor",
   {
     decompose: (t, { start, end, base, ...rest }) =>
-      t.call(powOfScalar, base, spacedBetween(t, endTensor(t, start, rest), end, rest)),
+      spacedBetween(t, endTensor(t, start, rest), end, rest, (x) => t.call(powOfScalar, base, x)),
   },
 );

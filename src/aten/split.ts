@@ -1,7 +1,7 @@
 /** Cutting a dim into parts: split, chunk, unbind and their kind. How many parts there are must be known. */
 import type { OnnxBuilder } from "../onnx/builder.ts";
 import type { OnnxValue } from "../onnx/model.ts";
-import { add, ceilDiv, type Dim, eq, floorDiv, isSym, mul, sub, sum } from "../sym/mod.ts";
+import { add, ceilDiv, type Dim, eq, floorDiv, isSym, mul, Ranges, sub, sum } from "../sym/mod.ts";
 import { type Meta, normalizeDim, type Tensor } from "../tensor/mod.ts";
 import { type Calls, defineOp, type MetaContext, type PartsAlike } from "./op.ts";
 import { PARTS, refuse } from "./rules.ts";
@@ -34,10 +34,10 @@ function startsOf(sizes: readonly Dim[]): Dim[] {
   });
 }
 
-function splitting<A>(partsOf: (shape: readonly Dim[], args: A) => Parts): SplitRules<A> {
+function splitting<A>(partsOf: (shape: readonly Dim[], args: A, ranges?: Ranges) => Parts): SplitRules<A> {
   return {
-    meta: (_, args) => {
-      const { dim, sizes } = partsOf(args.self.shape, args);
+    meta: ({ ranges }, args) => {
+      const { dim, sizes } = partsOf(args.self.shape, args, ranges);
       return sizes.map((size) => shaped(args.self, withSize(args.self.shape, dim, size)));
     },
     kernel: (args) => {
@@ -47,7 +47,7 @@ function splitting<A>(partsOf: (shape: readonly Dim[], args: A) => Parts): Split
     },
     complex: PARTS,
     onnx: (b, args) => {
-      const { dim, sizes, even } = partsOf(b.meta(args.self).shape, args);
+      const { dim, sizes, even } = partsOf(b.meta(args.self).shape, args, b.ranges);
       if (sizes.length <= 1) return sizes.map(() => args.self);
       // Symbolic sizes need not be computed where the node can divide.
       if (even && sizes.some(isSym)) {
@@ -74,13 +74,16 @@ function axisOf(dim: number, shape: readonly Dim[]): number {
 }
 
 /** Parts of `step` elements each, the last one smaller where that does not divide. */
-function byStep(size: Dim, step: Dim, what: string): Dim[] {
+function byStep(size: Dim, step: Dim, what: string, ranges: Ranges = Ranges.none): Dim[] {
   if (step === 0) {
     if (size === 0) return [0];
     refuse(what, step, `parts of no elements never fill a dimension of ${size}`);
   }
   if (!isSym(step) && step < 0) refuse(what, step, "a size must not be negative");
-  const count = size === 0 ? 1 : countOfParts(size, step);
+  const some = size === 0 ? 1 : countOfParts(size, step);
+  // The bounds of a size may leave it one number of parts.
+  const { min, max } = ranges.rangeOf(some);
+  const count = min === max ? min : some;
   if (isSym(count)) refuse(what, step, `the number of parts of a dimension of ${size} is not known`);
   return Array.from({ length: Math.max(count, 1) }, (_, i) => i < count - 1 ? step : sub(size, mul(step, i)));
 }
@@ -96,9 +99,9 @@ interface StepArgs {
   readonly dim: number;
 }
 
-const byStepRules: SplitRules<StepArgs> = splitting((shape, { split_size, dim }) => {
+const byStepRules: SplitRules<StepArgs> = splitting((shape, { split_size, dim }, ranges) => {
   const d = axisOf(dim, shape);
-  const sizes = byStep(shape[d], split_size, "split_size");
+  const sizes = byStep(shape[d], split_size, "split_size", ranges);
   return { dim: d, sizes, even: eq(ceilDiv(shape[d], sizes.length), split_size) === true };
 });
 

@@ -81,6 +81,11 @@ export class OnnxBuilder {
     };
   }
 
+  /** Bounds of the program's symbols. */
+  get ranges(): Ranges | undefined {
+    return this.options.ranges;
+  }
+
   /** Runs `body`; every node made meanwhile carries `origin`. */
   at<T>(origin: Origin | null, body: () => T): T {
     const before = this.origin;
