@@ -18,6 +18,7 @@ import linecache
 import pathlib
 import re
 import sys
+import zipfile
 
 import torch
 from torch.export import Dim
@@ -313,6 +314,46 @@ def make_cond():
     write("cond", export(model, *calls[0]), calls)
 
 
+def compress(path):
+    """Rewrites an archive with compressed entries: those of many small programs are alike."""
+    with zipfile.ZipFile(path) as archive:
+        entries = [(name, archive.read(name)) for name in archive.namelist()]
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+        for name, data in entries:
+            archive.writestr(zipfile.ZipInfo(name), data, zipfile.ZIP_DEFLATED)
+
+
+def make_mutations():
+    """Programs that write, all in one archive, with what they return and what they leave in their inputs and buffers."""
+    from safetensors.torch import save_file
+    from torch.export.pt2_archive._package import package_pt2
+    from torch.utils import _pytree as pytree
+
+    from mutation_programs import programs
+
+    exported, cases = {}, {}
+    for name, model, inputs, others, dynamic_shapes in programs():
+        program = torch.export.export(
+            copy.deepcopy(model), copy.deepcopy(inputs), dynamic_shapes=dynamic_shapes, strict=False
+        )
+        for node in program.graph.nodes:
+            node.meta.pop("stack_trace", None)
+            node.meta.pop("nn_module_stack", None)
+        exported[name] = program
+        for case, given in ((name, inputs), (f"{name}.alt", others)):
+            if given is None:
+                continue
+            run, after = copy.deepcopy(model), copy.deepcopy(given)
+            leaves = [leaf for leaf in pytree.tree_leaves(run(*after)) if leaf is not None]
+            results = [leaf if isinstance(leaf, torch.Tensor) else torch.tensor(leaf) for leaf in leaves]
+            cases |= tensors(f"{case}.input", given) | tensors(f"{case}.output", results)
+            cases |= tensors(f"{case}.after", after)
+            cases |= {f"{case}.state.{key}": value.detach().clone() for key, value in run.named_buffers()}
+    package_pt2(str(FIXTURES / "mutations.pt2"), exported_programs=exported)
+    compress(FIXTURES / "mutations.pt2")
+    save_file(cases, FIXTURES / "mutations.safetensors")
+
+
 def printed(path):
     """A program as PyTorch prints it: whole, its signature, its ranges, and node by node with those of its subgraphs."""
     program = torch.export.load(path)
@@ -330,7 +371,7 @@ def printed(path):
     }
 
 
-MAKERS = [make_mlp, make_convnet, make_transformer, make_lstm, make_inplace, make_multi, make_two_models, make_cond]
+MAKERS = [make_mlp, make_convnet, make_transformer, make_lstm, make_inplace, make_multi, make_two_models, make_cond, make_mutations]
 LIMIT = 60_000
 
 
@@ -342,7 +383,7 @@ def make_all():
             make()
     texts = {}
     for path in sorted(FIXTURES.glob("*.pt2")):
-        if path.stem != "two_models":
+        if path.stem not in ("two_models", "mutations"):
             texts[path.stem] = printed(path)
         size = path.stat().st_size
         print(f"{path.name}: {size} bytes")
