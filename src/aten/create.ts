@@ -255,10 +255,11 @@ export const newFull = defineOp(
   }),
 );
 
-/** The identity matrix, in a dtype that EyeLike has. */
+/** Dtypes that EyeLike has. */
 const EYE: Native = ["float32", "float64", "int32", "int64", "uint64"];
 
-function emitEye(b: OnnxBuilder, rows: Dim, columns: Dim, dtype: DType): OnnxValue {
+/** The identity matrix. */
+export function emitEye(b: OnnxBuilder, rows: Dim, columns: Dim, dtype: DType): OnnxValue {
   const wide = carrier(dtype, EYE, "EyeLike");
   // EyeLike only looks at the shape of its input.
   const like = b.op("Expand", [b.scalar(0, "float32"), b.ints([rows, columns])]);

@@ -156,7 +156,10 @@ export class OnnxBuilder {
     });
     infer(node, this.opset, this.inferContext);
     const folded = domain === "" ? this.fold(node) : null;
-    if (folded) return folded;
+    if (folded) {
+      for (const graph of node.subgraphs()) graph.clear();
+      return folded;
+    }
     const same = passThrough(node) ?? this.merge(node);
     if (same) return [same];
 

@@ -105,6 +105,15 @@ export class OnnxGraph extends Graph<OnnxNode, OnnxValue> {
     for (const node of this.nodes()) node.replaceOperand(from, to);
     this.outputs = this.outputs.map((v) => v === from ? to : v);
   }
+
+  /** Removes all nodes: of a subgraph that is dropped, so that nothing around it counts as used by it. */
+  clear(): void {
+    this.outputs = [];
+    for (const node of this.nodesReversed()) {
+      this.remove(node);
+      for (const graph of node.subgraphs()) graph.clear();
+    }
+  }
 }
 
 /** Key of a model's metadata: the serialization id of the archive that its weights lie in. */

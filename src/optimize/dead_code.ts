@@ -10,6 +10,7 @@ export const deadCode: Pass = {
     for (const node of graph.nodesReversed()) {
       if (node.outputs.some((v) => v.uses.size > 0 || outputs.has(v))) continue;
       graph.remove(node);
+      for (const inner of node.subgraphs()) inner.clear();
       changed = true;
     }
     for (const value of graph.initializers) {

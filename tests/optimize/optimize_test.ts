@@ -222,6 +222,18 @@ const CASES: readonly Case[] = [
     ],
     left: "all",
   },
+  {
+    name: "with a node that nothing uses goes what only its graphs use",
+    graph: [
+      "c b[]",
+      "x f[N]",
+      "a = Exp(x)",
+      'd = If(c) {"then_branch": {"graph": ["t = Relu(a)", "-> t"]}, "else_branch": {"graph": ["e = Neg(a)", "-> e"]}}',
+      "y = Relu(x)",
+      "-> y",
+    ],
+    left: ["float32[N] y = Relu (x)"],
+  },
 ];
 
 for (const { name, graph, left } of CASES) {

@@ -1,0 +1,106 @@
+/** Cholesky factorization, column by column. */
+import type { OnnxBuilder } from "../onnx/builder.ts";
+import type { OnnxValue } from "../onnx/model.ts";
+import { emitRepeat } from "./loop.ts";
+import { onnxDiagonal, onnxFirst } from "./lu.ts";
+import {
+  int32Meta,
+  mapMatrices,
+  type Matrix,
+  onnxAt,
+  onnxIota,
+  onnxTransposed,
+  onnxZeros,
+  requireSquare,
+  transposed,
+  zeroMatrix,
+} from "./matrices.ts";
+import { defineOp } from "./op.ts";
+import { shaped } from "./shapes.ts";
+import { choleskySolve } from "./triangular.ts";
+import { eye } from "./create.ts";
+
+/** The lower factor of a matrix of which the lower triangle counts; from the first column that has none on it is NaN. */
+export function factorCholesky(A: Matrix): { L: Matrix; info: number } {
+  const n = A.length;
+  const L = zeroMatrix(n, n);
+  let info = 0;
+  for (let k = 0; k < n; k++) {
+    const rest = (i: number): number => {
+      let value = A[i][k];
+      for (let j = 0; j < k; j++) value -= L[i][j] * L[k][j];
+      return value;
+    };
+    const pivot = rest(k);
+    if (!(pivot > 0)) info ||= k + 1;
+    for (let i = k; i < n; i++) L[i][k] = info > 0 ? NaN : rest(i) / Math.sqrt(pivot);
+  }
+  return { L, info };
+}
+
+/** The lower factors of a batch. */
+function onnxCholesky(b: OnnxBuilder, A: OnnxValue): OnnxValue {
+  const { dtype, shape } = b.meta(A);
+  const size = shape[shape.length - 1];
+  const column = onnxIota(b, size);
+  const row = b.unsqueeze(column, 1);
+  const zero = b.scalar(0, dtype);
+  const [L] = emitRepeat(b, size, [onnxZeros(b, dtype, shape)], (b, turn, [x]) => {
+    const k = b.unsqueeze(turn, 0);
+    // Columns that are not there yet are zero.
+    const known = b.op("MatMul", [x, onnxTransposed(b, onnxAt(b, x, k, -2))]);
+    const rest = b.op("Sub", [onnxAt(b, A, k, -1), known]);
+    const pivot = b.op("Sqrt", [onnxAt(b, rest, k, -2)]);
+    const next = b.op("Where", [b.op("Less", [row, k]), zero, b.op("Div", [rest, pivot])]);
+    return { states: [b.op("Where", [b.op("Equal", [column, k]), next, x])] };
+  });
+  return L;
+}
+
+/**
+ * https://docs.pytorch.org/docs/stable/generated/torch.linalg.cholesky_ex.html: errors are never raised, `info` tells; of a
+ * matrix that has no factor, the columns from that on are NaN.
+ */
+export const linalgCholeskyEx = defineOp(
+  "aten::linalg_cholesky_ex(Tensor self, *, bool upper=False, bool check_errors=False) -> (Tensor L, Tensor info)",
+  {
+    meta: (_, { self }) => {
+      const { batch } = requireSquare("linalg.cholesky", self);
+      return [shaped(self, self.shape), int32Meta(batch)];
+    },
+    kernel: ({ self, upper }) => {
+      const [L, info] = mapMatrices([self], [
+        { dtype: self.dtype, shape: self.shape.slice(-2) },
+        { dtype: "int32", shape: [] },
+      ], (A) => {
+        const found = factorCholesky(upper ? transposed(A) : A);
+        return [upper ? transposed(found.L) : found.L, found.info];
+      });
+      return [L, info];
+    },
+    onnx: (b, { self, upper }) => {
+      const L = onnxCholesky(b, upper ? onnxTransposed(b, self) : self);
+      const zero = b.scalar(0, b.meta(self).dtype);
+      const isBroken = b.op("Not", [b.op("Greater", [onnxDiagonal(b, L), zero])]);
+      return [upper ? onnxTransposed(b, L) : L, onnxFirst(b, isBroken)];
+    },
+  },
+);
+
+/** https://docs.pytorch.org/docs/stable/generated/torch.linalg.cholesky.html */
+export const linalgCholesky = defineOp("aten::linalg_cholesky(Tensor self, *, bool upper=False) -> Tensor", {
+  decompose: (t, { self, upper }) => t.call(linalgCholeskyEx, self, upper)[0],
+});
+
+/** https://docs.pytorch.org/docs/stable/generated/torch.cholesky.html */
+export const cholesky = defineOp("aten::cholesky(Tensor self, bool upper=False) -> Tensor", {
+  decompose: (t, { self, upper }) => t.call(linalgCholeskyEx, self, upper)[0],
+});
+
+/** https://docs.pytorch.org/docs/stable/generated/torch.cholesky_inverse.html */
+export const choleskyInverse = defineOp("aten::cholesky_inverse(Tensor self, bool upper=False) -> Tensor", {
+  decompose: (t, { self, upper }) => {
+    const { dtype, shape } = t.meta(self);
+    return t.call(choleskySolve, t.call(eye, shape[shape.length - 1], dtype), self, upper);
+  },
+});
