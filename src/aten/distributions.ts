@@ -121,7 +121,13 @@ export const exponential = defineOp(
       requirePositive("lambd", lambd);
     },
     draw: ({ lambd }) => -Math.log(1 - Math.random()) / lambd,
-    onnx: (b, { lambd }, self) => b.op("Div", [onnxLog(b, self), b.scalar(-lambd, "float64")]),
+    onnx: (b, { lambd }, self, dtype) => {
+      if (dtype === "float64") return b.op("Div", [onnxLog(b, self), b.scalar(-lambd, dtype)]);
+      // Numbers next to 1 may be rounded to it, which would give infinity.
+      const rest = b.op("Sub", [b.scalar(1, "float32"), onnxUniform(b, self, "float32")]);
+      const log = b.op("Log", [b.op("Max", [rest, b.scalar(2 ** -25, "float32")])]);
+      return b.op("Div", [log, b.scalar(-lambd, "float32")]);
+    },
   }),
 );
 
@@ -160,9 +166,9 @@ export const geometric = defineOp(
 
 /** Whole numbers of [0, `count`) in int64. Double precision gives 53 bits: more are put together of two numbers. */
 function onnxWhole(b: OnnxBuilder, self: OnnxValue, count: bigint): OnnxValue {
-  if (count <= 2n ** 53n) return b.cast(onnxBelow(b, self, Number(count)), "int64");
-  const high = b.cast(onnxBelow(b, self, Number(count / 2n ** 32n)), "int64");
-  const low = b.cast(onnxBelow(b, self, 2 ** 32), "int64");
+  if (count <= 2n ** 53n) return onnxBelow(b, self, Number(count));
+  const high = onnxBelow(b, self, Number(count / 2n ** 32n));
+  const low = onnxBelow(b, self, 2 ** 32);
   return b.op("Add", [b.op("Mul", [high, b.scalar(2n ** 32n, "int64")]), low]);
 }
 

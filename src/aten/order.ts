@@ -95,11 +95,12 @@ export function onnxOrder(
     return [at(x, indices), indices];
   }
   if (isFloat(dtype)) {
+    // Halved, all numbers lie below infinity's place, and NaN takes its own. Only neighbours below 2^-125 become equal; double
+    // precision would tell them apart, but runtimes on GPUs have none.
     const single = b.cast(x, "float32");
-    const wide = dtype === "float32" ? "float64" : "float32";
-    // In the wider dtype there is room between the largest number and infinity.
-    const limited = b.op("Min", [b.cast(x, wide), b.scalar(wide === "float64" ? 1e300 : 1e38, wide)]);
-    const keys = b.op("Where", [b.op("IsNaN", [single]), b.scalar(Infinity, wide), limited]);
+    const halved = b.op("Mul", [single, b.scalar(0.5, "float32")]);
+    const limited = b.op("Min", [halved, b.scalar(3e38, "float32")]);
+    const keys = b.op("Where", [b.op("IsNaN", [single]), b.scalar(Infinity, "float32"), limited]);
     const [, indices] = topK(keys, k);
     return [b.cast(at(single, indices), dtype), indices];
   }

@@ -38,7 +38,7 @@ function integers(low: Dim, high: Dim): Source {
     check: (): void => {},
     draw: () => (low as number) + Math.floor(Math.random() * (count as number)),
     onnx: (b, like, dtype) => {
-      const steps = b.cast(onnxBelow(b, like, count), "int64");
+      const steps = onnxBelow(b, like, count);
       return b.cast(low === 0 ? steps : b.op("Add", [steps, b.dim(low)]), dtype);
     },
   };
@@ -204,7 +204,7 @@ const belowTensor = {
     return drawn(dtype ?? self.dtype, self.shape, () => draw("int64"));
   },
   onnx: (b: OnnxBuilder, { self, high, dtype }: BelowTensor<OnnxValue>): OnnxValue =>
-    b.cast(b.cast(onnxBelow(b, self, high), "int64"), dtype ?? b.meta(self).dtype),
+    b.cast(onnxBelow(b, self, high), dtype ?? b.meta(self).dtype),
 };
 
 /** Below a number that a tensor holds. */

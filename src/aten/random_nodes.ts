@@ -82,8 +82,19 @@ export function onnxUniform(b: OnnxBuilder, like: Like, dtype: DType): OnnxValue
   return b.cast(b.op("Mul", [whole, b.scalar(1 / steps, "float32")]), dtype);
 }
 
-/** Uniform numbers of [0, `end`) in double precision. */
+/** Ranges that single precision, which GPUs have, draws evenly enough. */
+const NARROW = 2 ** 16;
+
+/** Uniform whole numbers of [0, `end`) in int64. */
 export function onnxBelow(b: OnnxBuilder, like: Like, end: Dim | OnnxValue): OnnxValue {
+  if (typeof end !== "number" || end > NARROW) return b.cast(onnxDoubleBelow(b, like, end), "int64");
+  // In single precision a number next to the end may be rounded to it.
+  const steps = b.cast(generate(b, "RandomUniform", like, "float32", { high: end }), "int64");
+  return b.op("Min", [steps, b.scalar(BigInt(end - 1), "int64")]);
+}
+
+/** Uniform numbers of [0, `end`) in double precision. */
+function onnxDoubleBelow(b: OnnxBuilder, like: Like, end: Dim | OnnxValue): OnnxValue {
   if (typeof end === "number" && isSingle(end)) return generate(b, "RandomUniform", like, "float64", { high: end });
   const factor = typeof end === "number" || isSym(end) ? b.scalar(end, "float64") : b.cast(end, "float64");
   return b.op("Mul", [generate(b, "RandomUniform", like, "float64", {}), factor]);
