@@ -2,7 +2,7 @@
  * The metadata that PyTorch's exporter leaves in a model: where each node, input, output and weight comes from. Tools read
  * these strings, so they are Python's `repr` and `str` to the character.
  */
-import { allNodes, type ExportedProgram } from "../fx/mod.ts";
+import { allNodes, type ExportedProgram, formatConstraints } from "../fx/mod.ts";
 import { formatSignature } from "../fx/print.ts";
 import { stringRepr } from "../fx/python.ts";
 import { framesOf, type Origin } from "../ir/mod.ts";
@@ -15,7 +15,7 @@ export type SourceMap = "embed" | "relative" | "none";
 export function addMetadata(model: Model, program: ExportedProgram, sourceMap: SourceMap): void {
   const { metadata } = model.graph;
   metadata.set("pkg.torch.export.ExportedProgram.graph_signature", formatSignature(program));
-  metadata.set("pkg.torch.export.ExportedProgram.range_constraints", program.rangeConstraintsText);
+  metadata.set("pkg.torch.export.ExportedProgram.range_constraints", formatConstraints(program.constraints));
   const rewrite = sourceMap === "relative" ? relativePaths(originsOf(program)) : (trace: string): string => trace;
   const describe = (graph: OnnxGraph): void => {
     for (const node of graph.nodes()) {

@@ -57,6 +57,8 @@ export class FxNode extends Node {
   readonly target: string;
   /** Positional arguments as written. */
   args: readonly FxArg[];
+  /** Names of the positional arguments, where the archive tells them. */
+  readonly argNames: readonly string[];
   /** Keyword arguments as written. */
   kwargs: ReadonlyMap<string, FxArg>;
   /** The results as the operator returns them. */
@@ -68,6 +70,7 @@ export class FxNode extends Node {
     name: string;
     target: string;
     args: readonly FxArg[];
+    argNames?: readonly string[];
     kwargs?: ReadonlyMap<string, FxArg>;
     result: FxResult;
     metadata?: ReadonlyMap<string, string>;
@@ -77,6 +80,7 @@ export class FxNode extends Node {
     this.name = init.name;
     this.target = init.target;
     this.args = init.args;
+    this.argNames = init.argNames ?? [];
     this.kwargs = init.kwargs ?? new Map();
     this.result = init.result;
     this.metadata = init.metadata ?? new Map();

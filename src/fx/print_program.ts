@@ -24,7 +24,7 @@ import {
   restoredNodes,
   subgraphsOf,
 } from "./print.ts";
-import type { ExportedProgram } from "./program.ts";
+import { type ExportedProgram, formatConstraints } from "./program.ts";
 import { boolRepr, complexRepr, floatRepr, stringRepr } from "./python.ts";
 
 /** A program as readable text. */
@@ -33,7 +33,7 @@ export function printProgram(program: ExportedProgram): string {
   return "ExportedProgram:\n" +
     `    ${indented(printGraph(program.graph, "GraphModule"))}\n` +
     `Graph signature: ${indented(formatSignature(program))}\n` +
-    `Range constraints: ${program.rangeConstraintsText}\n`;
+    `Range constraints: ${formatConstraints(program.constraints)}\n`;
 }
 
 /** A graph as the code of a module class, with its subgraphs as nested classes. */

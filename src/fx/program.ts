@@ -65,6 +65,19 @@ export interface ModuleCallEntry {
 /** Example inputs, one leaf per user input in the order of the signature. */
 export type SampleInput = Tensor | bigint | number | boolean | string | null;
 
+/** Bounds of a symbol, or of an expression of symbols as torch prints it; null is unbounded. */
+export interface RangeConstraint {
+  readonly expr: string;
+  readonly min: bigint | null;
+  readonly max: bigint | null;
+}
+
+/** Constraints as torch prints them: `{s18: VR[0, int_oo]}`. */
+export function formatConstraints(constraints: readonly RangeConstraint[]): string {
+  const one = ({ expr, min, max }: RangeConstraint): string => `${expr}: VR[${min ?? "-int_oo"}, ${max ?? "int_oo"}]`;
+  return `{${constraints.map(one).join(", ")}}`;
+}
+
 /** A captured program. Weights are lazy: nothing has read them yet. */
 export interface ExportedProgram {
   /** Where it was loaded from, for messages. */
@@ -75,9 +88,13 @@ export interface ExportedProgram {
   readonly signature: GraphSignature;
   /** Bounds of the symbols. */
   readonly rangeConstraints: Ranges;
-  /** The constraints as torch prints them, e.g. `{s18: VR[0, int_oo]}`, in the archive's order. */
-  readonly rangeConstraintsText: string;
+  /** The constraints as recorded, in their order: those that torch keeps when it loads the program. */
+  readonly constraints: readonly RangeConstraint[];
+  /** The sizes that symbols had in the example call, where they are recorded. */
+  readonly symbolHints: ReadonlyMap<string, number>;
   readonly moduleCallGraph: readonly ModuleCallEntry[];
+  /** Names of the fields of namedtuples in tree specifications, by class. */
+  readonly namedTuples: ReadonlyMap<string, readonly string[]>;
   /** Parameters and persistent buffers by fully qualified name. Tied weights share one `Storage`. */
   readonly stateDict: ReadonlyMap<string, Tensor>;
   /** Constant tensors and non-persistent buffers by name. */

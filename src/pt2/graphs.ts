@@ -182,7 +182,7 @@ class GraphReader implements ArgumentScope {
     const declared = field.find("name")?.name() ?? null;
     field.describes({ node: declared ?? nameOf(outputs), operator: operatorText(target) });
     this.isHigherOrder = target.startsWith(HIGHER_ORDER);
-    const { args, kwargs } = this.readInputs(field.get("inputs").list(), SCALAR_FUNCTION.test(target));
+    const { args, argNames, kwargs } = this.readInputs(field.get("inputs").list(), SCALAR_FUNCTION.test(target));
     const result = this.readResult(field, outputs, target);
     const name = this.nodeName(declared, target, result, outputs.length);
     const metadata = new Map<string, string>();
@@ -192,13 +192,18 @@ class GraphReader implements ArgumentScope {
       this.context.stacks.read(metadata.get("nn_module_stack")),
       metadata.get("stack_trace") ?? "",
     );
-    const node = new FxNode({ name, target, args, kwargs, result, metadata, origin });
+    const node = new FxNode({ name, target, args, argNames, kwargs, result, metadata, origin });
     if (target.startsWith(HIGHER_ORDER)) checkOperands(field, node);
     this.graph.insert(node);
   }
 
-  private readInputs(inputs: readonly Field[], isScalar: boolean): { args: FxArg[]; kwargs: Map<string, FxArg> } {
+  private readInputs(inputs: readonly Field[], isScalar: boolean): {
+    args: FxArg[];
+    argNames: string[];
+    kwargs: Map<string, FxArg>;
+  } {
     const args: FxArg[] = [];
+    const argNames: string[] = [];
     const kwargs = new Map<string, FxArg>();
     const seen = new Set<string>();
     for (const input of inputs) {
@@ -209,10 +214,12 @@ class GraphReader implements ArgumentScope {
       const arg = readArgument(input.get("arg"), this);
       // Torch 2.6 does not say which arguments were positional. The first one always is; for others, only the name is sure.
       const isFirst = kind === 0 && seen.size === 1;
-      if (kind === POSITIONAL || name === "" || isScalar || isFirst) args.push(arg);
-      else kwargs.set(name, arg);
+      if (kind === POSITIONAL || name === "" || isScalar || isFirst) {
+        args.push(arg);
+        argNames.push(name);
+      } else kwargs.set(name, arg);
     }
-    return { args, kwargs };
+    return { args, argNames, kwargs };
   }
 
   private readResult(field: Field, outputs: readonly Field[], target: string): FxResult {

@@ -5,7 +5,7 @@ import type { DType } from "../tensor/mod.ts";
 import { type Field, quote } from "./fields.ts";
 
 /** The archive's own numbers of dtypes: neither those of c10 nor those of ONNX. */
-const DTYPES: ReadonlyMap<number, DType> = new Map<number, DType>([
+export const DTYPES: ReadonlyMap<number, DType> = new Map<number, DType>([
   [1, "uint8"],
   [2, "int8"],
   [3, "int16"],
@@ -29,7 +29,8 @@ const DTYPES: ReadonlyMap<number, DType> = new Map<number, DType>([
   [35, "uint64"],
 ]);
 
-const LAYOUTS: ReadonlyMap<number, string> = new Map([
+/** The archive's numbers of layouts. */
+export const LAYOUTS: ReadonlyMap<number, string> = new Map([
   [1, "sparse_coo"],
   [2, "sparse_csr"],
   [3, "sparse_csc"],
@@ -39,7 +40,8 @@ const LAYOUTS: ReadonlyMap<number, string> = new Map([
   [7, "strided"],
 ]);
 
-const MEMORY_FORMATS: ReadonlyMap<number, string> = new Map([
+/** The archive's numbers of memory formats. */
+export const MEMORY_FORMATS: ReadonlyMap<number, string> = new Map([
   [1, "contiguous_format"],
   [2, "channels_last"],
   [3, "channels_last_3d"],
@@ -75,6 +77,8 @@ export function readDevice(field: Field): { type: string; index: number | null }
 export class SymReader {
   /** The expressions that values are made of. Torch does not look at storage offsets when it loads a program. */
   readonly used: Set<Sym> = new Set();
+  /** The values that symbols had in the example call. */
+  readonly hints: Map<string, number> = new Map();
   private readonly known: Map<string, Sym | number | boolean> = new Map();
 
   /** A size or stride, or else a storage offset. */
@@ -109,11 +113,18 @@ export class SymReader {
     if (key === "as_expr") {
       const expr = this.expression(value.get("expr_str"));
       if (isSym(expr) && !isOffset) this.used.add(expr);
+      if (isSym(expr) && expr.node.op === "symbol") this.readHint(value.find("hint"), expr.node.name);
       return expr;
     }
     if (key !== literal) return field.fail(`unknown alternative ${quote(key)}`);
     if (key === "as_int") return value.safeInt();
     return key === "as_float" ? value.float() : value.bool();
+  }
+
+  private readHint(field: Field | null, name: string): void {
+    if (field === null || this.hints.has(name)) return;
+    const [key, value] = field.union();
+    if (key === "as_int") this.hints.set(name, value.safeInt());
   }
 
   private expression(field: Field): Sym | number | boolean {

@@ -1,5 +1,12 @@
 /** Assembles a program from the parts of its archive. */
-import type { ExportedProgram, GraphSignature, InputSpec, ModuleCallEntry, SampleInput } from "../fx/mod.ts";
+import type {
+  ExportedProgram,
+  GraphSignature,
+  InputSpec,
+  ModuleCallEntry,
+  RangeConstraint,
+  SampleInput,
+} from "../fx/mod.ts";
 import { isSym, parseInfix, Ranges, type Sym } from "../sym/mod.ts";
 import { childrenOf } from "../sym/expr.ts";
 import type { Tensor } from "../tensor/mod.ts";
@@ -106,8 +113,10 @@ export async function readProgram(archive: Archive, model: string): Promise<Expo
     graph,
     signature,
     rangeConstraints: ranges.ranges,
-    rangeConstraintsText: ranges.text,
+    constraints: ranges.constraints,
+    symbolHints: context.syms.hints,
     moduleCallGraph,
+    namedTuples: readNamedTuples(module.find("treespec_namedtuple_fields")),
     stateDict: state.tensors,
     constants: constants.tensors,
     sampleInputs: () => samples ??= readAllSamples(),
@@ -118,6 +127,11 @@ export async function readProgram(archive: Archive, model: string): Promise<Expo
     serializationId: await archive.readText(".data/serialization_id"),
     warnings,
   };
+}
+
+function readNamedTuples(field: Field | null): ReadonlyMap<string, readonly string[]> {
+  const entries = field?.entries() ?? [];
+  return new Map([...entries].map(([name, def]) => [name, def.get("field_names").list().map((f) => f.string())]));
 }
 
 async function readPart(archive: Archive, part: Part, warnings: string[]): Promise<Weights> {
@@ -164,12 +178,12 @@ function checkCalls(field: Field, file: { file: string; entry: string }, signatu
   return entries;
 }
 
-/** Bounds of symbols, and all constraints as torch prints them. */
-function readRanges(field: Field, syms: SymReader): { ranges: Ranges; text: string } {
+/** Bounds of symbols, and the constraints as recorded. */
+function readRanges(field: Field, syms: SymReader): { ranges: Ranges; constraints: RangeConstraint[] } {
   const known = new Set<string>();
   for (const expr of syms.used) collectKeys(expr, known);
   const bounds: [string, { min: bigint | null; max: bigint | null }][] = [];
-  const texts: string[] = [];
+  const constraints: RangeConstraint[] = [];
   for (const [key, constraint] of field.entries()) {
     const min = constraint.find("min_val")?.int() ?? null;
     const max = constraint.find("max_val")?.int() ?? null;
@@ -178,9 +192,9 @@ function readRanges(field: Field, syms: SymReader): { ranges: Ranges; text: stri
     if (!isSym(expr)) return constraint.fail(`${quote(key)} is not a symbolic expression`);
     if (expr.node.op === "symbol") bounds.push([expr.node.name, { min, max }]);
     // When torch loads a program, constraints on what does not occur in the graph are dropped.
-    if (known.has(expr.key)) texts.push(`${key}: VR[${min ?? "-int_oo"}, ${max ?? "int_oo"}]`);
+    if (known.has(expr.key)) constraints.push({ expr: key, min, max });
   }
-  return { ranges: field.guard(() => Ranges.of(bounds)), text: `{${texts.join(", ")}}` };
+  return { ranges: field.guard(() => Ranges.of(bounds)), constraints };
 }
 
 function collectKeys(expr: Sym, keys: Set<string>): void {
