@@ -21,6 +21,7 @@ export const FAMILIES: Readonly<Record<string, () => Promise<Record<string, unkn
   create: () => import("./create.ts"),
   cross: () => import("./cross.ts"),
   cumulative: () => import("./cumulative.ts"),
+  deform_conv: () => import("./deform_conv.ts"),
   determinant: () => import("./determinant.ts"),
   diag: () => import("./diag.ts"),
   diagonal: () => import("./diagonal.ts"),
@@ -85,6 +86,8 @@ export const FAMILIES: Readonly<Record<string, () => Promise<Record<string, unkn
   reduce_extrema: () => import("./reduce_extrema.ts"),
   rnn: () => import("./rnn.ts"),
   rnn_cell: () => import("./rnn_cell.ts"),
+  roi: () => import("./roi.ts"),
+  roi_sensitive: () => import("./roi_sensitive.ts"),
   rounding: () => import("./rounding.ts"),
   sampling: () => import("./sampling.ts"),
   scatter: () => import("./scatter.ts"),
@@ -181,6 +184,7 @@ export const NAMES: readonly (readonly [family: string, names: string])[] = [
   ],
   ["cross", " aten::cross aten::linalg_cross "],
   ["cumulative", " aten::cummax aten::cummin aten::cumprod aten::cumsum aten::logcumsumexp "],
+  ["deform_conv", " torchvision::deform_conv2d "],
   [
     "determinant",
     " aten::_linalg_det aten::_linalg_slogdet aten::det aten::linalg_det aten::linalg_slogdet aten::logdet aten::slogdet ",
@@ -377,6 +381,8 @@ export const NAMES: readonly (readonly [family: string, names: string])[] = [
   ],
   ["rnn", " aten::gru.input aten::lstm.input aten::rnn_relu.input aten::rnn_tanh.input "],
   ["rnn_cell", " aten::gru_cell aten::lstm_cell aten::rnn_relu_cell aten::rnn_tanh_cell "],
+  ["roi", " torchvision::nms torchvision::roi_align torchvision::roi_pool "],
+  ["roi_sensitive", " torchvision::ps_roi_align torchvision::ps_roi_pool "],
   ["rounding", " aten::ceil aten::fix aten::floor aten::frac aten::round aten::round.decimals aten::trunc "],
   ["sampling", " aten::multinomial aten::poisson "],
   [

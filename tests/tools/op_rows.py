@@ -17,6 +17,7 @@ import numpy
 import torch
 import torch.ao.quantization.fx._decomposed  # noqa: F401, these register operators
 import torch.nn.modules.linear_cross_entropy  # noqa: F401
+import torchvision_ops  # noqa: F401, it defines operators too
 from safetensors.torch import save_file
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
