@@ -24,5 +24,15 @@ export * from "./src/fx/mod.ts";
 export { Model, OnnxGraph, OnnxNode, OnnxValue } from "./src/onnx/model.ts";
 export type { AttributeInput, OnnxAttribute } from "./src/onnx/model.ts";
 export { OnnxBuilder } from "./src/onnx/builder.ts";
+export { float } from "./src/onnx/model.ts";
+export type {
+  CustomTranslation,
+  CustomTranslationTable,
+  TranslationAlternative,
+  TranslationFunction,
+  VersionedTranslation,
+} from "./src/aten/custom.ts";
+export { type Calls, defineOp, type MetaContext, type Op, type Promotion, type Rules } from "./src/aten/op.ts";
+export { loadOps } from "./src/aten/mod.ts";
 export type { DType, Meta } from "./src/tensor/mod.ts";
 export { Storage, Tensor } from "./src/tensor/mod.ts";

@@ -23,9 +23,13 @@ export class OpTable {
   /** Answers given: programs name few operators often. */
   private readonly resolved: Map<string, Resolved | null> = new Map();
 
+  /** A user's records, which win over all others. */
+  private readonly custom: Map<string, Op> = new Map();
+
   /** A table with the families of the given operators loaded; names without a record are left out. */
-  static async load(targets: Iterable<string>): Promise<OpTable> {
+  static async load(targets: Iterable<string>, custom: Iterable<Op> = []): Promise<OpTable> {
     const table = new OpTable();
+    for (const op of custom) for (const name of [op.name, ...op.inplace ?? []]) table.custom.set(name, op);
     await table.extend(targets);
     return table;
   }
@@ -47,7 +51,7 @@ export class OpTable {
     if (missing.length > 0) await this.extend(missing);
   }
 
-  /** Adds records, for instance a user's own; later ones win. */
+  /** Adds a record; later ones win. */
   add(op: unknown): void {
     if (!isOp(op)) return;
     this.resolved.clear();
@@ -65,9 +69,10 @@ export class OpTable {
   private look(target: string): Resolved | null {
     const name = opName(target);
     if (name === null) return null;
-    const op = this.ops.get(name);
-    if (op) return { op, inplace: false };
-    const functional = this.inplace.get(name) ?? this.ops.get(functionalName(name));
+    const op = this.custom.get(name) ?? this.ops.get(name);
+    if (op) return { op, inplace: op.name !== name };
+    const twin = functionalName(name);
+    const functional = this.custom.get(twin) ?? this.inplace.get(name) ?? this.ops.get(twin);
     return functional && functional.name !== name ? { op: functional, inplace: true } : null;
   }
 
@@ -100,6 +105,34 @@ function familiesOfOverloads(target: string): string[] {
   if (name === null) return [];
   const base = splitName(name)[0].replace(/::_foreach_(\w*?)_?$/, "::$1");
   return NAMES.flatMap(([family, names]) => names.includes(` ${base} `) || names.includes(` ${base}.`) ? [family] : []);
+}
+
+/**
+ * Records of operators, to be called in decompositions of one's own. The schemas, which `fx2onnx ops` prints, give the
+ * calls their types.
+ *
+ * @throws {RangeError} for a schema that no record has
+ *
+ * @example
+ * ```ts
+ * import { defineOp, loadOps } from "@fx2onnx/fx2onnx";
+ *
+ * const [relu] = await loadOps("aten::relu(Tensor self) -> Tensor");
+ * const twice = defineOp("mylib::relu_twice(Tensor x) -> Tensor", {
+ *   decompose: (t, { x }) => t.call(relu, t.call(relu, x)),
+ * });
+ * ```
+ */
+export async function loadOps<const S extends readonly string[]>(
+  ...schemas: S
+): Promise<{ [K in keyof S]: Op<S[K]> }> {
+  const targets = schemas.map((schema) => schema.replace(/\(.*$/s, "").replace("::", "."));
+  const table = await OpTable.load(targets);
+  return schemas.map((schema, i) => {
+    const op = table.resolve(targets[i])?.op;
+    if (op?.schema === schema) return op;
+    throw new RangeError(`There is no record of operator ${schema}${op ? `, but one of ${op.schema}` : ""}`);
+  }) as unknown as { [K in keyof S]: Op<S[K]> };
 }
 
 /** Whether there is a record for a target that does not only say why it can't be exported. */

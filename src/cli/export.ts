@@ -21,6 +21,8 @@ Writes FILE, or DIR/<stem>.onnx for each input; without -o and --out-dir, <stem>
       --state M            mutated buffers: outputs, inputs or drop (default outputs)
       --source-map M       embed, relative or none (default relative)
       --target T           generic or webgpu (default generic)
+      --custom-translation-table FILE
+                           a module with translations of operators by name, which is run (see README)
       --no-optimize        leaves out the optimization passes
       --check              reads and checks all weights' bytes first
       --verify             runs the model and compares it with the reference
@@ -53,13 +55,14 @@ async function run(args: readonly string[]): Promise<number> {
       "source-map",
       "target",
       "ep",
+      "custom-translation-table",
     ],
     collect: ["dim"],
     alias: { output: "o", opset: "opset-version" },
   });
   const inputs = flags.positionals;
   const outputs = await outputsOf(inputs, flags);
-  const options = optionsOf(flags);
+  const options = { ...optionsOf(flags), ...await tableOf(flags) };
   const json = flags.flag("json");
   const quiet = flags.flag("quiet") || (json && !flags.flag("verbose"));
   if (flags.text("out-dir") !== undefined) await Deno.mkdir(flags.text("out-dir")!, { recursive: true });
@@ -103,6 +106,14 @@ async function exportOne(
   } finally {
     await view.close();
   }
+}
+
+/** The user's own operators. Imported for the command's user only: it is code. */
+export async function tableOf(flags: Flags): Promise<Pick<ExportOptions, "customTranslationTable">> {
+  const file = flags.text("custom-translation-table");
+  if (file === undefined) return {};
+  const { importTable } = await import("./translation_table.ts");
+  return { customTranslationTable: await importTable(file) };
 }
 
 /** Where each input's model goes. */

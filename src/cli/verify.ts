@@ -1,6 +1,6 @@
 /** `fx2onnx verify`: a written model against its program. */
 import { Misuse, parseFlags } from "./args.ts";
-import { printVerification } from "./export.ts";
+import { printVerification, tableOf } from "./export.ts";
 
 const usage = `Usage: fx2onnx verify MODEL.onnx --program MODEL.pt2 [options]
 
@@ -11,6 +11,8 @@ Runs the model with onnxruntime-web and compares every output with the reference
   --ep P             auto, webgpu or wasm (default auto)
   --inputs FILE      a .safetensors file with input_0, input_1, …; default the archive's samples, else generated
   --expected FILE    a .safetensors file with output_0, output_1, …; default the eager interpreter
+  --custom-translation-table FILE
+                     the module that the model was exported with
   --intermediates    compares every value and names the first node that differs
   --rtol R, --atol A tolerances instead of those of the dtype
   --json             the report as JSON
@@ -19,7 +21,7 @@ Runs the model with onnxruntime-web and compares every output with the reference
 async function run(args: readonly string[]): Promise<number> {
   const flags = parseFlags(args, {
     boolean: ["intermediates", "json"],
-    string: ["program", "model", "ep", "inputs", "expected", "rtol", "atol"],
+    string: ["program", "model", "ep", "inputs", "expected", "rtol", "atol", "custom-translation-table"],
   });
   const [model, ...more] = flags.positionals;
   const program = flags.text("program");
@@ -35,6 +37,7 @@ async function run(args: readonly string[]): Promise<number> {
   const [name, rtol, atol] = [flags.text("model"), flags.number("rtol"), flags.number("atol")];
   const report = await verify(model, {
     program,
+    ...await tableOf(flags),
     intermediates: flags.flag("intermediates"),
     ...(name === undefined ? {} : { model: name }),
     ...(ep === undefined ? {} : { ep }),

@@ -87,7 +87,9 @@ async function read(model: SourceInput, name: string | undefined): Promise<Expor
 
 /** Everything between reading and writing. */
 async function translate(program: ExportedProgram, settings: Settings, steps: StepRunner): Promise<ONNXProgram> {
-  const { program: functional, table, errors } = await steps.run("Make it functional", () => prepare(program));
+  const translations = settings.customTranslationTable ?? undefined;
+  const prepared = await steps.run("Make it functional", () => prepare(program, translations));
+  const { program: functional, table, custom, errors } = prepared;
   let lowered: Lowered = await steps.run("Translate to ONNX", () => lower(functional, table, settings, errors));
   if (settings.optimize) {
     await steps.run("Optimize", () => optimize(lowered.model));
@@ -96,7 +98,7 @@ async function translate(program: ExportedProgram, settings: Settings, steps: St
     lowered = { ...lowered, outputs: lowered.outputs.map(({ spec }, i) => ({ spec, value: graph.outputs[i] })) };
   }
   addMetadata(lowered.model, program, settings.sourceMap);
-  return new ONNXProgram(program, functional, lowered, settings);
+  return new ONNXProgram(program, functional, lowered, settings, custom);
 }
 
 function isProgram(model: unknown): model is ExportedProgram {

@@ -24,6 +24,8 @@ export interface LowerOptions {
   readonly outputNames?: readonly string[];
   /** What becomes of mutated buffers and inputs. */
   readonly state: "outputs" | "inputs" | "drop";
+  /** Versions of domains other than ONNX's own. Default 1. */
+  readonly customOpsets?: ReadonlyMap<string, number>;
   /** Every initializer is a graph input too. */
   readonly keepInitializersAsInputs?: boolean;
 }
@@ -90,7 +92,9 @@ class Lowering {
     const outputs = this.addOutputs();
     if (this.errors.length > 0) throw new ExportError(this.errors);
     const model = new Model(builder.graph, options.opset, options.irVersion);
-    for (const [domain, version] of builder.domains) model.opsetImports.set(domain, version);
+    for (const [domain, version] of builder.domains) {
+      model.opsetImports.set(domain, options.customOpsets?.get(domain) ?? version);
+    }
     return { model, values: graphValues(this.values), inputs, outputs, ties: this.ties };
   }
 

@@ -1,4 +1,5 @@
 /** `torch.onnx.ONNXProgram`: the model with the program it was made of. */
+import type { Op } from "../aten/mod.ts";
 import type { ExportedProgram } from "../fx/mod.ts";
 import type { AtomicFile } from "../io/file.ts";
 import { ArchiveError, OptionError } from "../ir/mod.ts";
@@ -28,18 +29,27 @@ export class ONNXProgram {
   readonly functionalProgram: ExportedProgram;
   /** What connects the model to the program: values, inputs, outputs, tied weights. */
   readonly lowered: Lowered;
+  /** The user's own operators, which verification needs too. */
+  readonly customOps: readonly Op[];
   /** The result of verification, if it was asked for. */
   verification: VerificationReport | null = null;
   /** What `save` wrote last. */
   written: WriteReport | null = null;
   private readonly settings: Settings;
 
-  constructor(program: ExportedProgram, functional: ExportedProgram, lowered: Lowered, settings: Settings) {
+  constructor(
+    program: ExportedProgram,
+    functional: ExportedProgram,
+    lowered: Lowered,
+    settings: Settings,
+    customOps: readonly Op[] = [],
+  ) {
     this.model = lowered.model;
     this.exportedProgram = program;
     this.functionalProgram = functional;
     this.lowered = lowered;
     this.settings = settings;
+    this.customOps = customOps;
   }
 
   /** The text of a symbolic size in the model: the user's name for a symbol where there is one. */

@@ -1,4 +1,5 @@
 /** The options of `export`: PyTorch's names in camel case, their defaults, and what is refused. */
+import type { CustomTranslationTable } from "../aten/custom.ts";
 import { OptionError } from "../ir/mod.ts";
 import type { SourceMap } from "./metadata.ts";
 
@@ -37,7 +38,11 @@ export interface ExportOptions {
   readonly keepInitializersAsInputs?: boolean;
   /** True means `always`, false `never`; unset means `auto`. */
   readonly externalData?: ExternalData | boolean | null;
-  readonly customTranslationTable?: unknown;
+  /**
+   * Translations of operators that are not known, or in place of ours: a function over the ONNX builder, a list of them that
+   * are tried in order, or a record of `defineOp`.
+   */
+  readonly customTranslationTable?: CustomTranslationTable | null;
   readonly report?: boolean;
   readonly profile?: boolean;
   readonly dumpExportedProgram?: boolean;
@@ -58,7 +63,7 @@ export interface ExportOptions {
   /** Deprecated. */
   readonly autogradInlining?: boolean;
   /** Deprecated. */
-  readonly customOpsets?: unknown;
+  readonly customOpsets?: Readonly<Record<string, number>> | null;
 
   /** Name of the model in an archive that holds several. */
   readonly model?: string;
@@ -101,6 +106,8 @@ export interface Settings {
   readonly optimize: boolean;
   readonly verify: boolean;
   readonly dims: ReadonlyMap<string, string>;
+  readonly customTranslationTable: CustomTranslationTable | null;
+  readonly customOpsets: ReadonlyMap<string, number>;
   readonly state: "outputs" | "inputs" | "drop";
   readonly sourceMap: SourceMap;
   readonly target: "generic" | "webgpu";
@@ -115,13 +122,11 @@ export interface Settings {
 const NOT_YET = [
   "dynamicAxes",
   "dynamicShapes",
-  "customTranslationTable",
   "report",
   "profile",
   "dumpExportedProgram",
   "fallback",
   "exportModulesAsFunctions",
-  "customOpsets",
   "kwargs",
 ] as const;
 
@@ -152,6 +157,8 @@ export function settingsOf(options: ExportOptions): Settings {
     optimize: options.optimize ?? true,
     verify: options.verify ?? false,
     dims: checkDims(options.dims ?? {}),
+    customTranslationTable: options.customTranslationTable ?? null,
+    customOpsets: checkOpsets(options.customOpsets ?? {}),
     state: oneOf("state", options.state ?? "outputs", ["outputs", "inputs", "drop"]),
     sourceMap: oneOf("sourceMap", options.sourceMap ?? "relative", ["embed", "relative", "none"]),
     target: oneOf("target", options.target ?? "generic", ["generic", "webgpu"]),
@@ -196,6 +203,17 @@ function checkNames(option: string, names: readonly string[]): readonly string[]
   return names;
 }
 
+function checkOpsets(opsets: Readonly<Record<string, number>>): ReadonlyMap<string, number> {
+  for (const [domain, version] of Object.entries(opsets)) {
+    if (domain === "" || domain === "ai.onnx" || !Number.isSafeInteger(version) || version < 1) {
+      throw new OptionError(`Option customOpsets can't give domain ${JSON.stringify(domain)} the version ${version}`, {
+        hint: "Versions are positive integers; that of ONNX's own domain is opsetVersion",
+      });
+    }
+  }
+  return new Map(Object.entries(opsets));
+}
+
 function checkDims(dims: Readonly<Record<string, string>>): ReadonlyMap<string, string> {
   const map = new Map(Object.entries(dims));
   const names = [...map.values()];
@@ -216,6 +234,7 @@ function warnDeprecated(options: ExportOptions, warn: (message: string) => void)
     ["operatorExportType", "only ONNX is written"],
     ["doConstantFolding", "constants are always folded"],
     ["autogradInlining", "autograd functions are always inlined"],
+    ["customOpsets", "a translation can set a domain's version with b.domains.set(domain, version)"],
   ] as const;
   for (const [name, instead] of deprecated) {
     if (options[name] !== undefined) warn(`Option ${name} is deprecated: ${instead}`);

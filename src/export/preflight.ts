@@ -1,5 +1,6 @@
 /** Finds every operator of a program that can't be exported, without translating anything. */
-import { isSupported, type OpTable } from "../aten/mod.ts";
+import { translationLines } from "../aten/custom.ts";
+import { isSupported, opName, type OpTable } from "../aten/mod.ts";
 import { allNodes, calledBy, type FxGraph, type FxNode } from "../fx/mod.ts";
 import { locationOf, UnsupportedOperatorError } from "../ir/mod.ts";
 
@@ -18,15 +19,18 @@ export function preflight(graph: FxGraph, table: OpTable): UnsupportedOperatorEr
     const { origin } = nodes[0];
     return new UnsupportedOperatorError(target, nodes.length, {
       ...origin ? locationOf(origin) : {},
-      hint: table.resolve(target)?.op.higherOrder?.unsupported ?? hintFor(target),
+      hint: table.resolve(target)?.op.higherOrder?.unsupported ?? hintFor(target, nodes),
     });
   });
 }
 
-function hintFor(target: string): string {
+function hintFor(target: string, calls: readonly FxNode[]): string {
   if (/^torch\.ops\.higher_order\./.test(target)) return "Write the model without this control flow";
-  if (/^torch\.ops\.aten\./.test(target)) {
-    return "Use other operators there, or call program.run_decompositions() in PyTorch before saving the program";
-  }
-  return "Only operators of PyTorch itself are known: give this one a decomposition in PyTorch before saving the program";
+  const name = opName(target);
+  const lines = calls[0].target === target && name !== null
+    ? `, or translate it yourself in customTranslationTable:\n    ${translationLines(name, calls)}`
+    : "";
+  return /^torch\.ops\.aten\./.test(target)
+    ? `Use other operators there, or call program.run_decompositions() in PyTorch before saving the program${lines}`
+    : `Give the operator a decomposition in PyTorch before saving the program${lines}`;
 }

@@ -183,6 +183,7 @@ export class Expander implements Expansion {
         name: single ?? (this.reserved.has(node) ? node.name : names.fresh(node.name)),
         target: node.target,
         args: given?.args ?? node.args.map((arg) => this.read(arg)),
+        argNames: node.argNames,
         kwargs: given?.kwargs ?? new Map([...node.kwargs].map(([name, arg]) => [name, this.read(arg)])),
         result: mapResult(node.result, (value) => results.get(value)!),
         metadata: node.metadata,

@@ -199,6 +199,7 @@ class Functionalization {
         name: node.name,
         target: node.target,
         args: node.args.map((a) => this.read(a)),
+        argNames: node.argNames,
         kwargs: new Map([...node.kwargs].map(([k, a]) => [k, this.read(a)])),
         result: mapResult(node.result, (v) => results.get(v)!),
         metadata: node.metadata,

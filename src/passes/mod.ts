@@ -1,5 +1,6 @@
 /** What is done to a program before it is translated: calls that stand for something else are replaced, writes are gone. */
-import { OpTable } from "../aten/mod.ts";
+import { customOps, type CustomTranslationTable } from "../aten/custom.ts";
+import { type Op, OpTable } from "../aten/mod.ts";
 import { type ExportedProgram, targetsOf } from "../fx/mod.ts";
 import type { Fx2OnnxError } from "../ir/mod.ts";
 import { expand } from "./expand.ts";
@@ -12,6 +13,8 @@ export { functionalize } from "./functionalize.ts";
 export interface Prepared {
   readonly program: ExportedProgram;
   readonly table: OpTable;
+  /** The user's own among them. */
+  readonly custom: readonly Op[];
   /** Calls that could not be replaced. */
   readonly errors: readonly Fx2OnnxError[];
 }
@@ -19,10 +22,13 @@ export interface Prepared {
 /**
  * Expands a program and makes it functional.
  *
+ * @param translations a user's own operators
+ * @throws {OptionError} for an entry of it that is no translation
  * @throws {LoweringError} located, where a mutation can't be expressed
  */
-export async function prepare(program: ExportedProgram): Promise<Prepared> {
-  const table = await OpTable.load(targetsOf(program.graph));
+export async function prepare(program: ExportedProgram, translations?: CustomTranslationTable): Promise<Prepared> {
+  const custom = translations ? customOps(translations, program.graph) : [];
+  const table = await OpTable.load(targetsOf(program.graph), custom);
   const { program: expanded, errors } = expand(program, table);
-  return { program: await functionalize(expanded, table), table, errors };
+  return { program: await functionalize(expanded, table), table, custom, errors };
 }

@@ -2,7 +2,8 @@
  * Verification: a model runs in onnxruntime-web on the inputs that its program was captured with, and at other sizes; every
  * output is compared with what the program itself gives.
  */
-import { OpTable, type OpTable as Operators } from "../aten/mod.ts";
+import type { CustomTranslationTable } from "../aten/custom.ts";
+import { type Op, OpTable, type OpTable as Operators } from "../aten/mod.ts";
 import { type ExportedProgram, type FxValue, targetsOf } from "../fx/mod.ts";
 import type { SourceInput } from "../io/open.ts";
 import type { Model, OnnxValue } from "../onnx/model.ts";
@@ -33,6 +34,8 @@ export interface VerifiableProgram {
     readonly inputs: readonly BoundInput[];
     readonly outputs: readonly BoundOutput[];
   };
+  /** The user's own operators. */
+  readonly customOps?: readonly Op[];
   /** The text of a symbol. */
   readonly dimName?: (dim: Sym) => string;
 }
@@ -41,6 +44,8 @@ export interface VerifiableProgram {
 export interface VerifyFileOptions extends VerifyOptions {
   /** The program that the model was made of: the archive, or what was loaded from it. */
   readonly program: SourceInput | ExportedProgram;
+  /** The user's own operators, as the model was exported with. */
+  readonly customTranslationTable?: CustomTranslationTable | null;
   /** Name of the model in an archive that holds several. */
   readonly model?: string;
 }
@@ -57,8 +62,8 @@ export async function verifyProgram(
   program: VerifiableProgram,
   options: VerifyOptions = {},
 ): Promise<VerificationReport> {
-  const { model, functionalProgram, lowered, dimName = String } = program;
-  const table: Operators = await OpTable.load(targetsOf(functionalProgram.graph));
+  const { model, functionalProgram, lowered, customOps, dimName = String } = program;
+  const table: Operators = await OpTable.load(targetsOf(functionalProgram.graph), customOps);
   return await runVerification({ model, program: functionalProgram, table, ...lowered, bytes: null, dimName }, options);
 }
 
@@ -81,12 +86,12 @@ export async function verifyProgram(
  * ```
  */
 export async function verify(model: SourceInput | Model, options: VerifyFileOptions): Promise<VerificationReport> {
-  const { program: input, model: name, ...rest } = options;
+  const { program: input, model: name, customTranslationTable, ...rest } = options;
   const program = isProgram(input) ? input : await load(input, name === undefined ? {} : { model: name });
   try {
     const opened = await openModel(model);
     try {
-      return await runVerification(await connect(opened, program), rest);
+      return await runVerification(await connect(opened, program, customTranslationTable ?? undefined), rest);
     } finally {
       opened.close();
     }

@@ -1,4 +1,5 @@
 /** Reads a written model and finds, by position and by name, what in it belongs to which part of the program. */
+import type { CustomTranslationTable } from "../aten/custom.ts";
 import { type ExportedProgram, FxValue, type OutputSpec } from "../fx/mod.ts";
 import { openSource, type SourceInput } from "../io/open.ts";
 import type { Source } from "../io/source.ts";
@@ -63,7 +64,11 @@ function besides(input: SourceInput, location: string, name: string): SourceInpu
  *
  * @throws {VerificationError} when inputs or outputs do not fit
  */
-export async function connect(opened: OpenedModel, program: ExportedProgram): Promise<Subject> {
+export async function connect(
+  opened: OpenedModel,
+  program: ExportedProgram,
+  translations?: CustomTranslationTable,
+): Promise<Subject> {
   const { model, bytes } = opened;
   const id = model.metadata.get(SERIALIZATION_ID);
   if (id !== undefined && program.serializationId !== null && id !== program.serializationId) {
@@ -71,7 +76,7 @@ export async function connect(opened: OpenedModel, program: ExportedProgram): Pr
       hint: "Export the model again, or name the archive it was made of",
     });
   }
-  const { program: functional, table } = await prepare(program);
+  const { program: functional, table } = await prepare(program, translations);
   const outputs = bindOutputs(model, functional);
   return {
     model,

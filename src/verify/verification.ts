@@ -1,7 +1,7 @@
 /** One verification: runs the model on each set of inputs and compares what it gives with the reference. */
 import { type FxValue, tensorOf } from "../fx/mod.ts";
 import { Fx2OnnxError } from "../ir/mod.ts";
-import type { OnnxValue } from "../onnx/model.ts";
+import type { Model, OnnxGraph, OnnxValue } from "../onnx/model.ts";
 import { serializeForRuntime } from "../onnx/write_model.ts";
 import type { Tensor } from "../tensor/mod.ts";
 import { CaseFinder, type SolvedCase } from "./cases.ts";
@@ -40,7 +40,7 @@ export class Verification {
       observed = this.observed();
       session = await this.open(observed);
     } catch (error) {
-      return this.report([], { failure: messageOf(error) });
+      return this.report([], { failure: messageOf(error) + foreignNodes(this.subject.model) });
     }
     const runs: RunComparison[] = [];
     try {
@@ -154,6 +154,24 @@ export class Verification {
     if (!this.notes.includes(text)) this.notes.push(text);
   }
 }
+
+/** What a runtime can't know: nodes of the user's own domains. */
+function foreignNodes({ graph }: Model): string {
+  const foreign = new Set<string>();
+  const visit = (inner: OnnxGraph): void => {
+    for (const node of inner.nodes()) {
+      if (!RUNTIME_DOMAINS.has(node.domain)) foreign.add(`${node.domain}::${node.opType}`);
+      for (const graph of node.subgraphs()) visit(graph);
+    }
+  };
+  visit(graph);
+  return foreign.size === 0
+    ? ""
+    : `; the model has nodes that only a runtime with their domain can run: ${[...foreign].join(", ")}`;
+}
+
+/** Domains that onnxruntime has operators of. */
+const RUNTIME_DOMAINS: ReadonlySet<string> = new Set(["", "ai.onnx", "ai.onnx.ml", "com.microsoft"]);
 
 function lost(inputs: string, reason: string): RunComparison {
   return { inputs, outputs: [], passed: false, reason };

@@ -168,3 +168,34 @@ Deno.test("ops with a filter that nothing matches exits with 1", async () => {
   assertEquals(code, 1);
   assertEquals(stderr, "error: No operator matches no_such_operator\n");
 });
+
+Deno.test("--custom-translation-table takes the lines that the error shows", async () => {
+  await inFolder(async (folder) => {
+    const [output, table] = [join(folder, "x.onnx"), join(folder, "table.ts")];
+    const refused = await run("export", fixture("custom.pt2"), "-o", output);
+    assertEquals(refused.code, 1);
+    const lines = refused.stderr.split("\n").filter((line) => line.trimStart().startsWith('"shop::'));
+    assertEquals(lines.length, 2);
+    const library = new URL("../../mod.ts", import.meta.url).href;
+    const text = (body: string): string =>
+      `import { type CustomTranslationTable, float } from ${JSON.stringify(library)};\n` +
+      `export const customTranslationTable: CustomTranslationTable = {\n${body}\n};\n`;
+    await Deno.writeTextFile(table, text(lines.join("\n")));
+    const given = ["export", fixture("custom.pt2"), "-o", output, "--custom-translation-table", table];
+    const { code, stderr } = await run(...given);
+    assertEquals(code, 0, stderr);
+    const { stdout } = await run("inspect", output);
+    assertStringIncludes(stdout, "shop");
+    // The lines are well typed, too.
+    const check = await new Deno.Command(Deno.execPath(), { args: ["check", table] }).output();
+    assertEquals(check.code, 0, new TextDecoder().decode(check.stderr));
+
+    await Deno.writeTextFile(table, "export const translations = {};");
+    const without = await run(...given);
+    assertEquals(without.code, 1);
+    assertStringIncludes(without.stderr, "has no translation table");
+    const missing = await run(...given.slice(0, -1), join(folder, "none.ts"));
+    assertEquals(missing.code, 1);
+    assertStringIncludes(missing.stderr, "Cannot import the translation table");
+  });
+});

@@ -196,6 +196,16 @@ class Cond(nn.Module):
 '''
 
 
+CUSTOM = '''import torch
+from torch import nn
+class Custom(nn.Module):
+    def forward(self, x, y):
+        total = torch.ops.shop.scaled_add(x, y, alpha=0.5)
+        low, high = torch.ops.shop.split_sign(total, 2)
+        return torch.ops.shop.scaled_add(low, high, alpha=2.0, clamp=True)
+'''
+
+
 def model_class(name, file_name, source):
     """The class `name` of a text, with `file_name` in its stack traces."""
     linecache.cache[file_name] = (len(source), None, source.splitlines(keepends=True), file_name)
@@ -354,6 +364,31 @@ def make_mutations():
     save_file(cases, FIXTURES / "mutations.safetensors")
 
 
+LIBRARIES = []
+"""Libraries of custom operators: their operators go with them."""
+
+
+def make_custom():
+    LIBRARIES.append(library := torch.library.Library("shop", "DEF"))
+    library.define("scaled_add(Tensor x, Tensor y, *, float alpha=1.0, bool clamp=False) -> Tensor")
+    library.define("split_sign(Tensor x, int factor) -> (Tensor, Tensor)")
+
+    def scaled_add(x, y, *, alpha=1.0, clamp=False):
+        total = x + alpha * y
+        return total.clamp(min=0) if clamp else total
+
+    def split_sign(x, factor):
+        return x.clamp(max=0) * factor, x.clamp(min=0) * factor
+
+    library.impl("scaled_add", scaled_add, "CompositeExplicitAutograd")
+    library.impl("split_sign", split_sign, "CompositeExplicitAutograd")
+    model = model_class("Custom", "custom.py", CUSTOM)()
+    call = lambda n: ((torch.randn(n, 3), torch.randn(n, 3)), {})
+    first, second = call(2), call(5)
+    rows = Dim("rows")
+    write("custom", export(model, *first, dynamic_shapes=({0: rows}, {0: rows})), [first, second])
+
+
 def printed(path):
     """A program as PyTorch prints it: whole, its signature, its ranges, and node by node with those of its subgraphs."""
     program = torch.export.load(path)
@@ -371,7 +406,18 @@ def printed(path):
     }
 
 
-MAKERS = [make_mlp, make_convnet, make_transformer, make_lstm, make_inplace, make_multi, make_two_models, make_cond, make_mutations]
+MAKERS = [
+    make_mlp,
+    make_convnet,
+    make_transformer,
+    make_lstm,
+    make_inplace,
+    make_multi,
+    make_two_models,
+    make_cond,
+    make_mutations,
+    make_custom,
+]
 LIMIT = 60_000
 
 
