@@ -68,6 +68,7 @@ export const FAMILIES: Readonly<Record<string, () => Promise<Record<string, unkn
   masked_index: () => import("./masked_index.ts"),
   matrix_function: () => import("./matrix_function.ts"),
   matrix_norm: () => import("./matrix_norm.ts"),
+  median: () => import("./median.ts"),
   norm: () => import("./norm.ts"),
   norms: () => import("./norms.ts"),
   one_hot: () => import("./one_hot.ts"),
@@ -321,6 +322,7 @@ export const NAMES: readonly (readonly [family: string, names: string])[] = [
     "matrix_norm",
     " aten::linalg_cond aten::linalg_cond.p_str aten::linalg_matrix_norm aten::linalg_matrix_norm.str_ord aten::linalg_matrix_rank aten::linalg_matrix_rank.atol_rtol_float aten::linalg_matrix_rank.atol_rtol_tensor aten::linalg_matrix_rank.tol_tensor aten::linalg_norm aten::linalg_norm.ord_str aten::nuclear_norm aten::nuclear_norm.dim ",
   ],
+  ["median", " aten::kthvalue aten::median aten::median.dim aten::mode aten::nanmedian aten::nanmedian.dim "],
   [
     "norm",
     " aten::_fused_rms_norm aten::group_norm aten::instance_norm aten::layer_norm aten::native_group_norm aten::native_layer_norm aten::rms_norm ",

@@ -7,9 +7,10 @@ import type { OnnxValue } from "../onnx/model.ts";
 import type { Dim } from "../sym/mod.ts";
 import { type DType, elementCount, isFloat, newData, Tensor } from "../tensor/mod.ts";
 import { permuteDims, store } from "../tensor/loops.ts";
-import { carrier, type Native } from "./emit.ts";
+import { carrier, emitTest, type Native, NUMBERS } from "./emit.ts";
 import { requireReal } from "./rules.ts";
 import { invertOrder, withSize } from "./shapes.ts";
+import { onnxSlice } from "./slice.ts";
 
 /** Negative where `x` comes first. NaN is larger than everything. */
 export function compareElements(x: number | bigint, y: number | bigint): number {
@@ -111,4 +112,35 @@ export function onnxOrder(
   }
   const [values, indices] = topK(b.cast(x, carrier(dtype, SORTED, "TopK")), k);
   return [b.cast(values, dtype), indices];
+}
+
+/** Runs of equal elements along a dim. */
+export interface Runs {
+  /** Which run each element is in, counted from 0. */
+  readonly group: OnnxValue;
+  /** Length of each run; after the last one 0. */
+  readonly count: OnnxValue;
+  /** Whether an element differs from the one before it: one less than there are elements. */
+  readonly differs: OnnxValue;
+}
+
+/** Runs of equal elements along a dim. NaN is never equal to NaN. */
+export function onnxRuns(b: OnnxBuilder, x: OnnxValue, axis: number): Runs {
+  const before = onnxSlice(b, x, axis, null, -1);
+  const after = onnxSlice(b, x, axis, 1, null);
+  const differs = b.op("Not", [emitTest(b, NUMBERS, "Equal", [after, before])]);
+  const { shape } = b.meta(x);
+  const pads = new Array<number>(2 * shape.length).fill(0);
+  pads[axis] = 1;
+  const steps = b.op("Pad", [b.cast(differs, "int64"), b.ints(pads)]);
+  steps.meta = { dtype: "int64", shape };
+  const group = b.op("CumSum", [steps, b.dim(axis)]);
+  return { group, count: onnxCounts(b, group, axis), differs };
+}
+
+/** How often each index occurs along a dim. */
+export function onnxCounts(b: OnnxBuilder, indices: OnnxValue, axis: number): OnnxValue {
+  const zeros = b.op("Sub", [indices, indices]);
+  const ones = b.op("Add", [zeros, b.scalar(1n, "int64")]);
+  return b.op("ScatterElements", [zeros, indices, ones], { axis, reduction: "add" });
 }
