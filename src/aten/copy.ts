@@ -32,6 +32,23 @@ export const alias = defineOp("aten::alias(Tensor(a) self) -> Tensor(a)", identi
 export const liftFresh = defineOp("aten::lift_fresh(Tensor(a) self) -> Tensor(a)", identityView);
 /** A tensor constant of the program enters it as a copy. */
 export const liftFreshCopy = defineOp("aten::lift_fresh_copy(Tensor self) -> Tensor", identity);
+/** A tensor enters the program. */
+export const lift = defineOp("aten::lift(Tensor self) -> Tensor", identity);
+/** A copy that is only made when it is written to. */
+export const lazyClone = defineOp("aten::_lazy_clone(Tensor self) -> Tensor", identity);
+/** https://docs.pytorch.org/docs/stable/generated/torch.Tensor.pin_memory.html: where elements lie makes no difference. */
+export const pinMemory = defineOp("aten::pin_memory(Tensor(a) self, Device? device=None) -> Tensor(a)", identityView);
+/** A copy in pinned memory. */
+export const pinMemoryInner = defineOp("aten::_pin_memory(Tensor self, Device? device=None) -> Tensor", identity);
+/** The functional form of `requires_grad_`: whether gradients are recorded makes no difference. */
+export const requiresGrad = defineOp(
+  "aten::requires_grad(Tensor(a) self, bool requires_grad=True) -> Tensor(a)",
+  identityView,
+);
+/** https://docs.pytorch.org/docs/stable/generated/torch.Tensor.chalf.html */
+export const chalf = defineOp("aten::chalf(Tensor self, *, MemoryFormat? memory_format=None) -> Tensor", {
+  decompose: (t, { self, memory_format }) => converted(t, self, { dtype: "complex32", memory_format }),
+});
 /** A copy outside of autograd. */
 export const detachCopy = defineOp("aten::detach_copy(Tensor self) -> Tensor", identity);
 /** A copy of all of a tensor. */

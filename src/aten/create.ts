@@ -101,6 +101,12 @@ export const emptyStrided = defineOp(
   sized(0n),
 );
 
+/** https://docs.pytorch.org/docs/stable/generated/torch.empty_permuted.html: strides are of no consequence to values. */
+export const emptyPermuted = defineOp(
+  "aten::empty_permuted(SymInt[] size, int[] physical_layout, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor",
+  sized(0n),
+);
+
 /** https://docs.pytorch.org/docs/stable/generated/torch.full.html */
 export const full = defineOp(
   "aten::full(SymInt[] size, Scalar fill_value, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor",

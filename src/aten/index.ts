@@ -18,6 +18,7 @@ export const FAMILIES: Readonly<Record<string, () => Promise<Record<string, unkn
   complex: () => import("./complex.ts"),
   convolution: () => import("./convolution.ts"),
   copy: () => import("./copy.ts"),
+  covariance: () => import("./covariance.ts"),
   create: () => import("./create.ts"),
   cross: () => import("./cross.ts"),
   cumulative: () => import("./cumulative.ts"),
@@ -36,6 +37,7 @@ export const FAMILIES: Readonly<Record<string, () => Promise<Record<string, unkn
   elementwise: () => import("./elementwise.ts"),
   embedding: () => import("./embedding.ts"),
   embedding_renorm: () => import("./embedding_renorm.ts"),
+  equality: () => import("./equality.ts"),
   error_function: () => import("./error_function.ts"),
   expand: () => import("./expand.ts"),
   extrema: () => import("./extrema.ts"),
@@ -57,6 +59,7 @@ export const FAMILIES: Readonly<Record<string, () => Promise<Record<string, unkn
   incomplete_gamma: () => import("./incomplete_gamma.ts"),
   index_rows: () => import("./index_rows.ts"),
   indexing: () => import("./indexing.ts"),
+  internal: () => import("./internal.ts"),
   join: () => import("./join.ts"),
   linear: () => import("./linear.ts"),
   logical: () => import("./logical.ts"),
@@ -177,11 +180,12 @@ export const NAMES: readonly (readonly [family: string, names: string])[] = [
   ],
   [
     "copy",
-    " aten::_to_copy aten::alias aten::alias_copy aten::clone aten::contiguous aten::copy aten::data aten::detach aten::detach_copy aten::lift_fresh aten::lift_fresh_copy aten::to.device aten::to.dtype aten::to.dtype_layout aten::to.other aten::type_as ",
+    " aten::_lazy_clone aten::_pin_memory aten::_to_copy aten::alias aten::alias_copy aten::chalf aten::clone aten::contiguous aten::copy aten::data aten::detach aten::detach_copy aten::lift aten::lift_fresh aten::lift_fresh_copy aten::pin_memory aten::requires_grad aten::to.device aten::to.dtype aten::to.dtype_layout aten::to.other aten::type_as ",
   ],
+  ["covariance", " aten::corrcoef aten::cov "],
   [
     "create",
-    " aten::empty.memory_format aten::empty_like aten::empty_strided aten::eye aten::eye.m aten::fill.Scalar aten::fill.Tensor aten::full aten::full_like aten::new_empty aten::new_empty_strided aten::new_full aten::new_ones aten::new_zeros aten::ones aten::ones_like aten::scalar_tensor aten::zero aten::zeros aten::zeros_like ",
+    " aten::empty.memory_format aten::empty_like aten::empty_permuted aten::empty_strided aten::eye aten::eye.m aten::fill.Scalar aten::fill.Tensor aten::full aten::full_like aten::new_empty aten::new_empty_strided aten::new_full aten::new_ones aten::new_zeros aten::ones aten::ones_like aten::scalar_tensor aten::zero aten::zeros aten::zeros_like ",
   ],
   ["cross", " aten::cross aten::linalg_cross "],
   ["cumulative", " aten::cummax aten::cummin aten::cumprod aten::cumsum aten::logcumsumexp "],
@@ -224,6 +228,7 @@ export const NAMES: readonly (readonly [family: string, names: string])[] = [
     " aten::_embedding_bag aten::_embedding_bag_forward_only aten::embedding aten::embedding_bag aten::embedding_bag.padding_idx ",
   ],
   ["embedding_renorm", " aten::embedding_renorm "],
+  ["equality", " aten::allclose aten::equal aten::is_nonzero aten::is_same_size "],
   [
     "error_function",
     " aten::erfinv aten::special_erfcx aten::special_erfinv aten::special_log_ndtr aten::special_ndtri ",
@@ -283,6 +288,10 @@ export const NAMES: readonly (readonly [family: string, names: string])[] = [
   [
     "indexing",
     " aten::_index_put_impl aten::_unsafe_index.Tensor aten::_unsafe_index_put aten::index.Tensor aten::index_put ",
+  ],
+  [
+    "internal",
+    " aten::_add_relu.Scalar aten::_add_relu.Tensor aten::_addmm_activation aten::_aminmax aten::_aminmax.dim aten::_cast_Byte aten::_cast_Char aten::_cast_Double aten::_cast_Float aten::_cast_Half aten::_cast_Int aten::_cast_Long aten::_cast_Short aten::_dim_arange aten::_int_mm aten::_logcumsumexp aten::_reshape_alias_copy aten::_reshape_copy aten::_shape_as_tensor aten::_trilinear aten::addmm.dtype aten::baddbmm.dtype aten::bmm.dtype aten::mm.dtype aten::view_copy.dtype ",
   ],
   [
     "join",
@@ -407,10 +416,13 @@ export const NAMES: readonly (readonly [family: string, names: string])[] = [
   ["sort", " aten::argsort aten::argsort.stable aten::msort aten::sort aten::sort.stable aten::topk "],
   [
     "split",
-    " aten::chunk aten::dsplit.array aten::dsplit.int aten::hsplit.array aten::hsplit.int aten::split.Tensor aten::split.sizes aten::split_copy.Tensor aten::split_with_sizes aten::split_with_sizes_copy aten::tensor_split.indices aten::tensor_split.sections aten::unbind.int aten::unbind_copy.int aten::unsafe_chunk aten::unsafe_split.Tensor aten::unsafe_split_with_sizes aten::vsplit.array aten::vsplit.int ",
+    " aten::chunk aten::dsplit.array aten::dsplit.int aten::hsplit.array aten::hsplit.int aten::split.Tensor aten::split.sizes aten::split_copy.Tensor aten::split_with_sizes aten::split_with_sizes_copy aten::tensor_split.indices aten::tensor_split.sections aten::tensor_split.tensor_indices_or_sections aten::unbind.int aten::unbind_copy.int aten::unsafe_chunk aten::unsafe_split.Tensor aten::unsafe_split_with_sizes aten::vsplit.array aten::vsplit.int ",
   ],
   ["stft", " aten::istft aten::stft aten::stft.center "],
-  ["strided", " aten::as_strided aten::as_strided_copy aten::as_strided_scatter aten::unfold aten::unfold_copy "],
+  [
+    "strided",
+    " aten::as_strided aten::as_strided_copy aten::as_strided_scatter aten::resize aten::resize_as aten::unfold aten::unfold_copy ",
+  ],
   ["svd", " aten::_linalg_svd aten::linalg_svd aten::linalg_svdvals aten::svd "],
   [
     "sym",

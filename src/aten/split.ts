@@ -2,10 +2,10 @@
 import type { OnnxBuilder } from "../onnx/builder.ts";
 import type { OnnxValue } from "../onnx/model.ts";
 import { add, ceilDiv, type Dim, eq, floorDiv, isSym, mul, Ranges, sub, sum } from "../sym/mod.ts";
-import { type Meta, normalizeDim, type Tensor } from "../tensor/mod.ts";
+import { type Meta, normalizeDim, Tensor } from "../tensor/mod.ts";
 import { type Calls, defineOp, type MetaContext, type PartsAlike } from "./op.ts";
 import { PARTS, refuse } from "./rules.ts";
-import { selectView, shaped, sliceView, withSize } from "./shapes.ts";
+import { selectView, shaped, slicedDim, sliceView, withSize } from "./shapes.ts";
 import { selectScatter, slice, sliceScatter } from "./slice.ts";
 
 /** The parts of a dim. */
@@ -269,6 +269,47 @@ export const tensorSplit = defineOp(
     inverse: (t, { self, indices, dim }, updated, index) => {
       const { dim: d, bounds } = byIndices(t.meta(self).shape, indices, dim);
       return t.call(sliceScatter, self, updated, d, ...bounds[index]);
+    },
+  },
+);
+
+/** The number of indices in a tensor, which must be known. */
+function cutsOf(cuts: Meta): number {
+  const { dtype, shape } = cuts;
+  if (dtype !== "int64") throw new TypeError(`tensor_split takes indices of int64, met ${dtype}`);
+  if (shape.length === 0) {
+    refuse("tensor_indices_or_sections", "a tensor of no dimensions", "the number of parts must be a constant");
+  }
+  if (shape.length > 1) throw new RangeError(`tensor_split takes a list of indices, met ${shape.length} dimensions`);
+  const [count] = shape;
+  return isSym(count)
+    ? refuse("tensor_indices_or_sections", `a list of ${count}`, "the number of parts must be a constant")
+    : count;
+}
+
+/** Cuts where a tensor says. */
+export const tensorSplitTensor = defineOp(
+  "aten::tensor_split.tensor_indices_or_sections(Tensor(a -> *) self, Tensor tensor_indices_or_sections, int dim=0) -> Tensor(a)[]",
+  {
+    meta: (ctx, { self, tensor_indices_or_sections: cuts, dim }) => {
+      const d = axisOf(dim, self.shape);
+      const parts = Array.from({ length: cutsOf(cuts) + 1 });
+      return parts.map(() => shaped(self, withSize(self.shape, d, ctx.freshSymbol("part"))));
+    },
+    kernel: ({ self, tensor_indices_or_sections: cuts, dim }) => {
+      cutsOf(cuts);
+      const { dim: d, bounds } = byIndices(self.shape, Array.from(cuts.data(), Number), dim);
+      return bounds.map(([start, end]) => {
+        const part = slicedDim(self.shape[d], start, end, 1);
+        return sliceView(self, d, part.start as number, part.length as number);
+      });
+    },
+    onnx: (b, { self, tensor_indices_or_sections: cuts, dim }) => {
+      const d = axisOf(dim, b.meta(self).shape);
+      const count = cutsOf(b.meta(cuts));
+      const at = Array.from({ length: count }, (_, i) => b.op("Gather", [cuts, b.ints([i])], { axis: 0 }));
+      const edges = [b.ints([0]), ...at, b.constant(Tensor.of("int64", [1], [2n ** 63n - 1n]))];
+      return edges.slice(1).map((end, i) => b.op("Slice", [self, edges[i], end, b.ints([d])]));
     },
   },
 );

@@ -1,14 +1,16 @@
 /** Views by explicit strides: unfold's windows and as_strided. */
 import type { OnnxBuilder } from "../onnx/builder.ts";
 import type { OnnxValue } from "../onnx/model.ts";
-import { add, type Dim, floorDiv, isSym, mul, prod, sub, sum } from "../sym/mod.ts";
+import { add, type Dim, floorDiv, isSym, le, mul, prod, sub, sum } from "../sym/mod.ts";
 import { elementCount, isContiguous, type Meta, normalizeDim, Tensor } from "../tensor/mod.ts";
 import { indices } from "../tensor/loops.ts";
 import { type Calls, defineOp, type MetaContext } from "./op.ts";
 import { PARTS, refuse } from "./rules.ts";
 import { shaped, withSize } from "./shapes.ts";
-import { select, sliceScatter, written } from "./slice.ts";
+import { select, slice, sliceScatter, written } from "./slice.ts";
 import { movedimInt } from "./permute.ts";
+import { checkFormat } from "./strides.ts";
+import { view } from "./view.ts";
 
 /** Index tensors up to this size are constants of the model; larger ones are computed when it runs. */
 const MAX_CONSTANT = 4096;
@@ -196,5 +198,57 @@ export const asStridedScatter = defineOp(
       const flat = b.reshape(self, [prod(meta.shape)]);
       return b.reshape(b.op("ScatterElements", [flat, at, b.reshape(src, [count])], { axis: 0 }), meta.shape);
     },
+  },
+);
+
+/** Where the elements of a smaller shape end. @throws {RangeError} where there may be more than there were */
+function shrunk(self: Meta, size: readonly Dim[]): Dim {
+  const [have, want] = [prod(self.shape), prod(size)];
+  if (le(want, have) !== true) {
+    refuse("size", `[${size.join(", ")}]`, `a tensor of ${have} elements would grow, and what is added has no values`);
+  }
+  return want;
+}
+
+function firstElements<T extends object>(t: Calls<T>, self: T, size: readonly Dim[]): T {
+  const end = shrunk(t.meta(self), size);
+  return t.call(view, t.call(slice, t.call(view, self, [-1]), 0, 0, end), size);
+}
+
+function writtenFirst<T extends object>(t: Calls<T>, self: T, updated: T): T {
+  const { shape } = t.meta(self);
+  const end = prod(t.meta(updated).shape);
+  return t.call(view, t.call(sliceScatter, t.call(view, self, [-1]), t.call(view, updated, [-1]), 0, 0, end), shape);
+}
+
+/** The elements are taken in the order of the storage, which strides may make another than that of the tensor. */
+function requireOrder(self: Meta): true {
+  return isContiguous(self) ||
+    refuse("self", "a tensor whose elements lie in another order", "call contiguous() first");
+}
+
+/** The functional form of `resize_`, whose result shares memory: the first elements in another shape. */
+export const resize = defineOp(
+  "aten::resize(Tensor self, SymInt[] size, *, MemoryFormat? memory_format=None) -> Tensor",
+  {
+    decompose: (t, { self, size, memory_format }) => {
+      checkFormat(memory_format);
+      return firstElements(t, self, size);
+    },
+    inverse: (t, { self }, updated) => writtenFirst(t, self, updated),
+    aliases: requireOrder,
+  },
+);
+
+/** The functional form of `resize_as_`. */
+export const resizeAs = defineOp(
+  "aten::resize_as(Tensor self, Tensor the_template, *, MemoryFormat? memory_format=None) -> Tensor",
+  {
+    decompose: (t, { self, the_template, memory_format }) => {
+      checkFormat(memory_format);
+      return firstElements(t, self, t.meta(the_template).shape);
+    },
+    inverse: (t, { self }, updated) => writtenFirst(t, self, updated),
+    aliases: requireOrder,
   },
 );
