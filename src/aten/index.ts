@@ -8,6 +8,7 @@ export const FAMILIES: Readonly<Record<string, () => Promise<Record<string, unkn
   aliases: () => import("./aliases.ts"),
   asserts: () => import("./asserts.ts"),
   attention: () => import("./attention.ts"),
+  attention_native: () => import("./attention_native.ts"),
   backward: () => import("./backward.ts"),
   batch_norm: () => import("./batch_norm.ts"),
   bessel: () => import("./bessel.ts"),
@@ -147,6 +148,10 @@ export const NAMES: readonly (readonly [family: string, names: string])[] = [
   [
     "attention",
     " aten::_scaled_dot_product_attention_math aten::_scaled_dot_product_flash_attention_for_cpu aten::scaled_dot_product_attention ",
+  ],
+  [
+    "attention_native",
+    " aten::_masked_softmax aten::_native_multi_head_attention aten::_transformer_encoder_layer_fwd ",
   ],
   [
     "backward",
