@@ -66,6 +66,7 @@ export const FAMILIES: Readonly<Record<string, () => Promise<Record<string, unkn
   logical: () => import("./logical.ts"),
   loss: () => import("./loss.ts"),
   loss_class: () => import("./loss_class.ts"),
+  loss_ctc: () => import("./loss_ctc.ts"),
   loss_linear: () => import("./loss_linear.ts"),
   lu: () => import("./lu.ts"),
   masked: () => import("./masked.ts"),
@@ -318,6 +319,7 @@ export const NAMES: readonly (readonly [family: string, names: string])[] = [
     "loss_class",
     " aten::cross_entropy_loss aten::multi_margin_loss aten::multilabel_margin_loss aten::multilabel_margin_loss_forward aten::nll_loss aten::nll_loss2d aten::nll_loss2d_forward aten::nll_loss_forward aten::nll_loss_nd ",
   ],
+  ["loss_ctc", " aten::_ctc_loss aten::_ctc_loss.Tensor aten::ctc_loss.IntList aten::ctc_loss.Tensor "],
   [
     "loss_linear",
     " torch_nn::_linear_cross_entropy_batch_chunked torch_nn::_linear_cross_entropy_batch_chunked_no_reduction ",
