@@ -59,7 +59,12 @@ export async function exportProgram(
     if (f !== null) {
       await steps.run(
         "Write the model",
-        () => result.save(f, { externalData: settings.externalData, onProgress: settings.onProgress }),
+        () =>
+          result.save(f, {
+            includeInitializers: settings.exportParams,
+            externalData: settings.externalData,
+            onProgress: settings.onProgress,
+          }),
       );
     }
     if (settings.verify) {

@@ -6,13 +6,17 @@ import { ArchiveError, OptionError } from "../ir/mod.ts";
 import type { ModelProto } from "../onnx/deserialize.ts";
 import type { WriteReport } from "../onnx/write_model.ts";
 import { type Dim, substitute, type Sym, symbol } from "../sym/mod.ts";
-import type { Model } from "../onnx/model.ts";
+import type { Model, OnnxValue } from "../onnx/model.ts";
 import type { VerificationReport } from "../verify/report.ts";
 import type { Lowered } from "./lower.ts";
 import { type ExternalData, externalDataOf, type Settings } from "./options.ts";
 
 /** How a model is saved. */
 export interface SaveOptions {
+  /** False leaves the program's weights out; operands that shapes depend on stay. Default true. */
+  readonly includeInitializers?: boolean;
+  /** True makes each weight an input of the graph too. Default false. */
+  readonly keepInitializersAsInputs?: boolean;
   /** Where weights go; null inlines up to 2 GB. */
   readonly externalData?: ExternalData | boolean | null;
   /** Told of bytes written. */
@@ -61,12 +65,68 @@ export class ONNXProgram {
   /**
    * Writes the model, and its weights beside it where they don't fit in: all files appear complete, or none does.
    *
-   * @param destination path or `file:` URL of the model
+   * @param destination path or `file:` URL of the model, or a stream, which is closed at the end
    * @throws {ArchiveError} when the bytes of a weight can't be read or do not match their checksum
    * @throws {OptionError} when weights can't stay in place, or the model would replace its archive
    * @throws {RangeError} when the model would exceed 2 GiB
+   * @throws {TypeError} when weights are to lie beside a stream
    */
-  async save(destination: string | URL, options: SaveOptions = {}): Promise<WriteReport> {
+  async save(
+    destination: string | URL | WritableStream<Uint8Array>,
+    options: SaveOptions = {},
+  ): Promise<WriteReport> {
+    return destination instanceof WritableStream
+      ? await this.saveTo(destination, options)
+      : await this.saveAs(destination, options);
+  }
+
+  private async saveTo(stream: WritableStream<Uint8Array>, options: SaveOptions): Promise<WriteReport> {
+    const placement = externalDataOf(options.externalData);
+    if (placement === "always" || placement === "in-place") {
+      throw new TypeError(`Cannot write weights beside a stream: external data "${placement}" needs a path`);
+    }
+    const { encodeModel } = await import("../onnx/serialize.ts");
+    const writer = stream.getWriter();
+    try {
+      const { byteLength } = await this.reading(async () => {
+        const encoded = encodeModel(this.model, { dimName: this.dimName, ...this.interface(options) });
+        let position = 0;
+        await encoded.writeTo({
+          get position() {
+            return position;
+          },
+          // The bytes are the writer's own again once the promise is settled: a stream may keep them.
+          write: async (bytes) => {
+            await writer.write(bytes.slice());
+            position += bytes.byteLength;
+            options.onProgress?.(position, encoded.byteLength);
+          },
+        });
+        return encoded;
+      });
+      await writer.close();
+      return this.written = { files: [], bytes: byteLength, dataBytes: 0, copied: 0, inPlace: 0 };
+    } catch (error) {
+      await writer.abort(error).catch(() => {});
+      throw error;
+    }
+  }
+
+  /** Inputs and initializers of the graph as the options want them. */
+  private interface({ includeInitializers = true, keepInitializersAsInputs = false }: SaveOptions): {
+    readonly inputs: readonly OnnxValue[];
+    readonly initializers: ReadonlySet<OnnxValue>;
+  } {
+    const { inputs, initializers } = this.model.graph;
+    const isWeight = ({ name }: OnnxValue): boolean => this.lowered.ties.has(name);
+    const weights = [...initializers].filter((value) => isWeight(value) && !inputs.includes(value));
+    return {
+      inputs: keepInitializersAsInputs ? [...inputs, ...weights] : inputs,
+      initializers: includeInitializers ? initializers : new Set([...initializers].filter((value) => !isWeight(value))),
+    };
+  }
+
+  private async saveAs(destination: string | URL, options: SaveOptions): Promise<WriteReport> {
     const [{ commitAll, createAtomic, realPath }, { writeModel }] = await Promise.all([
       import("../io/file.ts"),
       import("../onnx/write_model.ts"),
@@ -85,6 +145,7 @@ export class ONNXProgram {
       writeModel(this.model, destination, {
         files: { create, commit: commitAll, realPath },
         externalData: placement,
+        ...this.interface(options),
         ...(options.externalData === null || options.externalData === undefined ? { inlineLimit: 2 ** 31 - 1 } : {}),
         ...(archive === undefined ? {} : { archive }),
         dimName: this.dimName,

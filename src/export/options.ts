@@ -22,7 +22,7 @@ export interface ExportOptions {
   readonly dynamo?: boolean;
   /** Keyword arguments for verification. */
   readonly kwargs?: Readonly<Record<string, unknown>> | null;
-  /** False, which leaves the weights out of the saved file, is not available yet. Default true. */
+  /** False leaves the weights out of the saved file. Default true. */
   readonly exportParams?: boolean;
   /** Null prints the steps, true adds detail, false nothing; the library itself prints nothing. */
   readonly verbose?: boolean | null;
@@ -101,6 +101,7 @@ export interface Settings {
   readonly irVersion: number;
   readonly inputNames: readonly string[];
   readonly outputNames: readonly string[];
+  readonly exportParams: boolean;
   readonly externalData: ExternalData;
   readonly keepInitializersAsInputs: boolean;
   readonly optimize: boolean;
@@ -141,9 +142,6 @@ export function settingsOf(options: ExportOptions): Settings {
     if (!isUnset) throw new OptionError(`Option ${name} is not available yet`, { hint: `Leave ${name} out` });
   }
   const onWarning = options.onWarning ?? ignore;
-  if (options.exportParams === false) {
-    throw new OptionError("Option exportParams=false is not available yet", { hint: "Leave exportParams out" });
-  }
   warnDeprecated(options, onWarning);
   const opset = checkOpset(options.opsetVersion ?? OPSETS.default);
   return {
@@ -152,6 +150,7 @@ export function settingsOf(options: ExportOptions): Settings {
     irVersion: opset >= 23 ? 11 : 10,
     inputNames: checkNames("inputNames", options.inputNames ?? []),
     outputNames: checkNames("outputNames", options.outputNames ?? []),
+    exportParams: options.exportParams ?? true,
     externalData: externalDataOf(options.externalData),
     keepInitializersAsInputs: options.keepInitializersAsInputs ?? false,
     optimize: options.optimize ?? true,

@@ -60,6 +60,8 @@ export interface PlanOptions {
   readonly archive?: { readonly path: string; readonly location: string };
   /** What `auto` inlines, by default `INLINE_LIMIT`. */
   readonly inlineLimit?: number;
+  /** Initializers that are written; by default all of the graph. */
+  readonly initializers?: ReadonlySet<OnnxValue>;
 }
 
 /**
@@ -74,7 +76,7 @@ export function planWeights(graph: OnnxGraph, mode: ExternalDataMode, options: P
       hint: 'Choose external data "always" instead',
     });
   }
-  const movable = mode === "never" ? [] : movableWeights(graph);
+  const movable = mode === "never" ? [] : movableWeights(graph, options.initializers ?? graph.initializers);
   if (mode === "auto" && distinctBytes(movable) <= inlineLimit) movable.length = 0;
 
   const external = new Map<OnnxValue, ExternalLocation>();
@@ -104,10 +106,10 @@ export function planWeights(graph: OnnxGraph, mode: ExternalDataMode, options: P
 }
 
 /** Initializers that may lie outside the model file: the outermost graph's, for onnxruntime-web looks for no others. */
-function movableWeights(graph: OnnxGraph): OnnxValue[] {
+function movableWeights(graph: OnnxGraph, initializers: ReadonlySet<OnnxValue>): OnnxValue[] {
   const needed = new Set<OnnxValue>();
   for (const g of graphsOf(graph)) for (const node of g.nodes()) markShapeOperands(node, needed);
-  return [...graph.initializers].filter((value) =>
+  return [...initializers].filter((value) =>
     value.initializer && value.initializer.byteLength >= INLINE_SIZE && !needed.has(value)
   );
 }

@@ -30,6 +30,10 @@ export interface ExternalLocation {
 
 /** How a model is written. */
 export interface SerializeOptions {
+  /** Inputs of the outermost graph; by default those that it has. */
+  readonly inputs?: readonly OnnxValue[];
+  /** Initializers of the outermost graph that are written; by default all. */
+  readonly initializers?: ReadonlySet<OnnxValue>;
   /** Initializers whose values lie elsewhere: see `planWeights`. All others are written into the model. */
   readonly external?: ReadonlyMap<OnnxValue, ExternalLocation>;
   /** The `dim_param` of a symbolic size; by default its text, as PyTorch prints it. */
@@ -135,12 +139,16 @@ export class WeightError extends RangeError {
 class Serializer {
   readonly #w = new MessageWriter<TensorPayload>();
   readonly #model: Model;
+  readonly #inputs: readonly OnnxValue[];
+  readonly #initializers: ReadonlySet<OnnxValue>;
   readonly #external: ReadonlyMap<OnnxValue, ExternalLocation>;
   readonly #dimName: (dim: Sym, value: OnnxValue, axis: number) => string;
   readonly #nodeMetadata: (node: OnnxNode) => Iterable<readonly [string, string]>;
 
   constructor(model: Model, options: SerializeOptions) {
     this.#model = model;
+    this.#inputs = options.inputs ?? model.graph.inputs;
+    this.#initializers = options.initializers ?? model.graph.initializers;
     this.#external = options.external ?? new Map();
     this.#dimName = options.dimName ?? String;
     this.#nodeMetadata = options.nodeMetadata ?? ((node) => node.metadata);
@@ -153,7 +161,7 @@ class Serializer {
     w.int(F.irVersion, model.irVersion);
     if (model.producerName !== "") w.string(F.producerName, model.producerName);
     if (model.producerVersion !== "") w.string(F.producerVersion, model.producerVersion);
-    for (const value of [...model.graph.inputs, ...model.graph.outputs]) {
+    for (const value of [...this.#inputs, ...model.graph.outputs]) {
       if (!value.meta) {
         throw new TypeError(`Cannot write ${value.name}: the dtype and shape of an input or output must be known`);
       }
@@ -174,10 +182,14 @@ class Serializer {
     const F = FIELDS.GraphProto;
     for (const node of graph.nodes()) w.message(F.node, () => this.#node(node));
     w.string(F.name, graph.name);
-    for (const value of graph.initializers) w.message(F.initializer, () => this.#initializer(value));
-    for (const value of graph.inputs) w.message(F.input, () => this.#valueInfo(value));
+    const isOutermost = graph === this.#model.graph;
+    const [inputs, initializers] = isOutermost
+      ? [this.#inputs, this.#initializers]
+      : [graph.inputs, graph.initializers];
+    for (const value of initializers) w.message(F.initializer, () => this.#initializer(value));
+    for (const value of inputs) w.message(F.input, () => this.#valueInfo(value));
     for (const value of graph.outputs) w.message(F.output, () => this.#valueInfo(value));
-    const stated = new Set<OnnxValue>([...graph.inputs, ...graph.outputs]);
+    const stated = new Set<OnnxValue>([...inputs, ...graph.outputs]);
     const state = (value: OnnxValue): void => {
       if (value.name === "" || !value.meta || stated.has(value)) return;
       stated.add(value);

@@ -93,6 +93,7 @@ export async function writeModel<F extends OutputFile>(
     dataName,
     archive,
     inlineLimit: options.inlineLimit,
+    initializers: options.initializers,
   });
   const total = encoded.byteLength + plan.dataBytes;
   let done = 0;
