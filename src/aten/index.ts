@@ -97,6 +97,7 @@ export const FAMILIES: Readonly<Record<string, () => Promise<Record<string, unkn
   rounding: () => import("./rounding.ts"),
   sampling: () => import("./sampling.ts"),
   scatter: () => import("./scatter.ts"),
+  searchsorted: () => import("./searchsorted.ts"),
   shift: () => import("./shift.ts"),
   slice: () => import("./slice.ts"),
   softmax: () => import("./softmax.ts"),
@@ -406,6 +407,10 @@ export const NAMES: readonly (readonly [family: string, names: string])[] = [
   [
     "scatter",
     " aten::put aten::scatter.reduce aten::scatter.src aten::scatter.value aten::scatter.value_reduce aten::scatter_add aten::scatter_reduce.two ",
+  ],
+  [
+    "searchsorted",
+    " aten::bucketize.Scalar aten::bucketize.Tensor aten::searchsorted.Scalar aten::searchsorted.Tensor ",
   ],
   [
     "shift",
