@@ -15,12 +15,19 @@ import {
   transposed,
   zeroMatrix,
 } from "./matrices.ts";
-import { defineOp } from "./op.ts";
+import { type Calls, defineOp } from "./op.ts";
+import { scalarLike } from "./overloads.ts";
+import { eqScalar } from "./compare.ts";
+import { unsqueeze } from "./view.ts";
+import { where } from "./where.ts";
 import { shaped } from "./shapes.ts";
 import { choleskySolve } from "./triangular.ts";
 import { eye } from "./create.ts";
 
-/** The lower factor of a matrix of which the lower triangle counts; from the first column that has none on it is NaN. */
+/**
+ * The lower factor of a matrix of which the lower triangle counts. Where there is none, the columns from that on are left as
+ * they are but for the diagonal's element that shows it, as LAPACK does.
+ */
 export function factorCholesky(A: Matrix): { L: Matrix; info: number } {
   const n = A.length;
   const L = zeroMatrix(n, n);
@@ -31,9 +38,9 @@ export function factorCholesky(A: Matrix): { L: Matrix; info: number } {
       for (let j = 0; j < k; j++) value -= L[i][j] * L[k][j];
       return value;
     };
-    const pivot = rest(k);
-    if (!(pivot > 0)) info ||= k + 1;
-    for (let i = k; i < n; i++) L[i][k] = info > 0 ? NaN : rest(i) / Math.sqrt(pivot);
+    const pivot = info === 0 ? rest(k) : A[k][k];
+    if (info === 0 && !(pivot > 0)) info = k + 1;
+    for (let i = k; i < n; i++) L[i][k] = info === 0 ? rest(i) / Math.sqrt(pivot) : i === k ? pivot : A[i][k];
   }
   return { L, info };
 }
@@ -45,21 +52,27 @@ function onnxCholesky(b: OnnxBuilder, A: OnnxValue): OnnxValue {
   const column = onnxIota(b, size);
   const row = b.unsqueeze(column, 1);
   const zero = b.scalar(0, dtype);
-  const [L] = emitRepeat(b, size, [onnxZeros(b, dtype, shape)], (b, turn, [x]) => {
+  const start = [onnxZeros(b, dtype, shape), onnxZeros(b, "bool", [...shape.slice(0, -2), 1, 1])];
+  const [L] = emitRepeat(b, size, start, (b, turn, [x, isBroken]) => {
     const k = b.unsqueeze(turn, 0);
     // Columns that are not there yet are zero.
     const known = b.op("MatMul", [x, onnxTransposed(b, onnxAt(b, x, k, -2))]);
-    const rest = b.op("Sub", [onnxAt(b, A, k, -1), known]);
-    const pivot = b.op("Sqrt", [onnxAt(b, rest, k, -2)]);
-    const next = b.op("Where", [b.op("Less", [row, k]), zero, b.op("Div", [rest, pivot])]);
-    return { states: [b.op("Where", [b.op("Equal", [column, k]), next, x])] };
+    const own = onnxAt(b, A, k, -1);
+    const rest = b.op("Sub", [own, known]);
+    const pivot = onnxAt(b, rest, k, -2);
+    const isLost = b.op("Not", [b.op("Greater", [pivot, zero])]);
+    const shown = b.op("And", [b.op("Equal", [row, k]), b.op("Not", [isBroken])]);
+    const left = b.op("Where", [shown, pivot, own]);
+    const nextBroken = b.op("Or", [isBroken, isLost]);
+    const found = b.op("Where", [nextBroken, left, b.op("Div", [rest, b.op("Sqrt", [pivot])])]);
+    const next = b.op("Where", [b.op("Less", [row, k]), zero, found]);
+    return { states: [b.op("Where", [b.op("Equal", [column, k]), next, x]), nextBroken] };
   });
   return L;
 }
 
 /**
- * https://docs.pytorch.org/docs/stable/generated/torch.linalg.cholesky_ex.html: errors are never raised, `info` tells; of a
- * matrix that has no factor, the columns from that on are NaN.
+ * https://docs.pytorch.org/docs/stable/generated/torch.linalg.cholesky_ex.html: errors are never raised, `info` tells.
  */
 export const linalgCholeskyEx = defineOp(
   "aten::linalg_cholesky_ex(Tensor self, *, bool upper=False, bool check_errors=False) -> (Tensor L, Tensor info)",
@@ -87,14 +100,21 @@ export const linalgCholeskyEx = defineOp(
   },
 );
 
+/** The factor; of matrices that have none, for which PyTorch raises an error, NaN. */
+function factorOrNaN<T extends object>(t: Calls<T>, self: T, upper: boolean): T {
+  const [L, info] = t.call(linalgCholeskyEx, self, upper);
+  const isFactor = t.call(unsqueeze, t.call(unsqueeze, t.call(eqScalar, info, 0n), -1), -1);
+  return t.call(where, isFactor, L, scalarLike(t, L, NaN));
+}
+
 /** https://docs.pytorch.org/docs/stable/generated/torch.linalg.cholesky.html */
 export const linalgCholesky = defineOp("aten::linalg_cholesky(Tensor self, *, bool upper=False) -> Tensor", {
-  decompose: (t, { self, upper }) => t.call(linalgCholeskyEx, self, upper)[0],
+  decompose: (t, { self, upper }) => factorOrNaN(t, self, upper),
 });
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.cholesky.html */
 export const cholesky = defineOp("aten::cholesky(Tensor self, bool upper=False) -> Tensor", {
-  decompose: (t, { self, upper }) => t.call(linalgCholeskyEx, self, upper)[0],
+  decompose: (t, { self, upper }) => factorOrNaN(t, self, upper),
 });
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.cholesky_inverse.html */

@@ -27,6 +27,12 @@ function onnxFactorTransposed(b: OnnxBuilder, A: OnnxValue): OnnxFactored {
   return onnxFactorLU(b, onnxTransposed(b, A), b.meta(A).shape.at(-1)!);
 }
 
+/** A number per matrix. */
+function onnxFilled(b: OnnxBuilder, value: number, A: OnnxValue): OnnxValue {
+  const { dtype, shape } = b.meta(A);
+  return b.op("Expand", [b.scalar(value, dtype), b.ints(shape.slice(0, -2))]);
+}
+
 /** LU factors and pivots, as both determinants give them. */
 function factorMetas(A: Meta, batch: readonly Dim[], size: Dim): [Meta, Meta] {
   return [shaped(A, A.shape), int32Meta([...batch, size])];
@@ -56,9 +62,12 @@ export const linalgDetFull = defineOp(
     onnx: (b, { A }) => {
       const { dtype, shape } = b.meta(A);
       const factored = onnxFactorTransposed(b, A);
-      // Det has no double precision, and the matrix without elements has the determinant 1.
-      const hasDet = dtype === "float32" && shape[shape.length - 1] !== 0;
-      const result = hasDet ? b.op("Det", [A]) : onnxDeterminant(b, factored);
+      // Det has no double precision, and runtimes make nothing of products of nothing.
+      const result = shape[shape.length - 1] === 0
+        ? onnxFilled(b, 1, A)
+        : dtype === "float32"
+        ? b.op("Det", [A])
+        : onnxDeterminant(b, factored);
       return [result, factored.LU, onnxLapackPivots(b, factored.pivots)];
     },
   },
@@ -99,15 +108,17 @@ export const linalgSlogdetFull = defineOp(
       return [sign, logabsdet, LU, pivots];
     },
     onnx: (b, { A }) => {
-      const { dtype } = b.meta(A);
+      const { dtype, shape } = b.meta(A);
       const factored = onnxFactorTransposed(b, A);
+      const pivots = onnxLapackPivots(b, factored.pivots);
+      if (shape[shape.length - 1] === 0) return [onnxFilled(b, 1, A), onnxFilled(b, 0, A), factored.LU, pivots];
       const diagonal = onnxDiagonal(b, factored.LU);
       const last = b.ints([-1]);
       const signs = b.op("ReduceProd", [b.op("Sign", [diagonal]), last], { keepdims: 0 });
       const sign = b.op("Mul", [signs, onnxParity(b, factored.pivots, dtype)]);
       const logs = b.op("Log", [b.op("Abs", [diagonal])]);
       const logabsdet = b.op("ReduceSum", [logs, last], { keepdims: 0 });
-      return [sign, logabsdet, factored.LU, onnxLapackPivots(b, factored.pivots)];
+      return [sign, logabsdet, factored.LU, pivots];
     },
   },
 );

@@ -19,6 +19,7 @@ import {
   onnxBatched,
   onnxIota,
   onnxTransposed,
+  onnxZeros,
   requireFactored,
   transposed,
 } from "./matrices.ts";
@@ -86,6 +87,7 @@ export function onnxReflect(b: OnnxBuilder, A: OnnxValue): Reflections<OnnxValue
   const { dtype, shape } = b.meta(A);
   const { batch, rows, columns } = matrixShape("QR", shape);
   const count = smaller(rows, columns);
+  if (count === 0) return { packed: A, tau: onnxZeros(b, dtype, [...batch, 0]) };
   const row = b.unsqueeze(onnxIota(b, rows), 1);
   const column = onnxIota(b, columns);
   const [zero, one] = [b.scalar(0, dtype), b.scalar(1, dtype)];

@@ -15,6 +15,7 @@ import {
   onnxAt,
   onnxBatched,
   onnxIota,
+  onnxZeros,
   requireFactored,
 } from "./matrices.ts";
 import { defineOp } from "./op.ts";
@@ -66,6 +67,7 @@ export interface OnnxFactored {
 export function onnxFactorLU(b: OnnxBuilder, A: OnnxValue, count: Dim): OnnxFactored {
   const { dtype, shape } = b.meta(A);
   const { batch, rows, columns } = matrixShape("LU", shape);
+  if (count === 0) return { LU: A, pivots: b.cast(onnxZeros(b, dtype, [...batch, 0]), "int64") };
   const row = b.unsqueeze(onnxIota(b, rows), 1);
   const column = onnxIota(b, columns);
   const rowShape = b.ints([...batch, 1, columns]);
@@ -162,7 +164,8 @@ export const linalgLuFactorEx = defineOp(
       });
       return [LU, pivots, info];
     },
-    onnx: (b, { A }) => {
+    onnx: (b, { A, pivot }) => {
+      requirePivot(pivot);
       const metas = factorMetas("linalg.lu_factor", b.meta(A));
       const { LU, pivots } = onnxFactorLU(b, A, metas.pivots.shape.at(-1)!);
       return [LU, onnxLapackPivots(b, pivots), onnxInfo(b, onnxDiagonal(b, LU))];

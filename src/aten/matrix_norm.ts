@@ -5,6 +5,7 @@ import { type DType, normalizeDim } from "../tensor/mod.ts";
 import { numberOf } from "./activation.ts";
 import { mul } from "./binary.ts";
 import { gt, gtScalar } from "./compare.ts";
+import { reducedShape } from "./dims.ts";
 import { div } from "./division.ts";
 import { linalgEigvalsh } from "./eigen.ts";
 import { matrixShape, requireFactored, requireSquare } from "./matrices.ts";
@@ -46,6 +47,10 @@ function matrixNorm<T extends object>(t: Calls<T>, args: NormArgs<T>, ord: Order
   const [rows, columns] = args.dim.map((d) => normalizeDim(d, rank));
   if (args.dim.length !== 2 || rows === columns) {
     throw new RangeError(`A matrix norm takes two dims, met [${args.dim.join(", ")}]`);
+  }
+  // Sums of nothing; PyTorch refuses the smallest of nothing.
+  if ((ord === "nuc" || ord !== "fro" && ord > 0) && (given.shape[rows] === 0 || given.shape[columns] === 0)) {
+    return t.full(reducedShape(given.shape, [rows, columns], args.keepdim), 0, t.meta(x).dtype);
   }
   if (ord === "fro") return t.call(linalgVectorNorm, x, 2, [rows, columns], args.keepdim);
   const size = typeof ord === "number" ? Math.abs(ord) : ord;

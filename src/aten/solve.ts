@@ -4,6 +4,7 @@ import type { OnnxValue } from "../onnx/model.ts";
 import { add, type Dim, eq } from "../sym/mod.ts";
 import { broadcastShapes, type Meta } from "../tensor/mod.ts";
 import { eye } from "./create.ts";
+import { expand } from "./expand.ts";
 import { factorLU, onnxDiagonal, onnxFactorLU, onnxInfo, onnxLapackPivots, rowOrder } from "./lu.ts";
 import {
   asColumn,
@@ -139,7 +140,9 @@ export const linalgInvEx = defineOp(
     decompose: (t, { A }) => {
       const meta = t.meta(A);
       const { size } = requireSquare("linalg.inv", meta);
-      const [inverse, , , info] = t.call(linalgSolveExFull, A, t.call(eye, size, meta.dtype));
+      // Of the shape of A: a single matrix might be taken for a vector per system.
+      const one = t.call(expand, t.call(eye, size, meta.dtype), meta.shape);
+      const [inverse, , , info] = t.call(linalgSolveExFull, A, one);
       return [inverse, info];
     },
   },

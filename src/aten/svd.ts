@@ -166,7 +166,8 @@ export const linalgSvdFull = defineOp(
       const empty = Tensor.of(dtype, [0], []);
       return compute_uv ? [U, S, Vh] : [empty, S, empty];
     },
-    onnx: (b, { A, full_matrices, compute_uv }) => {
+    onnx: (b, { A, full_matrices, compute_uv, driver }) => {
+      requireNoDriver(driver);
       const { dtype } = b.meta(A);
       const typed = (x: OnnxValue): OnnxValue => b.cast(x, dtype);
       if (!compute_uv) {

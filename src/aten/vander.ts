@@ -26,15 +26,15 @@ function powers<T extends object>(t: Calls<T>, x: T, count: Dim, increasing: boo
 export const linalgVander = defineOp("aten::linalg_vander(Tensor x, *, SymInt? N=None) -> Tensor", {
   decompose: (t, { x, N }) => {
     const { dtype, shape }: Meta = t.meta(x);
-    if (shape.length === 0) throw new RangeError("linalg.vander takes a tensor of at least 1 dimension");
     if (dtype === "bool" || dtype === "float16" || dtype === "bfloat16") {
       throw new TypeError(`linalg.vander takes integers, float32 and float64, met ${dtype}`);
     }
-    const count = N ?? shape[shape.length - 1];
+    const vectors = shape.length === 0 ? t.call(unsqueeze, x, 0) : x;
+    const count = N ?? shape[shape.length - 1] ?? 1;
     if (!isSym(count) && count <= 1) {
       throw new RangeError(`Argument N of linalg.vander must be greater than 1, met ${count}`);
     }
-    return powers(t, x, count, true);
+    return powers(t, vectors, count, true);
   },
 });
 
