@@ -62,6 +62,7 @@ export const FAMILIES: Readonly<Record<string, () => Promise<Record<string, unkn
   indexing: () => import("./indexing.ts"),
   internal: () => import("./internal.ts"),
   join: () => import("./join.ts"),
+  ldl: () => import("./ldl.ts"),
   linear: () => import("./linear.ts"),
   logical: () => import("./logical.ts"),
   loss: () => import("./loss.ts"),
@@ -304,6 +305,7 @@ export const NAMES: readonly (readonly [family: string, names: string])[] = [
     "join",
     " aten::_chunk_cat aten::_stack aten::atleast_1d aten::atleast_1d.Sequence aten::atleast_2d aten::atleast_2d.Sequence aten::atleast_3d aten::atleast_3d.Sequence aten::block_diag aten::cartesian_prod aten::column_stack aten::combinations aten::concat aten::concatenate aten::dstack aten::flatten_dense_tensors aten::hstack aten::pad_sequence aten::row_stack aten::unflatten_dense_tensors aten::vstack ",
   ],
+  ["ldl", " aten::linalg_ldl_factor aten::linalg_ldl_factor_ex aten::linalg_ldl_solve "],
   [
     "linear",
     " aten::addbmm aten::addmm aten::addmv aten::addr aten::baddbmm aten::bmm aten::chain_matmul aten::dot aten::linalg_matmul aten::linalg_multi_dot aten::linear aten::matmul aten::mm aten::mv aten::vdot ",
