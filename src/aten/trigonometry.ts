@@ -1,6 +1,6 @@
 /**
- * Trigonometric and hyperbolic functions. onnxruntime has most of them in single precision only; those that follow from
- * double-precision operators without loss are composed of them.
+ * Trigonometric and hyperbolic functions. onnxruntime has most of them in single precision only; in double precision they
+ * are composed of operators that it has.
  */
 import type { OnnxBuilder } from "../onnx/builder.ts";
 import type { OnnxValue } from "../onnx/model.ts";
@@ -8,6 +8,7 @@ import type { ElementFn } from "../tensor/loops.ts";
 import * as complexMath from "../tensor/complex_math.ts";
 import * as forms from "./complex_forms.ts";
 import { choose, constantLike, emit, emitTest, FLOATS, NUMBERS, SIGNED, SINGLE } from "./emit.ts";
+import * as arc from "./emit_arc.ts";
 import { type ComplexForm, defineOp } from "./op.ts";
 import { binary, broadcastOther, sameAsSelf, unary } from "./rules.ts";
 
@@ -66,19 +67,19 @@ export const tan = defineOp(
 /** https://docs.pytorch.org/docs/stable/generated/torch.asin.html */
 export const asin = defineOp(
   "aten::asin(Tensor self) -> Tensor",
-  node("Asin", Math.asin, complexMath.asin, forms.asinForm),
+  node("Asin", Math.asin, complexMath.asin, forms.asinForm, arc.emitAsin),
 );
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.acos.html */
 export const acos = defineOp(
   "aten::acos(Tensor self) -> Tensor",
-  node("Acos", Math.acos, complexMath.acos, forms.acosForm),
+  node("Acos", Math.acos, complexMath.acos, forms.acosForm, arc.emitAcos),
 );
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.atan.html */
 export const atan = defineOp(
   "aten::atan(Tensor self) -> Tensor",
-  node("Atan", Math.atan, complexMath.atan, forms.atanForm),
+  node("Atan", Math.atan, complexMath.atan, forms.atanForm, arc.emitAtan),
 );
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.sinh.html */
@@ -102,19 +103,19 @@ export const tanh = defineOp(
 /** https://docs.pytorch.org/docs/stable/generated/torch.asinh.html */
 export const asinh = defineOp(
   "aten::asinh(Tensor self) -> Tensor",
-  node("Asinh", Math.asinh, complexMath.asinh, forms.asinhForm),
+  node("Asinh", Math.asinh, complexMath.asinh, forms.asinhForm, arc.emitAsinh),
 );
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.acosh.html */
 export const acosh = defineOp(
   "aten::acosh(Tensor self) -> Tensor",
-  node("Acosh", Math.acosh, complexMath.acosh, forms.acoshForm),
+  node("Acosh", Math.acosh, complexMath.acosh, forms.acoshForm, arc.emitAcosh),
 );
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.atanh.html */
 export const atanh = defineOp(
   "aten::atanh(Tensor self) -> Tensor",
-  node("Atanh", Math.atanh, complexMath.atanh, forms.atanhForm),
+  node("Atanh", Math.atanh, complexMath.atanh, forms.atanhForm, arc.emitAtanh),
 );
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.sinc.html */
@@ -145,7 +146,7 @@ export const atan2 = defineOp("aten::atan2(Tensor self, Tensor other) -> Tensor"
     const onAxis = emitTest(b, NUMBERS, "Equal", [self, constant(0)]);
     // Zero, unless `other` is NaN.
     const flat = emit(b, NUMBERS, "Mul", [self, emit(b, NUMBERS, "Sign", [other])]);
-    const angle = emit(b, SINGLE, "Atan", [choose(b, onAxis, flat, quotient)]);
+    const angle = atan.onnx!(b, { self: choose(b, onAxis, flat, quotient) });
     const left = emitTest(b, NUMBERS, "Less", [other, constant(0)]);
     const upper = choose(b, left, emit(b, NUMBERS, "Sub", [constant(Math.PI), angle]), angle);
     const below = emitTest(b, NUMBERS, "Less", [self, constant(0)]);
