@@ -1,14 +1,16 @@
 /** Elementwise functions that are made of others: entropies, distributions, signs, scaled powers, membership. */
-import { isComplex, type Meta, newData, Tensor } from "../tensor/mod.ts";
+import { isComplex, isFloat, isInt, type Meta, newData, Tensor } from "../tensor/mod.ts";
 import { mapComplex } from "../tensor/complex_loops.ts";
 import { filled } from "../tensor/loops.ts";
-import { mul } from "./binary.ts";
+import { mul, sub } from "./binary.ts";
 import * as forms from "./complex_forms.ts";
 import { eqScalar, gtScalar, ltScalar, neScalar } from "./compare.ts";
 import { emitTest, NUMBERS } from "./emit.ts";
+import { clamp } from "./extrema.ts";
 import { defineOp } from "./op.ts";
 import { bothToFloat, ofScalar, scalarLike, withScalar } from "./overloads.ts";
 import { powOfScalar } from "./power.ts";
+import { trunc } from "./rounding.ts";
 import { like, requireReal } from "./rules.ts";
 import { abs, erfc, isnan, log, log1p, neg, signbit } from "./unary.ts";
 import { where } from "./where.ts";
@@ -30,9 +32,26 @@ export const copysignScalar = defineOp(
   withScalar(copysign),
 );
 
-/** https://docs.pytorch.org/docs/stable/generated/torch.ldexp.html */
+/**
+ * Of a float and an integer the result is as C's ldexp has it, in the dtype of the float; else it is a product with a power.
+ * https://docs.pytorch.org/docs/stable/generated/torch.ldexp.html
+ */
 export const ldexp = defineOp("aten::ldexp.Tensor(Tensor self, Tensor other) -> Tensor", {
-  decompose: (t, { self, other }) => t.call(mul, self, t.call(powOfScalar, 2, other)),
+  decompose: (t, { self, other }) => {
+    const [{ dtype }, { dtype: exponent }] = [t.meta(self), t.meta(other)];
+    if (isFloat(dtype) && exponent === "bool") throw new TypeError("An exponent of ldexp can't be bool");
+    if (!isFloat(dtype) || !isInt(exponent)) return t.call(mul, self, t.call(powOfScalar, 2, other));
+    // The power itself may overflow where the product does not; beyond the bound every product is 0 or infinite.
+    const isDouble = dtype === "float64";
+    const bound = isDouble ? 2200 : 300;
+    const power = t.call(clamp, t.cast(other, "float64"), -bound, bound);
+    const wide = t.cast(self, "float64");
+    if (!isDouble) return t.cast(t.call(mul, wide, t.call(powOfScalar, 2, power)), dtype);
+    const third = t.call(trunc, t.call(mul, power, t.full([], 1 / 3, "float64")));
+    const factor = t.call(powOfScalar, 2, third);
+    const rest = t.call(powOfScalar, 2, t.call(sub, power, t.call(mul, third, t.full([], 2, "float64"))));
+    return t.call(mul, t.call(mul, t.call(mul, wide, rest), factor), factor);
+  },
   inplace: ["aten::ldexp_"],
 });
 

@@ -196,7 +196,11 @@ export const hypot = defineOp("aten::hypot(Tensor self, Tensor other) -> Tensor"
     const equal = emitTest(b, NUMBERS, "Equal", [low, high]);
     const quotient = choose(b, equal, one, emit(b, NUMBERS, "Div", [low, high]));
     const sum = emit(b, NUMBERS, "Add", [emit(b, NUMBERS, "Mul", [quotient, quotient]), one]);
-    return emit(b, NUMBERS, "Mul", [high, emit(b, FLOATS, "Sqrt", [sum])]);
+    const size = emit(b, NUMBERS, "Mul", [high, emit(b, FLOATS, "Sqrt", [sum])]);
+    // An infinity on one side wins over NaN on the other.
+    const infinity = constantLike(b, self, Infinity);
+    const isInfinite = b.op("Or", [x, y].map((v) => emitTest(b, NUMBERS, "Equal", [v, infinity])));
+    return choose(b, isInfinite, infinity, size);
   },
 });
 

@@ -10,7 +10,7 @@ import * as forms from "./complex_forms.ts";
 import { choose, constantLike, emit, emitTest, FLOATS, type Native, NUMBERS, SIGNED, SINGLE } from "./emit.ts";
 import { emitErf, emitErfc } from "./emit_error.ts";
 import { defineOp } from "./op.ts";
-import { like, PARTS, requireReal, sameAsSelf, unary } from "./rules.ts";
+import { like, PARTS, refuse, requireReal, sameAsSelf, unary } from "./rules.ts";
 import { erf as erfOf, erfc as erfcOf } from "./special.ts";
 
 interface Self<T> {
@@ -288,12 +288,18 @@ export const rad2deg = defineOp("aten::rad2deg(Tensor self) -> Tensor", {
 export const logit = defineOp("aten::logit(Tensor self, float? eps=None) -> Tensor", {
   promote: toFloat,
   meta: sameAsSelf,
-  kernel: ({ self, eps }) =>
-    unary((x) => {
-      const y = eps === null ? x : x < eps ? eps : x > 1 - eps ? 1 - eps : x;
-      return Math.log(y / (1 - y));
-    })({ self }),
+  // Near 1 the difference to 1 is what its rounding leaves of it.
+  kernel: ({ self, eps }) => {
+    const round: (x: number) => number = self.dtype === "float64" ? (x) => x : Math.fround;
+    const low = round(eps ?? -Infinity);
+    const high = round(1 - low);
+    return unary((x) => {
+      const y = x < low ? low : x > high ? high : x;
+      return Math.log(y / round(1 - y));
+    })({ self });
+  },
   onnx: (b, { self, eps }) => {
+    if (eps !== null && eps > 0.5) refuse("eps", eps, "the bounds would be in the wrong order");
     const x = eps === null
       ? self
       : emit(b, FLOATS, "Clip", [self, constantLike(b, self, eps), constantLike(b, self, 1 - eps)]);
