@@ -2,9 +2,10 @@
 import type { OnnxBuilder } from "../onnx/builder.ts";
 import type { OnnxValue } from "../onnx/model.ts";
 import { type Dim, eq, isSym, mul, prod } from "../sym/mod.ts";
-import { elementCount, isFloat, type Meta, newData, Tensor } from "../tensor/mod.ts";
+import { elementCount, isComplex, isFloat, type Meta, newData, Tensor } from "../tensor/mod.ts";
 import { convert } from "../tensor/loops.ts";
 import { defineOp } from "./op.ts";
+import { PARTS } from "./rules.ts";
 import { computeIn, floatKernelDType, widen } from "./precision.ts";
 import {
   gatherWindows,
@@ -39,8 +40,8 @@ function slidesOf(args: WindowArgs): Slide[] {
   }));
 }
 
-function requireFloatOrBool({ dtype }: Meta): void {
-  if (!isFloat(dtype) && dtype !== "bool") {
+function requireKind({ dtype }: Meta): void {
+  if (!isFloat(dtype) && !isComplex(dtype) && dtype !== "bool") {
     throw new TypeError(`Columns and images of dtype ${dtype} are not supported`);
   }
 }
@@ -102,8 +103,9 @@ function imageKernel(x: Tensor, sizes: readonly number[], slides: readonly Slide
 export const im2col = defineOp(
   "aten::im2col(Tensor self, int[2] kernel_size, int[2] dilation, int[2] padding, int[2] stride) -> Tensor",
   {
+    complex: PARTS,
     meta: (_, { self, ...args }) => {
-      requireFloatOrBool(self);
+      requireKind(self);
       requireRank(self.shape.length, [3, 4]);
       const slides = slidesOf(args);
       const counts = slides.map((slide, i) => windowCount(self.shape.at(i - 2)!, slide));
@@ -138,7 +140,7 @@ interface ImageArgs<T> extends WindowArgs {
 
 /** Checks the arguments; gives the shape of the image. */
 function imageShape({ self, output_size, ...args }: ImageArgs<Meta>): Dim[] {
-  requireFloatOrBool(self);
+  requireKind(self);
   requireRank(self.shape.length, [2, 3]);
   if (output_size.length !== 2) throw new RangeError(`output_size must have 2 sizes, met ${output_size.length}`);
   const slides = slidesOf(args);
@@ -181,6 +183,7 @@ function scatterColumns(b: OnnxBuilder, x: OnnxValue, sizes: readonly number[], 
 export const col2im = defineOp(
   "aten::col2im(Tensor self, SymInt[2] output_size, int[2] kernel_size, int[2] dilation, int[2] padding, int[2] stride) -> Tensor",
   {
+    complex: PARTS,
     meta: (_, args) => ({ dtype: args.self.dtype, shape: imageShape(args) }),
     kernel: ({ self, output_size, ...args }) => {
       const x = self.shape.length === 2 ? self.reshape([1, ...self.shape]) : self;

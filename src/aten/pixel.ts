@@ -5,6 +5,7 @@ import { cleanDiv, type Dim, mul } from "../sym/mod.ts";
 import type { Meta, Tensor } from "../tensor/mod.ts";
 import { permuteDims } from "../tensor/loops.ts";
 import { defineOp } from "./op.ts";
+import { PARTS } from "./rules.ts";
 
 /** The tensor under one shape, its dims in another order, and the shape of the result. */
 interface Rearrangement {
@@ -62,6 +63,7 @@ function regrouped(x: Meta, groups: Dim): Rearrangement {
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.pixel_shuffle.html */
 export const pixelShuffle = defineOp("aten::pixel_shuffle(Tensor self, int upscale_factor) -> Tensor", {
+  complex: PARTS,
   meta: (_, { self, upscale_factor }) => ({ dtype: self.dtype, shape: shuffled(self, upscale_factor).shape }),
   kernel: ({ self, upscale_factor }) => byKernel(self, shuffled(self, upscale_factor)),
   onnx: (b, { self, upscale_factor }) => {
@@ -75,6 +77,7 @@ export const pixelShuffle = defineOp("aten::pixel_shuffle(Tensor self, int upsca
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.pixel_unshuffle.html */
 export const pixelUnshuffle = defineOp("aten::pixel_unshuffle(Tensor self, int downscale_factor) -> Tensor", {
+  complex: PARTS,
   meta: (_, { self, downscale_factor }) => ({ dtype: self.dtype, shape: unshuffled(self, downscale_factor).shape }),
   kernel: ({ self, downscale_factor }) => byKernel(self, unshuffled(self, downscale_factor)),
   onnx: (b, { self, downscale_factor }) => byNodes(b, self, unshuffled(b.meta(self), downscale_factor)),
@@ -82,6 +85,7 @@ export const pixelUnshuffle = defineOp("aten::pixel_unshuffle(Tensor self, int d
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.nn.ChannelShuffle.html */
 export const channelShuffle = defineOp("aten::channel_shuffle(Tensor self, SymInt groups) -> Tensor", {
+  complex: PARTS,
   meta: (_, { self }) => ({ dtype: self.dtype, shape: self.shape }),
   kernel: ({ self, groups }) => byKernel(self, regrouped(self, groups)),
   onnx: (b, { self, groups }) => byNodes(b, self, regrouped(b.meta(self), groups)),
