@@ -260,6 +260,11 @@ export const lstm = defineOp(
       layersOf("lstm", args, isProjected(args.hx));
       return [outputMeta(args, h), { dtype: h.dtype, shape: h.shape }, { dtype: c.dtype, shape: c.shape }];
     },
+    // Torch up to 2.8 records states with a dim of size 1 after the first.
+    corrects: ([output, ...states]) =>
+      states.every(({ shape }) => shape.length === 4 && shape[1] === 1)
+        ? [output, ...states.map(({ dtype, shape }) => ({ dtype, shape: shape.toSpliced(1, 1) }))]
+        : null,
     kernel: (args) => {
       const { output, h, c } = run("lstm", args, args.hx[0], args.hx[1], isProjected(args.hx));
       return [output, h, c];

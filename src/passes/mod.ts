@@ -3,6 +3,7 @@ import { customOps, type CustomTranslationTable } from "../aten/custom.ts";
 import { type Op, OpTable } from "../aten/mod.ts";
 import { type ExportedProgram, targetsOf } from "../fx/mod.ts";
 import type { Fx2OnnxError } from "../ir/mod.ts";
+import { correctMetas, decompositionFaults } from "./correct.ts";
 import { expand } from "./expand.ts";
 import { functionalize } from "./functionalize.ts";
 
@@ -15,12 +16,12 @@ export interface Prepared {
   readonly table: OpTable;
   /** The user's own among them. */
   readonly custom: readonly Op[];
-  /** Calls that could not be replaced. */
+  /** Calls that could not be replaced, and what is wrong with the program itself. */
   readonly errors: readonly Fx2OnnxError[];
 }
 
 /**
- * Expands a program and makes it functional.
+ * Expands a program and makes it functional. Shapes that its release of PyTorch recorded wrongly are corrected in place.
  *
  * @param translations a user's own operators
  * @throws {OptionError} for an entry of it that is no translation
@@ -29,6 +30,12 @@ export interface Prepared {
 export async function prepare(program: ExportedProgram, translations?: CustomTranslationTable): Promise<Prepared> {
   const custom = translations ? customOps(translations, program.graph) : [];
   const table = await OpTable.load(targetsOf(program.graph), custom);
+  correctMetas(program.graph, table);
   const { program: expanded, errors } = expand(program, table);
-  return { program: await functionalize(expanded, table), table, custom, errors };
+  return {
+    program: await functionalize(expanded, table),
+    table,
+    custom,
+    errors: [...decompositionFaults(program), ...errors],
+  };
 }

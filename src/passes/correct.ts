@@ -1,0 +1,63 @@
+/**
+ * What releases of PyTorch are known to record wrongly. A result whose recorded shape contradicts its operator is corrected
+ * where the operator's record says how; a program that was decomposed by a wrong rule computes something else than the
+ * model, and is refused.
+ */
+import type { OpTable } from "../aten/mod.ts";
+import { allNodes, type ExportedProgram, type FxGraph, type FxNode, type FxValue } from "../fx/mod.ts";
+import { locationOf, LoweringError } from "../ir/mod.ts";
+import { contiguousStrides } from "../tensor/mod.ts";
+
+/** Corrects recorded shapes in place. */
+export function correctMetas(graph: FxGraph, table: OpTable): void {
+  for (const node of allNodes(graph)) {
+    const op = table.resolve(node.target)?.op;
+    if (!op?.corrects) continue;
+    const metas = node.outputs.map(({ meta }) => meta);
+    if (!metas.every((meta) => meta.kind === "tensor")) continue;
+    for (const [i, { dtype, shape }] of (op.corrects(metas) ?? []).entries()) {
+      node.outputs[i].meta = { ...metas[i], dtype, shape, strides: contiguousStrides(shape) };
+    }
+  }
+}
+
+/** Dims that the results of a function of PyTorch have at most, by the name under which `torch_fn` records calls of it. */
+const MOST_DIMS: ReadonlyMap<string, number> = new Map([["lstm", 3]]);
+
+/**
+ * What is wrong with a decomposed program: torch up to 2.8 gives the states of an LSTM a dim too many, and squeezes the batch
+ * where it means the sequence.
+ */
+export function decompositionFaults({ graph, torchVersion }: ExportedProgram): LoweringError[] {
+  const outputs = new Set(graph.outputs);
+  const faults = new Map<string, LoweringError>();
+  for (const node of graph.nodes()) {
+    const call = node.metadata.get("torch_fn");
+    const name = call?.replace(/^.*\./, "") ?? "";
+    const most = MOST_DIMS.get(name);
+    if (call === undefined || most === undefined || faults.has(call) || isOperator(node, name)) continue;
+    const isResult = (value: FxValue): boolean =>
+      outputs.has(value) || [...value.uses.keys()].some((user) => (user as FxNode).metadata.get("torch_fn") !== call);
+    const wrong = node.outputs.find((value) =>
+      value.meta.kind === "tensor" && value.meta.shape.length > most && isResult(value)
+    );
+    if (!wrong || wrong.meta.kind !== "tensor") continue;
+    faults.set(
+      call,
+      new LoweringError(
+        `Torch ${torchVersion} decomposed ${name} wrongly: its result ${wrong.name} is recorded as ` +
+          `[${wrong.meta.shape.join(", ")}], but has at most ${most} dimensions`,
+        {
+          ...node.origin ? locationOf(node.origin) : {},
+          hint: "Save the program without run_decompositions(), or decompose it with torch 2.9 or later",
+        },
+      ),
+    );
+  }
+  return [...faults.values()];
+}
+
+/** Whether a node is the function itself, not a part of it. */
+function isOperator(node: FxNode, name: string): boolean {
+  return node.target.includes(`.${name}.`);
+}
