@@ -19,6 +19,8 @@ export interface HigherOrderCall<T> {
 /** Emits graphs as ONNX. */
 export interface GraphEmitter {
   readonly b: OnnxBuilder;
+  /** Bounds of the program's symbols. */
+  readonly ranges: Ranges;
   /** Emits the nodes of a graph here and gives its results. */
   run(graph: FxGraph, inputs: readonly CallArg<OnnxValue>[]): CallArg<OnnxValue>[];
   /** Builds a graph for an attribute. Values from outside may be used in it. */

@@ -1,9 +1,10 @@
 /** Control flow: branches, loops and scans over graphs, as If, Loop and Scan. */
 import { type FxArg, FxGraph, type FxNode, FxValue } from "../fx/mod.ts";
 import type { OnnxValue } from "../onnx/model.ts";
-import { isSym, type Ranges, truthOf } from "../sym/mod.ts";
+import { eq, ge, isSym, type Ranges, truthOf } from "../sym/mod.ts";
 import { newData, Tensor } from "../tensor/mod.ts";
 import type { CallArg } from "./bind.ts";
+import { choose } from "./emit.ts";
 import { defineHigherOrder, graphAt, type GraphEmitter, listAt, resultNames, slotsOf } from "./higher_order.ts";
 
 /** A condition as a 0-d bool tensor. */
@@ -30,6 +31,16 @@ function decided(arg: FxArg, ranges: Ranges): boolean | null {
   return isSym(expr) && expr.kind !== "bool" ? null : truthOf(expr, ranges) ?? null;
 }
 
+/** Whether a result is recorded as what a graph gives for it. */
+function hasSameSizes(slot: FxValue | null, given: FxArg): boolean {
+  if (!(slot instanceof FxValue) || !(given instanceof FxValue)) return slot === null || slot.meta.kind !== "sym";
+  const [a, b] = [slot.meta, given.meta];
+  if (a.kind === "tensor" && b.kind === "tensor") {
+    return a.shape.length === b.shape.length && a.shape.every((dim, i) => eq(dim, b.shape[i]) === true);
+  }
+  return a.kind === "sym" && b.kind === "sym" && String(a.expr) === String(b.expr);
+}
+
 /** How many results are tensors or numbers. */
 function resultCount(node: FxNode): number {
   return slotsOf(node).filter((slot) => slot !== null).length;
@@ -52,8 +63,11 @@ export const cond = defineHigherOrder("higher_order::cond", {
   expand(x, node) {
     const pred = decided(node.args[0], x.ranges);
     if (pred === null) return null;
+    const graph = graphAt(node.args, pred ? 1 : 2);
+    // Sizes that differ between the branches bear symbols of their own after them.
+    if (!slotsOf(node).every((slot, i) => hasSameSizes(slot, graph.outputs[i]))) return null;
     const operands = listAt(node.args, 3).map((arg) => x.read(arg as FxArg));
-    return x.inline(graphAt(node.args, pred ? 1 : 2), operands, resultNames(node));
+    return x.inline(graph, operands, resultNames(node));
   },
   onnx(g, { node, args }) {
     const operands = listAt(args, 3);
@@ -97,6 +111,46 @@ export const whileLoop = defineHigherOrder("higher_order::while_loop", {
   },
 });
 
+/** Whether there is an element for sure: runtimes refuse a Scan over none. */
+function hasElements(g: GraphEmitter, xs: readonly OnnxValue[]): boolean {
+  return ge(g.b.meta(xs[0]).shape[0], 1, g.ranges) === true;
+}
+
+/**
+ * A body run for each element of tensors along their first dimension: a Scan, or where there may be no element, a Loop. The
+ * body is given the states and the elements, and gives the next states and what is stacked.
+ */
+function eachElement(
+  g: GraphEmitter,
+  name: string,
+  [init, xs]: readonly (readonly OnnxValue[])[],
+  inputs: readonly FxValue[],
+  count: number,
+  body: (inner: GraphEmitter, states: readonly OnnxValue[], elements: readonly OnnxValue[]) => OnnxValue[],
+  isFirst = false,
+): OnnxValue[] {
+  const states = isFirst ? inputs.slice(0, init.length - 1) : inputs.slice(0, init.length);
+  const addStates = (inner: GraphEmitter): OnnxValue[] => [
+    ...isFirst ? [inner.b.input(`is_first_${name}`, { dtype: "bool", shape: [] })] : [],
+    ...states.map((value) => inner.input(value)),
+  ];
+  if (hasElements(g, xs)) {
+    const scan = g.subgraph(name, (inner) => {
+      const carried = addStates(inner);
+      return body(inner, carried, inputs.slice(states.length).map((value) => inner.input(value)));
+    });
+    return g.b.ops("Scan", [...init, ...xs], count, { body: scan, num_scan_inputs: xs.length });
+  }
+  const loop = g.subgraph(name, (inner) => {
+    const turn = inner.b.input(`iteration_${name}`, { dtype: "int64", shape: [] });
+    const goesOn = inner.b.input(`condition_${name}`, { dtype: "bool", shape: [] });
+    const carried = addStates(inner);
+    return [goesOn, ...body(inner, carried, xs.map((x) => inner.b.op("Gather", [x, turn], { axis: 0 })))];
+  });
+  const turns = g.b.dim(g.b.meta(xs[0]).shape[0]);
+  return g.b.ops("Loop", [turns, g.b.scalar(true, "bool"), ...init], count, { body: loop });
+}
+
 /** A Scan of a graph whose first inputs are states, the next ones elements along the first dimension, the rest the same in each turn. */
 function scanned(
   g: GraphEmitter,
@@ -104,12 +158,18 @@ function scanned(
   graph: FxGraph,
   [init, xs, extra]: readonly (readonly CallArg<OnnxValue>[])[],
 ): CallArg<OnnxValue>[] {
-  const body = g.subgraph(graph.name, (inner) => {
-    const own = graph.inputs.slice(0, init.length + xs.length).map((value) => inner.input(value));
-    return present(inner, node, inner.run(graph, [...own, ...extra]));
-  });
-  const inputs = [...init, ...xs].map((arg) => g.value(arg));
-  return placed(node, g.b.ops("Scan", inputs, resultCount(node), { body, num_scan_inputs: xs.length }));
+  if (xs.length === 0) throw new TypeError("A scan or map must run over a tensor");
+  const given = [init, xs].map((args) => args.map((arg) => g.value(arg)));
+  const inputs = graph.inputs.slice(0, init.length + xs.length);
+  const results = eachElement(
+    g,
+    graph.name,
+    given,
+    inputs,
+    resultCount(node),
+    (inner, states, elements) => present(inner, node, inner.run(graph, [...states, ...elements, ...extra])),
+  );
+  return placed(node, results);
 }
 
 /** The elements of tensors along their first dimension. */
@@ -200,16 +260,22 @@ export const associativeScan = defineHigherOrder("higher_order::associative_scan
     const graph = graphAt(args, 0);
     const xs = listAt(args, 1).map((arg) => g.value(arg));
     const extra = args[2] === undefined ? [] : listAt(args, 2);
-    const body = g.subgraph(graph.name, (inner) => {
-      const isFirst = inner.b.input(`is_first_${graph.name}`, { dtype: "bool", shape: [] });
-      const own = graph.inputs.slice(0, 2 * xs.length).map((value) => inner.input(value));
-      const combined = inner.run(graph, [...own, ...extra]);
-      const next = xs.map((_, i) => inner.b.op("Where", [isFirst, own[xs.length + i], inner.value(combined[i])]));
-      return [inner.b.scalar(false, "bool"), ...next, ...next];
-    });
+    if (xs.length === 0) throw new TypeError("A scan must run over a tensor");
     const zero = g.b.scalar(0n, "int64");
-    const initial = [g.b.scalar(true, "bool"), ...xs.map((x) => g.b.op("Gather", [x, zero], { axis: 0 }))];
-    const results = g.b.ops("Scan", [...initial, ...xs], 1 + 2 * xs.length, { body, num_scan_inputs: xs.length });
+    const first = (x: OnnxValue): OnnxValue => {
+      if (hasElements(g, xs)) return g.b.op("Gather", [x, zero], { axis: 0 });
+      // What comes before the first element is not looked at.
+      const { dtype, shape } = g.b.meta(x);
+      return g.b.op("Expand", [g.b.scalar(0, dtype), g.b.ints(shape.slice(1))]);
+    };
+    const given = [[g.b.scalar(true, "bool"), ...xs.map(first)], xs];
+    const inputs = graph.inputs.slice(0, 2 * xs.length);
+    const count = 1 + 2 * xs.length;
+    const results = eachElement(g, graph.name, given, inputs, count, (inner, [isFirst, ...before], elements) => {
+      const combined = inner.run(graph, [...before, ...elements, ...extra]);
+      const next = combined.map((arg, i) => choose(inner.b, isFirst, inner.value(elements[i]), inner.value(arg)));
+      return [inner.b.scalar(false, "bool"), ...next, ...next];
+    }, true);
     return results.slice(1 + xs.length);
   },
   async eager(g, { args }) {

@@ -36,6 +36,10 @@ export class GraphLowering implements GraphEmitter {
     this.interpreter = new OnnxInterpreter(b, state.ranges);
   }
 
+  get ranges(): Ranges {
+    return this.state.ranges;
+  }
+
   lowerNode(node: FxNode): void {
     const resolved = this.state.table.resolve(node.target);
     // Preflight and expansion have reported it.
@@ -68,15 +72,17 @@ export class GraphLowering implements GraphEmitter {
   private give(value: FxValue, given: CallArg<OnnxValue>): void {
     const { values, numbers } = this.state;
     const { meta } = value;
-    if (!(given instanceof OnnxValue)) {
-      numbers.set(value, given);
-      const isNew = meta.kind === "sym" && isSym(meta.expr) && meta.expr.node.op === "symbol" &&
-        !this.b.symbols.has(meta.expr.node.name);
-      if (isNew) this.b.symbols.bindExpr(meta.expr as Sym, this.value(given));
-    } else if (meta.kind === "tensor") values.set(value, given);
-    else if (meta.kind === "sym" && isSym(meta.expr)) {
+    if (meta.kind === "tensor") {
+      if (!(given instanceof OnnxValue)) throw new TypeError(`Input ${value.name} of a graph must be a tensor`);
+      values.set(value, given);
+      this.b.symbols.shadow(meta.shape, given);
+    } else if (given instanceof OnnxValue) {
       numbers.delete(value);
-      this.b.symbols.bindExpr(meta.expr, given);
+      if (meta.kind === "sym" && isSym(meta.expr)) this.b.symbols.shadow(meta.expr, given);
+    } else {
+      numbers.set(value, given);
+      const isSame = isSym(given) && meta.kind === "sym" && isSym(meta.expr) && given.key === meta.expr.key;
+      if (meta.kind === "sym" && isSym(meta.expr) && !isSame) this.b.symbols.shadow(meta.expr, this.value(given));
     }
   }
 

@@ -347,7 +347,13 @@ export class OnnxBuilder {
     inner.origin = this.origin;
     // Outputs must be values of the subgraph itself.
     const isOwn = (v: OnnxValue): boolean => v.producer?.graph === (inner.graph as unknown);
-    inner.graph.outputs = body(inner).map((v) => isOwn(v) ? v : inner.copy(v));
+    const used = new Set<OnnxValue>();
+    inner.graph.outputs = body(inner).map((v) => {
+      // A runtime tells outputs apart by their names.
+      const output = isOwn(v) && !used.has(v) ? v : inner.copy(v);
+      used.add(output);
+      return output;
+    });
     return inner.graph;
   }
 

@@ -2,7 +2,7 @@
  * Where symbolic sizes get their values from when a graph needs them as tensors: a dim of a graph input, a dim of a value
  * whose size depends on data, or a scalar that a node yields.
  */
-import { bitOf, isSym, solveLinear, type Sym, type SymFn, type SymKind, visit } from "../sym/mod.ts";
+import { bitOf, type Dim, eq, isSym, solveLinear, type Sym, type SymFn, type SymKind, visit } from "../sym/mod.ts";
 import type { OnnxBuilder } from "./builder.ts";
 import type { OnnxValue } from "./model.ts";
 
@@ -54,6 +54,23 @@ export class SymbolTable {
     if (expr.node.op === "symbol") {
       if (!this.has(expr.node.name)) this.scalars.set(expr.node.name, value);
     } else this.bindCompound(expr, { value, axis: null });
+  }
+
+  /**
+   * Symbols of a nested graph's input are those of what it is given: whatever a run of the same graph before had, as the turn
+   * of a loop before. Sizes that are known under the same symbol stay.
+   */
+  shadow(recorded: Sym | readonly Dim[], value: OnnxValue): void {
+    if (isSym(recorded)) {
+      if (recorded.node.op === "symbol") this.scalars.set(recorded.node.name, value);
+      else this.bindExpr(recorded, value);
+      return;
+    }
+    for (const [axis, dim] of recorded.entries()) {
+      if (!isSym(dim) || dim.node.op !== "symbol" || !value.meta || eq(value.meta.shape[axis], dim) === true) continue;
+      this.scalars.delete(dim.node.name);
+      this.dims.set(dim.node.name, { value, axis });
+    }
   }
 
   private bindCompound(expr: Sym, source: ShapeSource): void {
