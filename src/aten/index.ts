@@ -116,6 +116,7 @@ export const FAMILIES: Readonly<Record<string, () => Promise<Record<string, unkn
   triangular: () => import("./triangular.ts"),
   trigonometry: () => import("./trigonometry.ts"),
   unary: () => import("./unary.ts"),
+  unique: () => import("./unique.ts"),
   unpool: () => import("./unpool.ts"),
   upsample: () => import("./upsample.ts"),
   vander: () => import("./vander.ts"),
@@ -461,6 +462,7 @@ export const NAMES: readonly (readonly [family: string, names: string])[] = [
     "unary",
     " aten::abs aten::absolute aten::deg2rad aten::erf aten::erfc aten::exp aten::exp2 aten::expm1 aten::isfinite aten::isinf aten::isnan aten::isneginf aten::isposinf aten::log aten::log10 aten::log1p aten::log2 aten::logit aten::nan_to_num aten::neg aten::negative aten::positive aten::rad2deg aten::reciprocal aten::rsqrt aten::sgn aten::sigmoid aten::sign aten::signbit aten::special_erf aten::special_expit aten::special_log1p aten::sqrt ",
   ],
+  ["unique", " aten::_unique aten::_unique2 aten::unique_consecutive aten::unique_dim aten::unique_dim_consecutive "],
   ["unpool", " aten::fractional_max_pool2d aten::fractional_max_pool3d aten::max_unpool2d aten::max_unpool3d "],
   [
     "upsample",
