@@ -309,6 +309,17 @@ export function sinForm<T extends object>(t: Calls<T>, { self }: Self<T>): T {
   return t.join(t.call(mul, t.call(sin, re), t.call(cosh, im)), t.call(mul, t.call(cos, re), t.call(sinh, im)));
 }
 
+/** `sin(πz) / (πz)`, 1 at 0. */
+export function sincForm<T extends object>(t: Calls<T>, { self }: Self<T>): T {
+  const { re, im } = numOf(t, self);
+  const constant = (value: number): T => t.full([], value, t.meta(re).dtype);
+  const angle = t.join(t.call(mul, re, constant(Math.PI)), im && t.call(mul, im, constant(Math.PI)));
+  const isZero = t.call(eq, self, constant(0));
+  const ratio = numOf(t, t.call(div, t.call(sin, angle), angle));
+  const choose = (atZero: number, elsewhere: T): T => t.call(where, isZero, constant(atZero), elsewhere);
+  return t.join(choose(1, ratio.re), ratio.im && choose(0, ratio.im));
+}
+
 export function cosForm<T extends object>(t: Calls<T>, { self }: Self<T>): T {
   const { re, im } = numOf(t, self);
   if (!im) return t.join(t.call(cos, re), null);

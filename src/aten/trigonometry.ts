@@ -122,7 +122,11 @@ export const atanh = defineOp(
 export const sinc = defineOp("aten::sinc(Tensor self) -> Tensor", {
   promote: toFloat,
   meta: sameAsSelf,
-  kernel: unary((x) => x === 0 ? 1 : Math.sin(Math.PI * x) / (Math.PI * x)),
+  kernel: unary((x) => x === 0 ? 1 : Math.sin(Math.PI * x) / (Math.PI * x), undefined, (z) => {
+    const angle = complexMath.scale(z, Math.PI);
+    return z[0] === 0 && z[1] === 0 ? [1, 0] : complexMath.div(complexMath.sin(angle), angle);
+  }),
+  complex: { elementwise: forms.sincForm },
   onnx: (b, { self }) => {
     const angle = emit(b, NUMBERS, "Mul", [self, constantLike(b, self, Math.PI)]);
     const quotient = emit(b, NUMBERS, "Div", [emit(b, FLOATS, "Sin", [angle]), angle]);
