@@ -85,6 +85,7 @@ export const FAMILIES: Readonly<Record<string, () => Promise<Record<string, unkn
   pixel: () => import("./pixel.ts"),
   pool: () => import("./pool.ts"),
   power: () => import("./power.ts"),
+  quantile: () => import("./quantile.ts"),
   quantized: () => import("./quantized.ts"),
   quantized_params: () => import("./quantized_params.ts"),
   random: () => import("./random.ts"),
@@ -377,6 +378,7 @@ export const NAMES: readonly (readonly [family: string, names: string])[] = [
     "power",
     " aten::float_power.Scalar aten::float_power.Tensor_Scalar aten::float_power.Tensor_Tensor aten::float_power_.Scalar aten::float_power_.Tensor aten::hypot aten::logaddexp aten::logaddexp2 aten::pow.Scalar aten::pow.Tensor_Scalar aten::pow.Tensor_Tensor aten::pow_.Scalar aten::pow_.Tensor aten::xlogy.Scalar_Other aten::xlogy.Scalar_Self aten::xlogy.Tensor ",
   ],
+  ["quantile", " aten::nanquantile aten::nanquantile.scalar aten::quantile aten::quantile.scalar "],
   [
     "quantized",
     " quantized_decomposed::convert_element_type.no_fuse quantized_decomposed::dequantize_per_channel quantized_decomposed::dequantize_per_channel_group quantized_decomposed::dequantize_per_tensor quantized_decomposed::dequantize_per_tensor.tensor quantized_decomposed::dequantize_per_tensor.tensor2 quantized_decomposed::dequantize_per_token quantized_decomposed::fake_quant_per_channel quantized_decomposed::quantize_per_channel quantized_decomposed::quantize_per_channel_group quantized_decomposed::quantize_per_tensor quantized_decomposed::quantize_per_tensor.tensor quantized_decomposed::quantize_per_tensor.tensor2 quantized_decomposed::quantize_per_token ",
