@@ -55,6 +55,7 @@ export const FAMILIES: Readonly<Record<string, () => Promise<Record<string, unkn
   higher_order_batch: () => import("./higher_order_batch.ts"),
   higher_order_control: () => import("./higher_order_control.ts"),
   higher_order_inline: () => import("./higher_order_inline.ts"),
+  histogram: () => import("./histogram.ts"),
   householder: () => import("./householder.ts"),
   im2col: () => import("./im2col.ts"),
   incomplete_gamma: () => import("./incomplete_gamma.ts"),
@@ -287,6 +288,10 @@ export const NAMES: readonly (readonly [family: string, names: string])[] = [
   [
     "higher_order_inline",
     " higher_order::aoti_call_delegate higher_order::auto_functionalized higher_order::auto_functionalized_v2 higher_order::call_torchbind higher_order::executorch_call_delegate higher_order::hints_wrapper higher_order::invoke_quant higher_order::invoke_quant_packed higher_order::invoke_subgraph higher_order::out_dtype higher_order::print higher_order::run_const_graph higher_order::strict_mode higher_order::tag_activation_checkpoint higher_order::triton_kernel_wrapper_functional higher_order::triton_kernel_wrapper_mutation higher_order::with_effects higher_order::wrap higher_order::wrap_activation_checkpoint higher_order::wrap_with_set_grad_enabled torch._C::_set_grad_enabled torch._functorch.predispatch::lazy_load_decompositions ",
+  ],
+  [
+    "histogram",
+    " aten::_histogramdd_bin_edges aten::_histogramdd_from_bin_cts aten::_histogramdd_from_bin_tensors aten::bincount aten::histc aten::histogram.bin_ct aten::histogram.bins_tensor aten::histogramdd aten::histogramdd.TensorList_bins aten::histogramdd.int_bins ",
   ],
   ["householder", " aten::geqrf aten::linalg_householder_product aten::linalg_qr aten::orgqr aten::ormqr aten::qr "],
   ["im2col", " aten::col2im aten::im2col "],
