@@ -8,6 +8,7 @@ export const FAMILIES: Readonly<Record<string, () => Promise<Record<string, unkn
   aliases: () => import("./aliases.ts"),
   asserts: () => import("./asserts.ts"),
   attention: () => import("./attention.ts"),
+  attention_fused: () => import("./attention_fused.ts"),
   attention_native: () => import("./attention_native.ts"),
   backward: () => import("./backward.ts"),
   batch_norm: () => import("./batch_norm.ts"),
@@ -154,6 +155,10 @@ export const NAMES: readonly (readonly [family: string, names: string])[] = [
   [
     "attention",
     " aten::_scaled_dot_product_attention_math aten::_scaled_dot_product_flash_attention_for_cpu aten::scaled_dot_product_attention ",
+  ],
+  [
+    "attention_fused",
+    " aten::_scaled_dot_product_cudnn_attention aten::_scaled_dot_product_efficient_attention aten::_scaled_dot_product_flash_attention aten::_scaled_dot_product_fused_attention_overrideable ",
   ],
   [
     "attention_native",

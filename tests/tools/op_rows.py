@@ -15,6 +15,7 @@ import sys
 
 import numpy
 import torch
+import gpu_attention  # noqa: F401, as torchvision_ops
 import torch.ao.quantization.fx._decomposed  # noqa: F401, these register operators
 import torch.nn.modules.linear_cross_entropy  # noqa: F401
 import torchvision_ops  # noqa: F401, it defines operators too
