@@ -243,7 +243,7 @@ class Functionalization {
       this.tracked.set(targets[0], this.tracked.get(output)!);
       return;
     }
-    const args = this.bound(op, node, (v) => this.readValue(v));
+    const args = this.boundTo(op, selfInPlace(op, node.args), node.kwargs, (v) => this.readValue(v));
     // The result bears the name that the program gave it, so that it can be found again.
     this.trace.nextName = output?.name ?? null;
     const results = [this.trace.apply(op, args)].flat() as FxValue[];
@@ -397,6 +397,12 @@ function isViewOp(op: Op): boolean {
   if (op.inverse) return true;
   const set = op.parsed.args[0]?.alias;
   return set !== null && set !== undefined && !set.write && op.parsed.returns.some((r) => r.alias?.set === set.set);
+}
+
+/** In-place variants are called on `self` first; a functional schema may have it later (`polygamma(int n, Tensor self)`). */
+function selfInPlace(op: Op, args: readonly FxArg[]): readonly FxArg[] {
+  const at = op.parsed.args.findIndex((arg) => arg.name === "self");
+  return at > 0 ? args.slice(1).toSpliced(at, 0, args[0]) : args;
 }
 
 /** Whether elements of an expanded view share memory. */

@@ -40,6 +40,7 @@ TOLERANCES = {
     "f32": (1e-4, 1e-3),
     "f64": (1e-6, 1e-5),
 }
+VARIANTS = ("function", "method", "inplace")
 # Results that are not initialized.
 UNSET = re.compile(r"^(new_)?empty|^resize_")
 # Results that several choices of sign, basis or pivot satisfy, and those that depend on which of equal elements is found.
@@ -275,7 +276,7 @@ class Maker:
     def make(self, task):
         """Yields lines for the manifest, or {"skipped": …}."""
         op, dtype = self.ops[task["op"]], task["dtype"]
-        for variant in self.options.variants.split(","):
+        for variant in (VARIANTS if self.wanted else self.options.variants.split(",")):
             dynamic_left = 2 if self.options.dynamic and dtype == "float32" else 0
             for place, call in self.calls(op, dtype, variant):
                 name = case_name(op, dtype, place, variant)
