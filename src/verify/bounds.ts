@@ -3,7 +3,7 @@
  * input through operators that keep its values to those that index with it.
  */
 import { opName, type OpTable } from "../aten/mod.ts";
-import { type ExportedProgram, type FxArg, type FxNode, FxValue } from "../fx/mod.ts";
+import { type ExportedProgram, type FxArg, FxGraph, type FxNode, FxValue, graphsOf } from "../fx/mod.ts";
 import { type Dim, isSym, prod, type Ranges } from "../sym/mod.ts";
 import { isInt } from "../tensor/mod.ts";
 
@@ -73,9 +73,21 @@ function follow(input: FxValue, table: OpTable, ranges: Ranges): IntBound | null
       const [first] = args.values();
       const keeps = KEEPS.has(name) && (first === value || (Array.isArray(first) && first.includes(value)));
       if (keeps) { for (const output of node.outputs) seen.add(output); }
+      for (const input of givenInputs(node, value)) seen.add(input);
     }
   }
   return below.length > 0 || min > -Infinity ? { min: Math.max(min, 0), below, isIndex } : null;
+}
+
+/** Inputs of the graphs that a node is given which stand for a value, or for its elements. */
+function givenInputs(node: FxNode, value: FxValue): FxValue[] {
+  const graphs = graphsOf(node);
+  if (graphs.length === 0) return [];
+  const last = node.args.findLastIndex((arg) => arg instanceof FxGraph);
+  const operands = node.args.slice(last + 1).flat();
+  return graphs.flatMap(({ inputs }) =>
+    inputs.length === operands.length ? inputs.filter((_, i) => operands[i] === value) : []
+  );
 }
 
 /** The sizes that `value` indexes in a call. */

@@ -2,7 +2,7 @@
  * Compares values inside the model: one session in which all of them are outputs, against the reference's value of the same
  * FX node. Values appear in program order, so the first that differs tells where things go wrong.
  */
-import type { FxNode, FxValue } from "../fx/mod.ts";
+import { allNodes, type FxNode, type FxValue, graphsOf } from "../fx/mod.ts";
 import { Fx2OnnxError, locationOf } from "../ir/mod.ts";
 import type { OnnxValue } from "../onnx/model.ts";
 import type { Tensor } from "../tensor/mod.ts";
@@ -86,6 +86,11 @@ function choose({ subject, random }: Verification): { visible: Map<FxValue, Onnx
   const visible = new Map<FxValue, OnnxValue>();
   const hidden: string[] = [];
   for (const node of program.graph.nodes()) {
+    for (const inner of graphsOf(node).flatMap((graph) => [...allNodes(graph)])) {
+      for (const { name, meta } of inner.outputs) {
+        if (meta.kind === "tensor") hidden.push(`${name} (inside ${node.name}, which is compared as a whole)`);
+      }
+    }
     for (const fx of node.outputs) {
       if (fx.meta.kind !== "tensor" || fx.uses.size === 0 && !outputs.has(fx)) continue;
       const value = values.get(fx);
