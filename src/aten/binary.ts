@@ -178,6 +178,8 @@ function interpolate(x: number, y: number, w: number): number {
 /** https://docs.pytorch.org/docs/stable/generated/torch.lerp.html */
 export const lerpScalar = defineOp("aten::lerp.Scalar(Tensor self, Tensor end, Scalar weight) -> Tensor", {
   promote: interpolated,
+  complex: (t, { self, end, weight }) =>
+    forms.lerpForm(t, { self, end, weight: t.full([], weight, t.meta(self).dtype) }),
   meta: (_, { self, end }) => ({ dtype: self.dtype, shape: broadcastShapes(self.shape, end.shape) }),
   kernel: ({ self, end, weight }) => {
     requireReal(self.dtype);
@@ -204,6 +206,7 @@ export const lerp = defineOp("aten::lerp.Tensor(Tensor self, Tensor end, Tensor 
     dtype: self.dtype,
     shape: broadcastShapes(self.shape, end.shape, weight.shape),
   }),
+  complex: (t, args) => forms.lerpForm(t, args),
   kernel: ({ self, end, weight }) => {
     requireReal(self.dtype);
     return mapTernary([self, end, weight], self.dtype, interpolate);

@@ -117,7 +117,7 @@ export class MetaInterpreter extends Interpreter<Meta> {
     if (op.meta) return op.meta(this.context, args as any);
     const form = formOf(op);
     // deno-lint-ignore no-explicit-any -- as above
-    if (form && this.complexOf(args)) return form(this as Calls<Meta>, args as any);
+    if (form && this.complexOf(args)) return form(this as Calls<Meta>, args as any, op);
     return this.decomposed(op, args, "meta rule");
   }
 
@@ -164,7 +164,7 @@ export class EagerInterpreter extends Interpreter<Tensor> {
       if (parts) return parts.result;
       const form = formOf(op);
       // deno-lint-ignore no-explicit-any -- bound arguments are typed by the schema at the definition
-      if (form && (!op.kernel || form === op.complex)) return form(this as Calls<Tensor>, args as any);
+      if (form && (!op.kernel || form === op.complex)) return form(this as Calls<Tensor>, args as any, op);
     }
     // deno-lint-ignore no-explicit-any -- as above
     if (op.kernel && (!dtype || op.complex)) return op.kernel(args as any);
@@ -249,7 +249,7 @@ export class OnnxInterpreter extends Interpreter<OnnxValue> {
    */
   private onForm(op: Op, args: BoundArgs): unknown {
     // deno-lint-ignore no-explicit-any -- bound arguments are typed by the schema at the definition
-    const run = (given: BoundArgs): unknown => formOf(op)!(this as Calls<OnnxValue>, given as any);
+    const run = (given: BoundArgs): unknown => formOf(op)!(this as Calls<OnnxValue>, given as any, op);
     let packed = false;
     mapTensors(args, (v) => packed ||= v instanceof ComplexValue && v.form.kind !== "parts");
     if (typeof op.complex === "function" || !packed) return run(args);

@@ -130,6 +130,7 @@ export const isclose = defineOp(
   {
     promote: both,
     meta: broadcastBool,
+    complex: (t, args) => forms.iscloseForm(t, args),
     kernel: ({ self, other, rtol, atol, equal_nan }) => {
       requireReal(self.dtype);
       return binary((p, q) => {

@@ -7,13 +7,13 @@ import type { Scalar } from "../fx/mod.ts";
 import { isSym } from "../sym/mod.ts";
 import { broadcastShapes } from "../tensor/mod.ts";
 import { add, mul, sub } from "./binary.ts";
-import { eq, ltScalar, ne } from "./compare.ts";
+import { eq, le, ltScalar, ne } from "./compare.ts";
 import { div } from "./division.ts";
 import { expand } from "./expand.ts";
 import { logicalAnd, logicalOr } from "./logical.ts";
 import type { Calls } from "./op.ts";
 import { atan2, cos, cosh, sin, sinh, tanh } from "./trigonometry.ts";
-import { abs, exp, expm1, isfinite, isinf, isnan, log, neg, reciprocal, sqrt } from "./unary.ts";
+import { abs, exp, expm1, isfinite, isinf, isnan, log, log1p, neg, reciprocal, sqrt } from "./unary.ts";
 import { where } from "./where.ts";
 
 /** A complex value in parts. */
@@ -428,6 +428,43 @@ export function isinfForm<T extends object>(t: Calls<T>, { self }: Self<T>): T {
 export function isfiniteForm<T extends object>(t: Calls<T>, { self }: Self<T>): T {
   const { re, im } = numOf(t, self);
   return im ? t.call(logicalAnd, t.call(isfinite, re), t.call(isfinite, im)) : t.call(isfinite, re);
+}
+
+interface Close<T> extends Pair<T> {
+  readonly rtol: number;
+  readonly atol: number;
+  readonly equal_nan: boolean;
+}
+
+export function iscloseForm<T extends object>(t: Calls<T>, { self, other, rtol, atol, equal_nan }: Close<T>): T {
+  const gap = modulus(t, numOf(t, t.call(sub, self, other)));
+  const size = modulus(t, numOf(t, other));
+  const bound = t.call(add, scaled(t, size, rtol), constant(t, size, atol));
+  const within = t.call(logicalAnd, t.call(isfinite, gap), t.call(le, gap, bound));
+  const close = t.call(logicalOr, within, t.call(eq, self, other));
+  return equal_nan ? t.call(logicalOr, close, t.call(logicalAnd, t.call(isnan, self), t.call(isnan, other))) : close;
+}
+
+/** The number with the larger real part is taken out, so that nothing overflows; its angle is left as it is. */
+export function logaddexpForm<T extends object>(t: Calls<T>, { self, other }: Pair<T>): T {
+  const isLess = t.call(le, t.parts(self)[0], t.parts(other)[0]);
+  const [large, small] = [t.call(where, isLess, other, self), t.call(where, isLess, self, other)];
+  return t.call(add, large, t.call(log1p, t.call(exp, t.call(sub, small, large))));
+}
+
+interface Lerp<T> {
+  readonly self: T;
+  readonly end: T;
+  readonly weight: T;
+}
+
+/** From the nearer end, as PyTorch has it. */
+export function lerpForm<T extends object>(t: Calls<T>, { self, end, weight }: Lerp<T>): T {
+  const difference = t.call(sub, end, self);
+  const isNear = t.call(ltScalar, modulus(t, numOf(t, weight)), 0.5);
+  const rest = t.call(sub, t.full([], 1, t.meta(weight).dtype), weight);
+  const [first, last] = [t.call(mul, difference, weight), t.call(mul, difference, rest)];
+  return t.call(where, isNear, t.call(add, self, first), t.call(sub, end, last));
 }
 
 export function isrealForm<T extends object>(t: Calls<T>, { self }: Self<T>): T {

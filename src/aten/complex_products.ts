@@ -3,7 +3,7 @@ import { isSym } from "../sym/mod.ts";
 import { type DType, isComplex, normalizeDim } from "../tensor/mod.ts";
 import { add, mul, sub } from "./binary.ts";
 import { refuse } from "./rules.ts";
-import type { Calls } from "./op.ts";
+import type { Calls, Op } from "./op.ts";
 import { cat } from "./cat.ts";
 import { slice } from "./slice.ts";
 import { neg } from "./unary.ts";
@@ -32,6 +32,19 @@ export function multilinear<T extends object>(
     else sums[k] = isNegative ? t.call(neg, value) : value;
   }
   return t.join(sums[0]!, sums[1]);
+}
+
+/** An operator whose schema the type checker doesn't see. */
+export type AnyOp = Pick<Op, "parsed">;
+
+/** Calls an operator with one result by the names of its arguments. */
+export function callByName<T extends object>(
+  t: Calls<T>,
+  op: AnyOp,
+  args: Readonly<Record<string, unknown>>,
+): T {
+  const given = op.parsed.args.map(({ name }) => args[name]);
+  return (t.call as (op: AnyOp, ...args: unknown[]) => T).call(t, op, ...given);
 }
 
 interface Prod<T> {

@@ -1,8 +1,11 @@
 /** Running sums, products, logarithms of sums, maxima and minima along a dim. */
 import type { OnnxBuilder } from "../onnx/builder.ts";
 import type { OnnxValue } from "../onnx/model.ts";
-import { type DType, isFloat, isInt, type Meta, normalizeDim, type Tensor } from "../tensor/mod.ts";
+import { type DType, isComplex, isFloat, isInt, type Meta, normalizeDim, Tensor } from "../tensor/mod.ts";
 import { convert } from "../tensor/loops.ts";
+import { mapComplexRows } from "../tensor/complex_loops.ts";
+import * as complexMath from "../tensor/complex_math.ts";
+import { ComplexValue } from "../onnx/complex.ts";
 import { carrier, emit, NUMBERS, WIDE } from "./emit.ts";
 import { defineOp } from "./op.ts";
 import { constantOf } from "./normalize.ts";
@@ -91,19 +94,45 @@ function sliceOf(b: OnnxBuilder, x: OnnxValue, axis: number, value: number | big
   return rest.length === 0 ? scalar : b.op("Expand", [scalar, b.ints(rest)]);
 }
 
+function complexProducts(x: Tensor, dim: number): Tensor {
+  if (x.shape.length === 0) return x;
+  return mapComplexRows(x, normalizeDim(dim, x.shape.length), x.dtype, (row) => {
+    let state: complexMath.C = [1, 0];
+    return row.map((z) => state = complexMath.mul(state, z));
+  });
+}
+
+/** Running products of pairs of reals. */
+function emitComplexProducts(b: OnnxBuilder, x: ComplexValue, axis: number): OnnxValue {
+  const packed = b.packed(x);
+  const { dtype, shape } = b.meta(packed);
+  const rest = shape.filter((_, d) => d !== axis);
+  const one = b.op("Expand", [b.constant(Tensor.of(dtype, [2], [1, 0])), b.ints(rest)]);
+  const last = rest.length - 1;
+  const [result] = emitScan(b, packed, axis, [one], 1, (inner, [state], slice) => {
+    const [[p, q], [r, s]] = [state, slice].map((v) => inner.ops("Split", [v], 2, { axis: last, num_outputs: 2 }));
+    const times = (u: OnnxValue, v: OnnxValue): OnnxValue => inner.op("Mul", [u, v]);
+    const re = inner.op("Sub", [times(p, r), times(q, s)]);
+    return [inner.op("Concat", [re, inner.op("Add", [times(p, s), times(q, r)])], { axis: last })];
+  });
+  return ComplexValue.packed(result);
+}
+
 /** https://docs.pytorch.org/docs/stable/generated/torch.cumprod.html */
 export const cumprod = defineOp("aten::cumprod(Tensor self, int dim, *, ScalarType? dtype=None) -> Tensor", {
   meta: (_, args) => metaOf(args),
   kernel: ({ self, dim, dtype }) => {
     const to = sumDType(self.dtype, dtype);
-    requireReal(to);
+    if (isComplex(to)) return complexProducts(convert(self, to), dim);
     return mapRuns(convert(self, to), dim, to, (v) => running(v, element(1n, to), (x, y) => x * y));
   },
+  complex: "native",
   onnx: (b, { self, dim, dtype }) => {
     const { dtype: from, shape } = b.meta(self);
     const axis = normalizeDim(dim, shape.length);
     const x = b.cast(self, sumDType(from, dtype));
     if (shape.length === 0) return x;
+    if (x instanceof ComplexValue) return emitComplexProducts(b, x, axis);
     // Like PyTorch, small floats are multiplied in a larger one.
     const to = b.meta(x).dtype;
     const wide = b.cast(x, to === "float16" || to === "bfloat16" ? "float32" : to);

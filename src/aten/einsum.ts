@@ -7,7 +7,7 @@ import { contiguousStrides, elementCount, type Meta, newData, Tensor } from "../
 import { convert, indices, store } from "../tensor/loops.ts";
 import { broadcastShapes } from "../tensor/mod.ts";
 import { multilinear } from "./complex_products.ts";
-import { type Calls, defineOp } from "./op.ts";
+import { defineOp } from "./op.ts";
 import { computeIn, productDType, widen } from "./precision.ts";
 
 /** An equation with one label per dim. Labels of one letter are the equation's, others stand for ellipsis dims. */
@@ -87,10 +87,6 @@ function spell(equation: Equation): string {
   return text;
 }
 
-function called<T extends object>(t: Calls<T>, equation: string, tensors: readonly T[]): T {
-  return t.call(einsum, equation, tensors);
-}
-
 /** https://docs.pytorch.org/docs/stable/generated/torch.einsum.html: `path` only affects speed. */
 export const einsum = defineOp("aten::einsum(str equation, Tensor[] tensors, *, int[]? path=None) -> Tensor", {
   meta: (_, { equation, tensors }) => {
@@ -102,7 +98,7 @@ export const einsum = defineOp("aten::einsum(str equation, Tensor[] tensors, *, 
     const operands = tensors.map(widen);
     return convert(contract(parsed, operands), tensors[0].dtype);
   },
-  complex: (t, { equation, tensors }) => multilinear(t, tensors, (...parts) => called(t, equation, parts)),
+  complex: (t, { equation, tensors }, op) => multilinear(t, tensors, (...parts) => t.call(op, equation, parts)),
   onnx: (b, { equation, tensors }) => {
     const parsed = parseEquation(equation, tensors.map((x) => b.meta(x).shape.length));
     const wide = productDType(b.meta(tensors[0]).dtype);

@@ -71,15 +71,11 @@ export function matmulNode(b: OnnxBuilder, x: OnnxValue, y: OnnxValue): OnnxValu
   return computeIn(b, productDType(b.meta(x).dtype), [x, y], (x, y) => b.op("MatMul", [x, y]));
 }
 
-function called<T extends object>(t: Calls<T>, x: T, y: T): T {
-  return t.call(matmul, x, y);
-}
-
 /** https://docs.pytorch.org/docs/stable/generated/torch.matmul.html */
 export const matmul = defineOp("aten::matmul(Tensor self, Tensor other) -> Tensor", {
   meta: (_, { self, other }) => ({ dtype: self.dtype, shape: matmulShape(self, other) }),
   kernel: ({ self, other }) => rounded(self, other),
-  complex: (t, { self, other }) => multilinear(t, [self, other], (x, y) => called(t, x, y)),
+  complex: (t, { self, other }, op) => multilinear(t, [self, other], (x, y) => t.call(op, x, y)),
   onnx: (b, { self, other }) => matmulNode(b, self, other),
 });
 

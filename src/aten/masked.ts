@@ -32,11 +32,13 @@ const nonzeros = {
     for (let i = 0; i < count * rank; i++) out[i] = columns[i % rank][Math.floor(i / rank)];
     return Tensor.of("int64", [count, rank], out);
   },
+  complex: "native" as const,
   onnx(b: OnnxBuilder, { self }: SelfArg<OnnxValue>): OnnxValue {
-    const { shape } = b.meta(self);
-    if (shape.length > 0) return b.transpose(onnxNonZero(b, self), [1, 0]);
+    const { dtype, shape } = b.meta(self);
+    const x = isComplex(dtype) ? b.cast(self, "bool") : self;
+    if (shape.length > 0) return b.transpose(onnxNonZero(b, x), [1, 0]);
     // A tensor without dimensions has coordinates of no numbers.
-    const found = b.transpose(onnxNonZero(b, b.reshape(self, [1])), [1, 0]);
+    const found = b.transpose(onnxNonZero(b, b.reshape(x, [1])), [1, 0]);
     return b.op("Slice", [found, b.ints([0]), b.ints([0]), b.ints([1])]);
   },
 };
@@ -72,6 +74,7 @@ export const nonzeroStatic = defineOp(
       out.set((found.data() as BigInt64Array).subarray(0, out.length));
       return Tensor.of("int64", [size as number, self.shape.length], out);
     },
+    complex: "native",
     onnx: (b, { self, size, fill_value }) => {
       const rest = onnxExpand(b, b.scalar(BigInt(fill_value), "int64"), [size, b.meta(self).shape.length]);
       const all = b.op("Concat", [nonzeros.onnx(b, { self }), rest], { axis: 0 });

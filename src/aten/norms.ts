@@ -1,5 +1,4 @@
 /** Vector norms over dims. */
-import type { Scalar } from "../fx/mod.ts";
 import type { OnnxBuilder } from "../onnx/builder.ts";
 import type { OnnxValue } from "../onnx/model.ts";
 import { type DType, normalizeDim, toReal } from "../tensor/mod.ts";
@@ -10,7 +9,7 @@ import { gtScalar } from "./compare.ts";
 import { div } from "./division.ts";
 import { COMPARED, constantLike, emit, emitTest, FLOATS, NUMBERS } from "./emit.ts";
 import { emitReduce, reducedDims, reducedShape } from "./dims.ts";
-import { type Calls, defineOp } from "./op.ts";
+import { defineOp } from "./op.ts";
 import { both, scalarLike } from "./overloads.ts";
 import { requireFloat } from "./rules.ts";
 import { abs } from "./unary.ts";
@@ -75,22 +74,12 @@ export function emitNorm(
   }
 }
 
-interface NormArgs {
-  readonly ord: Scalar;
-  readonly dim: readonly number[] | null;
-  readonly keepdim: boolean;
-  readonly dtype: DType | null;
-}
-
-function normOfSizes<T extends object>(t: Calls<T>, sizes: T, { ord, dim, keepdim, dtype }: NormArgs): T {
-  return t.call(linalgVectorNorm, sizes, ord, dim, keepdim, dtype === null ? null : toReal(dtype));
-}
-
 /** https://docs.pytorch.org/docs/stable/generated/torch.linalg.vector_norm.html */
 export const linalgVectorNorm = defineOp(
   "aten::linalg_vector_norm(Tensor self, Scalar ord=2, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor",
   {
-    complex: (t, { self, ...args }) => normOfSizes(t, t.call(abs, self), args),
+    complex: (t, { self, ord, dim, keepdim, dtype }, op) =>
+      t.call(op, t.call(abs, self), ord, dim, keepdim, dtype === null ? null : toReal(dtype)),
     meta: (_, { self, dim, keepdim, dtype }) => ({
       dtype: dtypeOf(toReal(self.dtype), dtype === null ? null : toReal(dtype)),
       shape: reducedShape(self.shape, reducedDims(dim, self.shape.length), keepdim),

@@ -49,8 +49,13 @@ export interface Calls<T> {
   join(re: T, im: T | null): T;
 }
 
-/** An operator on complex tensors in terms of operators on their parts. */
-export type ComplexForm<S extends string> = <T extends object>(t: Calls<T>, args: Args<T, S>) => Hinted<Result<T, S>>;
+/** Holds the form as a method, so that records of all schemas stay records, as their other rules let them. */
+interface FormHolder<S extends string> {
+  form<T extends object>(t: Calls<T>, args: Args<T, S>, op: Op<S>): Hinted<Result<T, S>>;
+}
+
+/** An operator (which is given last) on complex tensors in terms of operators on their parts. */
+export type ComplexForm<S extends string> = FormHolder<S>["form"];
 
 /** Real and imaginary parts are treated alike, each as a real tensor would be: the operator moves, adds or scales. */
 export interface PartsAlike {

@@ -208,6 +208,7 @@ export const hypot = defineOp("aten::hypot(Tensor self, Tensor other) -> Tensor"
 export const logaddexp = defineOp("aten::logaddexp(Tensor self, Tensor other) -> Tensor", {
   promote: bothToFloat,
   meta: broadcastOther,
+  complex: (t, args) => forms.logaddexpForm(t, args),
   kernel: ({ self, other }) => {
     requireReal(self.dtype);
     return mapBinary(self, other, self.dtype, logSum(Math.exp, Math.log1p));

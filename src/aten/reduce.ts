@@ -10,7 +10,10 @@ import { emitReduce, reducedCount, reducedDims, reducedShape } from "./dims.ts";
 import { type Calls, type ComplexForm, defineOp, type PartsAlike } from "./op.ts";
 import { prodForm } from "./complex_products.ts";
 import { element, PARTS, refuse, requireFloat, requireReal } from "./rules.ts";
-import { isnan } from "./unary.ts";
+import { add, sub } from "./binary.ts";
+import { amax } from "./reduce_extrema.ts";
+import { exp, isinf, isnan, log } from "./unary.ts";
+import { squeezeDims } from "./view.ts";
 import { logicalNot } from "./logical.ts";
 import { where } from "./where.ts";
 
@@ -159,6 +162,7 @@ function truth(opType: "ReduceMax" | "ReduceMin", noneIsNone = false) {
   const dimsOf = (dim: readonly number[] | number | null, rank: number): number[] =>
     noneIsNone && Array.isArray(dim) && dim.length === 0 ? [] : reducedDims(dim, rank);
   return {
+    complex: "native" as const,
     meta: (_: unknown, { self, dim = null, keepdim = false }: Reduction<Meta>): Meta => ({
       dtype: truthDType(self.dtype),
       shape: reducedShape(self.shape, dimsOf(dim, self.shape.length), keepdim),
@@ -215,6 +219,18 @@ export const allDims = defineOp(
 /** https://docs.pytorch.org/docs/stable/generated/torch.logsumexp.html */
 export const logsumexp = defineOp("aten::logsumexp(Tensor self, int[1] dim, bool keepdim=False) -> Tensor", {
   promote: { args: ["self"], to: "float" },
+  complex: (t, { self, dim, keepdim }) => {
+    // The largest real part becomes 0, so that no exponential overflows.
+    const largest = t.call(amax, t.parts(self)[0], dim, true);
+    const peak = t.call(where, t.call(isinf, largest), t.full([], 0, t.meta(largest).dtype), largest);
+    const sums = t.call(
+      log,
+      t.call(sumDim, t.call(exp, t.call(sub, self, t.cast(peak, t.meta(self).dtype))), dim, true),
+    );
+    const all = t.call(add, sums, t.cast(peak, t.meta(self).dtype));
+    const dims = reducedDims(dim, t.meta(self).shape.length);
+    return keepdim ? all : t.call(squeezeDims, all, dims);
+  },
   meta: (_, { self, dim, keepdim }) => ({
     dtype: self.dtype,
     shape: reducedShape(self.shape, reducedDims(dim, self.shape.length), keepdim),

@@ -20,7 +20,7 @@ import { asList, atLeastList, elementAt, requireIndex } from "./gather.ts";
 import { onnxExpand } from "./expand.ts";
 import { combiningDType, type Reduction, reductionOf } from "./move.ts";
 import { defineOp, type MetaContext } from "./op.ts";
-import { element, refuse } from "./rules.ts";
+import { element, PARTS, partsAnd, refuse } from "./rules.ts";
 import { shaped, sliceView } from "./shapes.ts";
 
 /** A kernel's way to combine what is there with what is written. */
@@ -151,7 +151,7 @@ function namedReduction({ reduce }: { readonly reduce: string }): Reduction {
 /** https://docs.pytorch.org/docs/stable/generated/torch.scatter.html */
 export const scatterSrc = defineOp(
   "aten::scatter.src(Tensor self, int dim, Tensor index, Tensor src) -> Tensor",
-  scatters(() => "none"),
+  { ...scatters(() => "none"), complex: PARTS },
 );
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.scatter.html */
@@ -163,13 +163,14 @@ export const scatterReduceSrc = defineOp(
 /** https://docs.pytorch.org/docs/stable/generated/torch.scatter_add.html */
 export const scatterAdd = defineOp(
   "aten::scatter_add(Tensor self, int dim, Tensor index, Tensor src) -> Tensor",
-  scatters(() => "add"),
+  { ...scatters(() => "add"), complex: PARTS },
 );
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.scatter.html */
 export const scatterValue = defineOp(
   "aten::scatter.value(Tensor self, int dim, Tensor index, Scalar value) -> Tensor",
   {
+    complex: partsAnd("value"),
     meta: (_, { self }) => shaped(self, self.shape),
     kernel: ({ self, dim, index, value }) => {
       const src = filled(self.dtype, index.shape, element(value, self.dtype));
@@ -302,6 +303,7 @@ function meanOf(sums: Tensor, self: Tensor, dim: number, index: Tensor, includeS
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.Tensor.put_.html */
 export const put = defineOp("aten::put(Tensor self, Tensor index, Tensor source, bool accumulate=False) -> Tensor", {
+  complex: PARTS,
   meta: (_, { self, index, source }) => {
     requireIndex(index);
     if (source.dtype !== self.dtype) {

@@ -10,6 +10,7 @@ import { emit, FLOATS, NUMBERS } from "./emit.ts";
 import { emitReduce, reducedCount, reducedDims, reducedShape } from "./dims.ts";
 import { add } from "./binary.ts";
 import { type Calls, defineOp } from "./op.ts";
+import { meanDim } from "./reduce.ts";
 import { sqrt } from "./unary.ts";
 import { requireFloat } from "./rules.ts";
 
@@ -130,9 +131,13 @@ function variance(root: boolean) {
 /** Rules of the same together with the mean. */
 function varianceMean(root: boolean) {
   return {
+    complex: <T extends object>(t: Calls<T>, args: Given<T>): [T, T] => {
+      const { dim, keepdim } = spreadOf(args);
+      return [complexVariance(t, args, root), t.call(meanDim, args.self, dim, keepdim)];
+    },
     meta: (_: unknown, args: Given<Meta>): [Meta, Meta] => {
       const meta = metaOf(args.self, spreadOf(args));
-      return [meta, meta];
+      return [meta, { dtype: args.self.dtype, shape: meta.shape }];
     },
     kernel: (args: Given<Tensor>): [Tensor, Tensor] => {
       const spread = spreadOf(args);

@@ -141,7 +141,8 @@ export async function runRow(
       const eager = new EagerInterpreter(loops);
       const { args, kwargs } = fillIn(row, inputs, (text) => dimArg(evaluateDim(text, sizes)));
       // deno-lint-ignore no-explicit-any -- arguments of a schema that only the record knows
-      const result = flatten((form ?? op.decompose!)(eager, eager.bind(op, args, kwargs) as any));
+      const bound = eager.bind(op, args, kwargs) as any;
+      const result = flatten(form ? form(eager, bound, op) : op.decompose!(eager, bound));
       result.forEach((r, i) =>
         assertSame(asTensor(r), expected[i], op, row, `Decomposition against kernel ${where}, output ${i}`)
       );
