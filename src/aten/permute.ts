@@ -3,9 +3,8 @@ import type { OnnxBuilder } from "../onnx/builder.ts";
 import type { OnnxValue } from "../onnx/model.ts";
 import { isComplex, type Meta, normalizeDim, type Tensor } from "../tensor/mod.ts";
 import { permuteDims } from "../tensor/loops.ts";
-import { type Calls, defineOp, type MetaContext, type PartsAlike } from "./op.ts";
+import { type Calls, defineOp, type MetaContext } from "./op.ts";
 import { conjPhysical } from "./complex.ts";
-import { PARTS } from "./rules.ts";
 import { invertOrder, shaped } from "./shapes.ts";
 
 type SelfForm = <T extends object>(t: Calls<T>, args: { readonly self: T }) => T;
@@ -13,7 +12,7 @@ type SelfForm = <T extends object>(t: Calls<T>, args: { readonly self: T }) => T
 interface PermuteRules<A> {
   meta(ctx: MetaContext, args: A & { readonly self: Meta }): Meta;
   kernel(args: A & { readonly self: Tensor }): Tensor;
-  readonly complex: PartsAlike;
+  readonly complex: "native";
   onnx(b: OnnxBuilder, args: A & { readonly self: OnnxValue }): OnnxValue;
   inverse<T extends object>(t: Calls<T>, args: A & { readonly self: T }, updated: T): T;
 }
@@ -23,7 +22,7 @@ function permuting<A>(orderOf: (rank: number, args: A) => readonly number[]): Pe
   return {
     meta: (_, args) => shaped(args.self, orderOf(args.self.shape.length, args).map((d) => args.self.shape[d])),
     kernel: (args) => permuteDims(args.self, orderOf(args.self.shape.length, args)),
-    complex: PARTS,
+    complex: "native",
     onnx: (b, args) => b.transpose(args.self, orderOf(b.meta(args.self).shape.length, args)),
     inverse: (t, args, updated) => t.call(permute, updated, invertOrder(orderOf(t.meta(args.self).shape.length, args))),
   };
@@ -52,7 +51,7 @@ const copyOrder: PermuteRules<{ readonly dims: readonly number[] }> = permuting(
 export const permuteCopy = defineOp("aten::permute_copy(Tensor self, int[] dims) -> Tensor", {
   meta: copyOrder.meta,
   kernel: copyOrder.kernel,
-  complex: PARTS,
+  complex: "native",
   onnx: copyOrder.onnx,
 });
 
@@ -70,7 +69,7 @@ export const transpose = defineOp("aten::transpose.int(Tensor(a) self, int dim0,
 export const transposeCopy = defineOp("aten::transpose_copy.int(Tensor self, int dim0, int dim1) -> Tensor", {
   meta: exchange.meta,
   kernel: exchange.kernel,
-  complex: PARTS,
+  complex: "native",
   onnx: exchange.onnx,
 });
 
@@ -99,7 +98,7 @@ export const t = defineOp("aten::t(Tensor(a) self) -> Tensor(a)", matrix);
 export const tCopy = defineOp("aten::t_copy(Tensor self) -> Tensor", {
   meta: matrix.meta,
   kernel: matrix.kernel,
-  complex: PARTS,
+  complex: "native",
   onnx: matrix.onnx,
 });
 

@@ -1,5 +1,6 @@
 /** Parts of a dim: select, slice, narrow, and their inverses, which write a part back into the whole. */
 import type { OnnxBuilder } from "../onnx/builder.ts";
+import { ComplexValue } from "../onnx/complex.ts";
 import type { OnnxValue } from "../onnx/model.ts";
 import { add, type Dim, eq, ge, isSym, le, mul, neg, sub } from "../sym/mod.ts";
 import { elementOffsets, type Meta, normalizeDim, Storage, Tensor } from "../tensor/mod.ts";
@@ -31,6 +32,11 @@ export function written(self: Tensor, src: Tensor, region: (copy: Tensor) => Ten
   return new Tensor(self.dtype, self.shape, Storage.of(bytes));
 }
 
+/** Applies a function of dims counted from the front, also to a complex value. */
+function onLeading(self: OnnxValue, fn: (x: OnnxValue) => OnnxValue): OnnxValue {
+  return self instanceof ComplexValue ? self.map(fn) : fn(self);
+}
+
 interface SelectArgs<T> {
   readonly self: T;
   readonly dim: number;
@@ -47,13 +53,13 @@ const selecting = {
     const d = axisOf(dim, self.shape, "select");
     return selectView(self, d, plainIndex(index, self.shape[d]) as number);
   },
-  complex: PARTS,
+  complex: "native" as const,
   onnx(b: OnnxBuilder, { self, dim, index }: SelectArgs<OnnxValue>): OnnxValue {
     const { shape } = b.meta(self);
     const d = axisOf(dim, shape, "select");
     plainIndex(index, shape[d]);
     // Gather counts negative indices from the end, as PyTorch does.
-    return b.op("Gather", [self, b.dim(index)], { axis: d });
+    return onLeading(self, (x) => b.op("Gather", [x, b.dim(index)], { axis: d }));
   },
 };
 
@@ -150,12 +156,12 @@ const slicing = {
     const part = slicedDim(self.shape[d], start, end, step);
     return sliceView(self, d, part.start as number, part.length as number, step as number);
   },
-  complex: PARTS,
+  complex: "native" as const,
   onnx(b: OnnxBuilder, { self, dim, start, end, step }: SliceArgs<OnnxValue>): OnnxValue {
     const { shape } = b.meta(self);
     const d = axisOf(dim, shape, "slice");
     slicedDim(shape[d], start, end, step);
-    return onnxSlice(b, self, d, start, end, step);
+    return onLeading(self, (x) => onnxSlice(b, x, d, start, end, step));
   },
 };
 

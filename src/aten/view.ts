@@ -4,8 +4,8 @@ import type { OnnxValue } from "../onnx/model.ts";
 import { type Dim, eq, prod } from "../sym/mod.ts";
 import { itemsize, type Meta, normalizeDim, Tensor } from "../tensor/mod.ts";
 import { convert } from "../tensor/loops.ts";
-import { type Calls, defineOp, type MetaContext, type PartsAlike } from "./op.ts";
-import { PARTS, refuse } from "./rules.ts";
+import { type Calls, defineOp, type MetaContext } from "./op.ts";
+import { refuse } from "./rules.ts";
 import { canView, hasFormat } from "./strides.ts";
 import { resolveShape, shaped } from "./shapes.ts";
 
@@ -13,7 +13,7 @@ import { resolveShape, shaped } from "./shapes.ts";
 interface ReshapeRules<A> {
   meta(ctx: MetaContext, args: A & { readonly self: Meta }): Meta;
   kernel(args: A & { readonly self: Tensor }): Tensor;
-  readonly complex: PartsAlike;
+  readonly complex: "native";
   onnx(b: OnnxBuilder, args: A & { readonly self: OnnxValue }): OnnxValue;
   inverse<T extends object>(t: Calls<T>, args: A & { readonly self: T }, updated: T): T;
 }
@@ -22,7 +22,7 @@ function reshapeTo<A>(shapeOf: (from: readonly Dim[], args: A) => readonly Dim[]
   return {
     meta: (_, args) => shaped(args.self, shapeOf(args.self.shape, args)),
     kernel: (args) => args.self.reshape(shapeOf(args.self.shape, args) as number[]),
-    complex: PARTS,
+    complex: "native",
     onnx: (b, args) => b.reshape(args.self, shapeOf(b.meta(args.self).shape, args)),
     inverse: (t, args, updated) => t.call(view, updated, t.meta(args.self).shape),
   };
@@ -41,7 +41,7 @@ export const view = defineOp("aten::view(Tensor(a) self, SymInt[] size) -> Tenso
 export const unsafeView = defineOp("aten::_unsafe_view(Tensor self, SymInt[] size) -> Tensor", {
   meta: toSize.meta,
   kernel: toSize.kernel,
-  complex: PARTS,
+  complex: "native",
   onnx: toSize.onnx,
 });
 
@@ -49,7 +49,7 @@ export const unsafeView = defineOp("aten::_unsafe_view(Tensor self, SymInt[] siz
 export const viewCopy = defineOp("aten::view_copy(Tensor self, SymInt[] size) -> Tensor", {
   meta: toSize.meta,
   kernel: toSize.kernel,
-  complex: PARTS,
+  complex: "native",
   onnx: toSize.onnx,
 });
 
@@ -134,7 +134,7 @@ function squeezing<A>(dimsOf: (rank: number, args: A) => readonly number[]): Res
   return {
     meta: (_, args) => shaped(args.self, rest(args.self.shape, args)),
     kernel: (args) => args.self.reshape(rest(args.self.shape, args)),
-    complex: PARTS,
+    complex: "native",
     onnx: (b, args) => b.squeeze(args.self, ...gone(b.meta(args.self).shape, args)),
     inverse: (t, args, updated) =>
       gone(t.meta(args.self).shape, args).reduce((x, d) => t.call(unsqueeze, x, d), updated),
@@ -162,7 +162,7 @@ export const squeezeDims = defineOp(
 export const unsqueeze = defineOp("aten::unsqueeze(Tensor(a) self, int dim) -> Tensor(a)", {
   meta: (_, { self, dim }) => shaped(self, unsqueezed(self.shape, dim)),
   kernel: ({ self, dim }) => self.reshape(unsqueezed(self.shape, dim)),
-  complex: PARTS,
+  complex: "native",
   onnx: (b, { self, dim }) => b.unsqueeze(self, normalizeDim(dim, b.meta(self).shape.length + 1)),
   inverse: (t, { self, dim }, updated) => t.call(squeezeDim, updated, normalizeDim(dim, t.meta(self).shape.length + 1)),
 });

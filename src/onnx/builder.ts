@@ -300,6 +300,7 @@ export class OnnxBuilder {
 
   /** The value in another shape; uses `0` and `-1` where that saves computing a size. */
   reshape(value: OnnxValue, shape: readonly Dim[]): OnnxValue {
+    if (value instanceof ComplexValue) return value.map((v, tail) => this.reshape(v, [...shape, ...tail]));
     const { dtype, shape: from } = this.meta(value);
     const isSame = (other: readonly Dim[]): boolean =>
       other.length === shape.length && shape.every((d, i) => eq(d, other[i]) === true);
@@ -328,16 +329,21 @@ export class OnnxBuilder {
 
   /** Adds a dim of size 1 at each of the axes of the result. */
   unsqueeze(value: OnnxValue, ...axes: number[]): OnnxValue {
+    if (value instanceof ComplexValue) return value.map((v) => this.unsqueeze(v, ...axes));
     return axes.length === 0 ? value : this.op("Unsqueeze", [value, this.ints(axes)]);
   }
 
   /** Removes dims of size 1. */
   squeeze(value: OnnxValue, ...axes: number[]): OnnxValue {
+    if (value instanceof ComplexValue) return value.map((v) => this.squeeze(v, ...axes));
     return axes.length === 0 ? value : this.op("Squeeze", [value, this.ints(axes)]);
   }
 
   /** Permutes dims; nothing when the order stays. */
   transpose(value: OnnxValue, perm: readonly number[]): OnnxValue {
+    if (value instanceof ComplexValue) {
+      return value.map((v, tail) => this.transpose(v, [...perm, ...tail.map((_, i) => perm.length + i)]));
+    }
     return perm.every((p, i) => p === i) ? value : this.op("Transpose", [value], { perm });
   }
 

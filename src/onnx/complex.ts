@@ -86,6 +86,18 @@ export class ComplexValue extends OnnxValue {
       : b.op("Pad", [re, b.ints([0, 1]), null, b.ints([axis])], { mode: "constant" });
   }
 
+  /**
+   * The value with a function applied to what it is made of, which must leave alone the dims at the end that are told: those
+   * that the real values have beyond the value's own.
+   */
+  map(fn: (value: OnnxValue, tail: readonly number[]) => OnnxValue): ComplexValue {
+    const { form } = this;
+    if (form.kind === "packed") return ComplexValue.packed(fn(form.value, [2]));
+    const tail = form.kind === "columns" ? [1] : [];
+    const [re, im] = [fn(form.re, tail), form.im && fn(form.im, tail)];
+    return form.kind === "columns" ? ComplexValue.columns(re, im) : ComplexValue.parts(re, im);
+  }
+
   /** The graph's values that this one is made of. */
   values(): OnnxValue[] {
     const { form } = this;
@@ -94,10 +106,7 @@ export class ComplexValue extends OnnxValue {
 
   /** The value in a dtype with other precision. */
   withPrecision(b: OnnxBuilder, real: DType): ComplexValue {
-    const { form } = this;
-    if (form.kind === "packed") return ComplexValue.packed(b.cast(form.value, real));
-    const [re, im] = [b.cast(form.re, real), form.im && b.cast(form.im, real)];
-    return form.kind === "parts" ? ComplexValue.parts(re, im) : ComplexValue.columns(re, im);
+    return this.map((value) => b.cast(value, real));
   }
 
   /** Gives the values that it is made of the shape that the program recorded. */
