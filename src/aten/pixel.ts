@@ -66,7 +66,6 @@ export const pixelShuffle = defineOp("aten::pixel_shuffle(Tensor self, int upsca
   complex: PARTS,
   meta: (_, { self, upscale_factor }) => ({ dtype: self.dtype, shape: shuffled(self, upscale_factor).shape }),
   kernel: ({ self, upscale_factor }) => byKernel(self, shuffled(self, upscale_factor)),
-  complex: PARTS,
   onnx: (b, { self, upscale_factor }) => {
     const { dtype, shape } = b.meta(self);
     const isFloat = dtype === "float32" || dtype === "float64" || dtype === "float16";
@@ -81,7 +80,6 @@ export const pixelUnshuffle = defineOp("aten::pixel_unshuffle(Tensor self, int d
   complex: PARTS,
   meta: (_, { self, downscale_factor }) => ({ dtype: self.dtype, shape: unshuffled(self, downscale_factor).shape }),
   kernel: ({ self, downscale_factor }) => byKernel(self, unshuffled(self, downscale_factor)),
-  complex: PARTS,
   onnx: (b, { self, downscale_factor }) => byNodes(b, self, unshuffled(b.meta(self), downscale_factor)),
 });
 
@@ -90,7 +88,6 @@ export const channelShuffle = defineOp("aten::channel_shuffle(Tensor self, SymIn
   complex: PARTS,
   meta: (_, { self }) => ({ dtype: self.dtype, shape: self.shape }),
   kernel: ({ self, groups }) => byKernel(self, regrouped(self, groups)),
-  complex: PARTS,
   onnx: (b, { self, groups }) => byNodes(b, self, regrouped(b.meta(self), groups)),
 });
 
