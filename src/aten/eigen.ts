@@ -66,7 +66,7 @@ export function onnxMirrored(b: OnnxBuilder, A: OnnxValue, upper: boolean): Onnx
   return b.op("Where", [isOwn, A, onnxTransposed(b, A)]);
 }
 
-/** Eigenvalues in ascending order and vectors in ONNX, in double precision; vectors are null unless they are wanted. */
+/** Eigenvalues in ascending order and vectors in ONNX; vectors are null unless they are wanted. */
 export function onnxEigen(
   b: OnnxBuilder,
   symmetric: OnnxValue,
@@ -105,7 +105,7 @@ export const linalgEighFull = defineOp(
       const empty = b.constant(Tensor.of(dtype, [0], []));
       if (shape.at(-1) === 0) return [b.reshape(A, shape.slice(0, -1)), compute_v ? A : empty];
       const { values, vectors } = onnxEigen(b, onnxMirrored(b, A, isUpper(UPLO)), compute_v);
-      return [b.cast(values, dtype), vectors ? b.cast(vectors, dtype) : empty];
+      return [values, vectors ?? empty];
     },
   },
 );

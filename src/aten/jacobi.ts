@@ -1,8 +1,7 @@
 /**
  * Jacobi's methods in ONNX: rotations of pairs of columns, repeated until all are orthogonal. In each turn of the loop all
  * columns are paired at once, `i` with the one at `turn - i` modulo their number, so that as many turns as columns are a
- * sweep over all pairs. All is computed in double precision: it costs little, and singular values that should be zero come
- * out small enough to be told from others.
+ * sweep over all pairs.
  */
 import type { OnnxBuilder } from "../onnx/builder.ts";
 import type { OnnxValue } from "../onnx/model.ts";
@@ -10,27 +9,21 @@ import { type Dim, mul } from "../sym/mod.ts";
 import type { DType } from "../tensor/mod.ts";
 import { emitEye } from "./create.ts";
 import { emitRepeat } from "./loop.ts";
-import { matrixShape, onnxBatched, onnxIota } from "./matrices.ts";
+import { EPSILON, matrixShape, onnxBatched, onnxIota } from "./matrices.ts";
 
 /** Sweeps are bounded; about ten are needed for a hundred columns. */
 const MAX_SWEEPS = 40;
 
-/** How small what is left must be, relative to the largest element, for results of a dtype. */
-const TOLERANCE: Readonly<Partial<Record<DType, number>>> = { float32: 1e-11, float64: 5e-17 };
-
-/** How far columns may be from orthogonal: the cosine of their angle. */
-const COSINE: Readonly<Partial<Record<DType, number>>> = { float32: 1e-11, float64: 2e-15 };
-
-/** Columns that are shorter than this, relative to the largest element, count as zero. */
-const NEGLIGIBLE = 1e-15;
+/** Columns that are shorter than this many units of precision, relative to the largest element, count as zero. */
+const NEGLIGIBLE = 64;
 
 /** A matrix whose largest element is 1, and what it was divided by: `[…, 1, 1]`. */
 function scaled(b: OnnxBuilder, A: OnnxValue): { x: OnnxValue; scale: OnnxValue } {
-  const wide = b.cast(A, "float64");
-  const largest = b.op("ReduceMax", [b.op("Abs", [wide]), b.ints([-2, -1])]);
-  const isZero = b.op("Equal", [largest, b.scalar(0, "float64")]);
-  const scale = b.op("Where", [isZero, b.scalar(1, "float64"), largest]);
-  return { x: b.op("Div", [wide, scale]), scale };
+  const { dtype } = b.meta(A);
+  const largest = b.op("ReduceMax", [b.op("Abs", [A]), b.ints([-2, -1])]);
+  const isZero = b.op("Equal", [largest, b.scalar(0, dtype)]);
+  const scale = b.op("Where", [isZero, b.scalar(1, dtype), largest]);
+  return { x: b.op("Div", [A, scale]), scale };
 }
 
 /** Cosine and sine of the rotations that make pairs orthogonal. */
@@ -50,8 +43,9 @@ function rotationsOf(
   partner: OnnxValue,
   own: OnnxValue,
 ): Rotations {
-  const [zero, one] = [b.scalar(0, "float64"), b.scalar(1, "float64")];
-  const side = b.op("Sign", [b.cast(b.op("Sub", [partner, own]), "float64")]);
+  const { dtype } = b.meta(delta);
+  const [zero, one] = [b.scalar(0, dtype), b.scalar(1, dtype)];
+  const side = b.op("Sign", [b.cast(b.op("Sub", [partner, own]), dtype)]);
   const sign = b.op("Where", [b.op("Equal", [delta, zero]), side, b.op("Sign", [delta])]);
   const squares = b.op("Add", [b.op("Mul", [delta, delta]), b.op("Mul", [twice, twice])]);
   const divisor = b.op("Add", [delta, b.op("Mul", [sign, b.op("Sqrt", [squares])])]);
@@ -86,8 +80,8 @@ function counted(
 }
 
 /** The identity for each matrix of a batch. */
-function identities(b: OnnxBuilder, batch: readonly Dim[], size: Dim): OnnxValue {
-  return onnxBatched(b, emitEye(b, size, size, "float64"), batch, 2);
+function identities(b: OnnxBuilder, batch: readonly Dim[], size: Dim, dtype: DType): OnnxValue {
+  return onnxBatched(b, emitEye(b, size, size, dtype), batch, 2);
 }
 
 /** Eigenvalues of symmetric matrices, unordered, `[…, n]`, and their vectors as columns where they are wanted. */
@@ -102,12 +96,12 @@ export function onnxJacobiEigen(
   const own = onnxIota(b, size);
   const isDiagonal = b.op("Equal", [b.unsqueeze(own, 1), own]);
   const isOther = b.op("Not", [isDiagonal]);
-  const zero = b.scalar(0, "float64");
-  const tolerance = b.scalar(2 * TOLERANCE[dtype]!, "float64");
+  const zero = b.scalar(0, dtype);
+  const tolerance = b.scalar(EPSILON[dtype]! / 2, dtype);
   const last = b.ints([-1]);
   const sum = (b: OnnxBuilder, where: OnnxValue, x: OnnxValue, axis: number): OnnxValue =>
     b.op("ReduceSum", [b.op("Where", [where, x, zero]), b.ints([axis])], { keepdims: 0 });
-  const states = [b.scalar(0n, "int64"), start, ...(withVectors ? [identities(b, batch, size)] : [])];
+  const states = [b.scalar(0n, "int64"), start, ...(withVectors ? [identities(b, batch, size, dtype)] : [])];
   const [, diagonalized, vectors] = emitRepeat(b, mul(size, MAX_SWEEPS), states, (b, turn, [quiet, x, v]) => {
     const partner = b.op("Mod", [b.op("Sub", [turn, own]), b.dim(size)]);
     const isPair = b.op("And", [b.op("Equal", [b.unsqueeze(partner, 1), own]), isOther]);
@@ -137,9 +131,9 @@ export function onnxJacobiColumns(
   const { batch, columns: size } = matrixShape("Jacobi", shape);
   const { x: start, scale } = scaled(b, A);
   const own = onnxIota(b, size);
-  const zero = b.scalar(0, "float64");
+  const zero = b.scalar(0, dtype);
   const across = b.ints([-2]);
-  const states = [b.scalar(0n, "int64"), start, ...(withV ? [identities(b, batch, size)] : [])];
+  const states = [b.scalar(0n, "int64"), start, ...(withV ? [identities(b, batch, size, dtype)] : [])];
   const [, W, V] = emitRepeat(b, mul(size, MAX_SWEEPS), states, (b, turn, [quiet, x, v]) => {
     const partner = b.op("Mod", [b.op("Sub", [turn, own]), b.dim(size)]);
     const paired = (y: OnnxValue): OnnxValue => b.op("Gather", [y, partner], { axis: -1 });
@@ -151,9 +145,9 @@ export function onnxJacobiColumns(
     const twice = b.op("Where", [b.op("Equal", [partner, own]), zero, both]);
     const delta = b.op("Sub", [paired(squares), squares]);
     const rotations = rotationsOf(b, delta, twice, partner, own);
-    const lengths = b.op("Max", [b.op("Sqrt", [squares]), b.scalar(NEGLIGIBLE, "float64")]);
+    const lengths = b.op("Max", [b.op("Sqrt", [squares]), b.scalar(NEGLIGIBLE * EPSILON[dtype]!, dtype)]);
     const bound = b.op("Mul", [
-      b.op("Mul", [lengths, b.scalar(2 * COSINE[dtype]!, "float64")]),
+      b.op("Mul", [lengths, b.scalar(16 * EPSILON[dtype]!, dtype)]),
       paired(lengths),
     ]);
     const { next, goOn } = counted(b, b.op("Greater", [b.op("Abs", [twice]), bound]), quiet, size);

@@ -255,8 +255,10 @@ function onnxSolveLDL(b: OnnxBuilder, LD: OnnxValue, pivots: OnnxValue, B: OnnxV
     const isUpper = b.op("And", [isPair, b.op("Equal", [row, before])]);
     const scaled = where(b.op("Equal", [row, k]), divided, where(isUpper, pairUpper, x));
     const to = where(isFirst, b.op("Add", [k, one]), k);
-    const factors = where(b.op("Greater", [row, where(isPair, k, to)]), onnxAt(b, LD, k, -1), zero);
-    const sums = b.op("MatMul", [onnxTransposed(b, factors), scaled]);
+    const isBelow = b.op("Greater", [row, where(isPair, k, to)]);
+    const factors = where(isBelow, onnxAt(b, LD, k, -1), zero);
+    // Infinities elsewhere must not be multiplied by these zeros.
+    const sums = b.op("MatMul", [onnxTransposed(b, factors), where(isBelow, scaled, zero)]);
     const reduced = b.op("Sub", [scaled, where(b.op("Equal", [row, k]), sums, zero)]);
     return { states: [onnxExchanged(b, reduced, row, to, where(isPair, to, p)), isPair] };
   });

@@ -10,6 +10,9 @@ import { type Dim, eq } from "../sym/mod.ts";
 import { broadcastShapes, type DType, elementCount, isComplex, type Meta, newData, Tensor } from "../tensor/mod.ts";
 import { convert, expandTo, store } from "../tensor/loops.ts";
 
+/** The distance from 1 to the next number. */
+export const EPSILON: Readonly<Partial<Record<DType, number>>> = { float32: 2 ** -23, float64: 2 ** -52 };
+
 /** One matrix of a kernel: rows of doubles. */
 export type Matrix = Float64Array[];
 

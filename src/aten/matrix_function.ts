@@ -133,8 +133,8 @@ export const linalgMatrixSqrth = defineOp("aten::linalg_matrix_sqrth(Tensor self
     const { size } = requireSquare("linalg.matrix_sqrth", meta);
     if (size === 0) return t.full(meta.shape, 0, meta.dtype);
     const [values, vectors] = t.call(linalgEigh, self);
-    const largest = t.cast(t.call(amax, t.call(abs, values), [-1], true), "float64");
-    const bound = t.cast(boundOf(t, meta, largest, { atol: null, rtol: null }), meta.dtype);
+    const largest = t.call(amax, t.call(abs, values), [-1], true);
+    const bound = boundOf(t, meta, largest, { atol: null, rtol: null });
     const isNegative = t.call(lt, values, t.call(neg, bound));
     const roots = t.call(sqrt, t.call(where, isNegative, values, t.call(clampMin, values, 0n)));
     return t.call(matmul, t.call(mul, vectors, t.call(unsqueeze, roots, -2)), t.call(mT, vectors));

@@ -170,8 +170,7 @@ function rankOf<T extends object>(t: Calls<T>, self: T, bounds: Bounds<T>, hermi
   const { batch, rows, columns } = matrixShape("linalg.matrix_rank", meta.shape);
   if (hermitian && eq(rows, columns) === false) requireSquare("linalg.matrix_rank", meta);
   if (rows === 0 || columns === 0) return t.full(batch, 0n, "int64");
-  const own = hermitian ? t.call(abs, t.call(linalgEigvalsh, self)) : t.call(linalgSvdvals, self);
-  const values = t.cast(own, "float64");
+  const values = hermitian ? t.call(abs, t.call(linalgEigvalsh, self)) : t.call(linalgSvdvals, self);
   const bound = boundOf(t, meta, t.call(amax, values, [-1], true), bounds);
   return t.call(sumDim, t.call(gt, values, bound), [-1]);
 }
@@ -181,7 +180,7 @@ export const linalgMatrixRank = defineOp(
   "aten::linalg_matrix_rank(Tensor self, float tol, bool hermitian=False) -> Tensor",
   {
     decompose: (t, { self, tol, hermitian }) =>
-      rankOf(t, self, { atol: numberBound(t, tol), rtol: numberBound(t, 0) }, hermitian),
+      rankOf(t, self, { atol: numberBound(t, self, tol), rtol: numberBound(t, self, 0) }, hermitian),
   },
 );
 
@@ -189,7 +188,8 @@ export const linalgMatrixRank = defineOp(
 export const linalgMatrixRankTensor = defineOp(
   "aten::linalg_matrix_rank.tol_tensor(Tensor input, Tensor tol, bool hermitian=False) -> Tensor",
   {
-    decompose: (t, { input, tol, hermitian }) => rankOf(t, input, { atol: tol, rtol: numberBound(t, 0) }, hermitian),
+    decompose: (t, { input, tol, hermitian }) =>
+      rankOf(t, input, { atol: tol, rtol: numberBound(t, input, 0) }, hermitian),
   },
 );
 
@@ -198,7 +198,7 @@ export const linalgMatrixRankBounds = defineOp(
   "aten::linalg_matrix_rank.atol_rtol_float(Tensor self, *, float? atol=None, float? rtol=None, bool hermitian=False) -> Tensor",
   {
     decompose: (t, { self, atol, rtol, hermitian }) =>
-      rankOf(t, self, { atol: numberBound(t, atol), rtol: numberBound(t, rtol) }, hermitian),
+      rankOf(t, self, { atol: numberBound(t, self, atol), rtol: numberBound(t, self, rtol) }, hermitian),
   },
 );
 

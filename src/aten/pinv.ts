@@ -34,7 +34,7 @@ function pseudoinverse<T extends object>(t: Calls<T>, self: T, bounds: Bounds<T>
     const [U, S, Vh] = t.call(linalgSvdFull, self);
     [left, values, right] = [t.call(mT, Vh), S, U];
   }
-  const sizes = t.cast(hermitian ? t.call(abs, values) : values, "float64");
+  const sizes = hermitian ? t.call(abs, values) : values;
   const bound = boundOf(t, meta, t.call(amax, sizes, [-1], true), bounds);
   const inverses = t.call(where, t.call(gt, sizes, bound), t.call(reciprocal, values), scalarLike(t, values, 0));
   return t.call(matmul, t.call(mul, left, t.call(unsqueeze, inverses, -2)), t.call(mT, right));
@@ -51,7 +51,7 @@ export const linalgPinvBounds = defineOp(
   "aten::linalg_pinv.atol_rtol_float(Tensor self, *, float? atol=None, float? rtol=None, bool hermitian=False) -> Tensor",
   {
     decompose: (t, { self, atol, rtol, hermitian }) =>
-      pseudoinverse(t, self, { atol: numberBound(t, atol), rtol: numberBound(t, rtol) }, hermitian),
+      pseudoinverse(t, self, { atol: numberBound(t, self, atol), rtol: numberBound(t, self, rtol) }, hermitian),
   },
 );
 
@@ -60,7 +60,7 @@ export const linalgPinv = defineOp(
   "aten::linalg_pinv(Tensor self, float rcond, bool hermitian=False) -> Tensor",
   {
     decompose: (t, { self, rcond, hermitian }) =>
-      pseudoinverse(t, self, { atol: null, rtol: numberBound(t, rcond) }, hermitian),
+      pseudoinverse(t, self, { atol: null, rtol: numberBound(t, self, rcond) }, hermitian),
   },
 );
 
@@ -74,7 +74,7 @@ export const linalgPinvTensor = defineOp(
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.pinverse.html */
 export const pinverse = defineOp("aten::pinverse(Tensor self, float rcond=1.0000000000000001e-15) -> Tensor", {
-  decompose: (t, { self, rcond }) => pseudoinverse(t, self, { atol: null, rtol: numberBound(t, rcond) }, false),
+  decompose: (t, { self, rcond }) => pseudoinverse(t, self, { atol: null, rtol: numberBound(t, self, rcond) }, false),
 });
 
 /** Whether a right-hand side is a vector per matrix. */
@@ -97,7 +97,7 @@ export const linalgLstsq = defineOp(
       if (name !== "gelsy" && name !== "gels") {
         refuse("driver", name, "whether it gives residuals depends on values; use 'gelsy' or 'gels'");
       }
-      const rtol = numberBound(t, rcond);
+      const rtol = numberBound(t, self, rcond);
       const inverse = t.call(linalgPinvBoundTensors, self, null, rtol);
       const rhs = isVector(A, B) ? t.call(unsqueeze, b, -1) : b;
       const solution = t.call(matmul, inverse, rhs);

@@ -84,8 +84,9 @@ function sizesOf(A: Meta): { batch: Dim[]; rows: Dim; columns: Dim; count: Dim }
   return { batch, rows, columns, count: smaller(rows, columns) };
 }
 
-/** In ONNX, all in double precision. */
+/** In ONNX. */
 function onnxSingular(b: OnnxBuilder, A: OnnxValue, full: boolean): Singular<OnnxValue, OnnxValue> {
+  const { dtype } = b.meta(A);
   const { batch, rows, columns, count } = sizesOf(b.meta(A));
   if (lt(rows, columns) === true) {
     const { U, S, V } = onnxSingular(b, onnxTransposed(b, A), full);
@@ -93,8 +94,8 @@ function onnxSingular(b: OnnxBuilder, A: OnnxValue, full: boolean): Singular<Onn
   }
   if (count === 0) {
     const eye = (size: Dim): OnnxValue =>
-      full ? onnxBatched(b, emitEye(b, size, size, "float64"), batch, 2) : onnxZeros(b, "float64", [...batch, size, 0]);
-    return { U: eye(rows), S: onnxZeros(b, "float64", [...batch, 0]), V: eye(columns) };
+      full ? onnxBatched(b, emitEye(b, size, size, dtype), batch, 2) : onnxZeros(b, dtype, [...batch, size, 0]);
+    return { U: eye(rows), S: onnxZeros(b, dtype, [...batch, 0]), V: eye(columns) };
   }
   const found = onnxJacobiColumns(b, A, true);
   const signs = onnxSigns(b, found.V!);
@@ -105,10 +106,10 @@ function onnxSingular(b: OnnxBuilder, A: OnnxValue, full: boolean): Singular<Onn
   const W = onnxColumns(b, b.op("Mul", [found.W, signs]), order);
   const V = onnxColumns(b, b.op("Mul", [found.V!, signs]), full ? all.order : order);
   const reflections = onnxReflect(b, W);
-  const start = emitEye(b, rows, full ? rows : count, "float64");
+  const start = emitEye(b, rows, full ? rows : count, dtype);
   const Q = onnxApplyReflections(b, reflections, start, false);
-  const isTurned = b.op("Less", [onnxDiagonal(b, reflections.packed), b.scalar(0, "float64")]);
-  const sides = b.op("Where", [isTurned, b.scalar(-1, "float64"), b.scalar(1, "float64")]);
+  const isTurned = b.op("Less", [onnxDiagonal(b, reflections.packed), b.scalar(0, dtype)]);
+  const sides = b.op("Where", [isTurned, b.scalar(-1, dtype), b.scalar(1, dtype)]);
   const isSquare = !full || eq(rows, count) === true;
   return { U: b.op("Mul", [Q, b.unsqueeze(isSquare ? sides : padded(b, sides, sub(rows, count)), -2)]), S, V };
 }
@@ -123,8 +124,9 @@ function padded(b: OnnxBuilder, x: OnnxValue, more: Dim): OnnxValue {
 
 /** Singular values only. */
 function onnxSingularValues(b: OnnxBuilder, A: OnnxValue): OnnxValue {
+  const { dtype } = b.meta(A);
   const { batch, rows, columns, count } = sizesOf(b.meta(A));
-  if (count === 0) return onnxZeros(b, "float64", [...batch, 0]);
+  if (count === 0) return onnxZeros(b, dtype, [...batch, 0]);
   const { W } = onnxJacobiColumns(b, lt(rows, columns) === true ? onnxTransposed(b, A) : A, false);
   return onnxSorted(b, b.op("ReduceL2", [W, b.ints([-2])], { keepdims: 0 }), true, count).values;
 }
@@ -168,14 +170,12 @@ export const linalgSvdFull = defineOp(
     },
     onnx: (b, { A, full_matrices, compute_uv, driver }) => {
       requireNoDriver(driver);
-      const { dtype } = b.meta(A);
-      const typed = (x: OnnxValue): OnnxValue => b.cast(x, dtype);
       if (!compute_uv) {
-        const empty = b.constant(Tensor.of(dtype, [0], []));
-        return [empty, typed(onnxSingularValues(b, A)), empty];
+        const empty = b.constant(Tensor.of(b.meta(A).dtype, [0], []));
+        return [empty, onnxSingularValues(b, A), empty];
       }
       const { U, S, V } = onnxSingular(b, A, full_matrices);
-      return [typed(U), typed(S), onnxTransposed(b, typed(V))];
+      return [U, S, onnxTransposed(b, V)];
     },
   },
 );
