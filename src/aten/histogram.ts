@@ -1,7 +1,7 @@
 /** Counting: occurrences of whole numbers, and of numbers in bins. */
 import type { Scalar } from "../fx/mod.ts";
 import { prod } from "../sym/mod.ts";
-import { type DType, isInt, type Meta, newData, Tensor } from "../tensor/mod.ts";
+import { type DType, isFloat, isInt, type Meta, newData, Tensor } from "../tensor/mod.ts";
 import { add, mul, sub, subScalar } from "./binary.ts";
 import { eq, ge, le } from "./compare.ts";
 import { div } from "./division.ts";
@@ -105,7 +105,7 @@ function collect<T extends object>(t: Calls<T>, places: T, valid: T, weights: T,
 /** https://docs.pytorch.org/docs/stable/generated/torch.histc.html */
 export const histc = defineOp("aten::histc(Tensor self, int bins=100, Scalar min=0, Scalar max=0) -> Tensor", {
   decompose: (t, { self, bins, min, max }) => {
-    checkBinned(t.meta(self));
+    if (!isFloat(t.meta(self).dtype)) checkBinned(t.meta(self));
     if (bins <= 0) refuse("bins", bins, "it must be positive");
     if (Number(min) > Number(max)) refuse("max", max, `it must not be less than min=${String(min)}`);
     const { dtype } = t.meta(self);
