@@ -102,6 +102,7 @@ export const FAMILIES: Readonly<Record<string, () => Promise<Record<string, unkn
   sampling: () => import("./sampling.ts"),
   scatter: () => import("./scatter.ts"),
   searchsorted: () => import("./searchsorted.ts"),
+  segment: () => import("./segment.ts"),
   shift: () => import("./shift.ts"),
   slice: () => import("./slice.ts"),
   softmax: () => import("./softmax.ts"),
@@ -427,6 +428,7 @@ export const NAMES: readonly (readonly [family: string, names: string])[] = [
     "searchsorted",
     " aten::bucketize.Scalar aten::bucketize.Tensor aten::searchsorted.Scalar aten::searchsorted.Tensor ",
   ],
+  ["segment", " aten::segment_reduce "],
   [
     "shift",
     " aten::__ilshift__.Scalar aten::__ilshift__.Tensor aten::__irshift__.Scalar aten::__irshift__.Tensor aten::__lshift__.Scalar aten::__lshift__.Tensor aten::__rshift__.Scalar aten::__rshift__.Tensor aten::bitwise_left_shift.Scalar_Tensor aten::bitwise_left_shift.Tensor aten::bitwise_left_shift.Tensor_Scalar aten::bitwise_right_shift.Scalar_Tensor aten::bitwise_right_shift.Tensor aten::bitwise_right_shift.Tensor_Scalar ",
