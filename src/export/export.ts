@@ -7,7 +7,7 @@ import { optimize } from "../optimize/mod.ts";
 import { prepare } from "../passes/mod.ts";
 import { isSym } from "../sym/mod.ts";
 import { load } from "../pt2/load.ts";
-import { lower, type Lowered } from "./lower.ts";
+import { afterOptimization, lower, type Lowered } from "./lower.ts";
 import { addMetadata } from "./metadata.ts";
 import { ONNXProgram } from "./onnx_program.ts";
 import { type ExportOptions, type Settings, settingsOf } from "./options.ts";
@@ -98,9 +98,7 @@ async function translate(program: ExportedProgram, settings: Settings, steps: St
   let lowered: Lowered = await steps.run("Translate to ONNX", () => lower(functional, table, settings, errors));
   if (settings.optimize) {
     await steps.run("Optimize", () => optimize(lowered.model));
-    // An output may have become another value of the same name.
-    const { graph } = lowered.model;
-    lowered = { ...lowered, outputs: lowered.outputs.map(({ spec }, i) => ({ spec, value: graph.outputs[i] })) };
+    lowered = afterOptimization(lowered);
   }
   addMetadata(lowered.model, program, settings.sourceMap);
   return new ONNXProgram(program, functional, lowered, settings, custom);

@@ -43,6 +43,12 @@ export interface Lowered {
   readonly ties: ReadonlyMap<string, readonly string[]>;
 }
 
+/** What connects a model to its program, when passes have run on the model: an output may be another value of its name. */
+export function afterOptimization(lowered: Lowered): Lowered {
+  const { outputs } = lowered.model.graph;
+  return { ...lowered, outputs: lowered.outputs.map(({ spec }, i) => ({ spec, value: outputs[i] })) };
+}
+
 /**
  * Lowers a functional program.
  *

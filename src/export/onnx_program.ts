@@ -4,11 +4,18 @@ import type { ExportedProgram } from "../fx/mod.ts";
 import type { AtomicFile } from "../io/file.ts";
 import { ArchiveError, OptionError } from "../ir/mod.ts";
 import type { ModelProto } from "../onnx/deserialize.ts";
+import type { ModelRunner } from "../verify/run.ts";
+import type { SessionInitializer } from "../verify/session.ts";
+import type { AppliedWeights } from "./apply_weights.ts";
+import type { Kwargs } from "./call.ts";
+import type { StateDict } from "./state_dict.ts";
+import type { Source } from "../io/source.ts";
+import type { Tensor } from "../tensor/mod.ts";
 import type { WriteReport } from "../onnx/write_model.ts";
 import { type Dim, substitute, type Sym, symbol } from "../sym/mod.ts";
 import type { Model, OnnxValue } from "../onnx/model.ts";
 import type { VerificationReport } from "../verify/report.ts";
-import type { Lowered } from "./lower.ts";
+import { afterOptimization, type Lowered } from "./lower.ts";
 import { type ExternalData, externalDataOf, type Settings } from "./options.ts";
 
 /** How a model is saved. */
@@ -27,12 +34,12 @@ export interface SaveOptions {
 export class ONNXProgram {
   /** The model. */
   readonly model: Model;
-  /** The program as it was loaded. */
-  readonly exportedProgram: ExportedProgram;
+  /** The program as it was loaded; `applyWeights` gives it other weights. */
+  exportedProgram: ExportedProgram;
   /** The program without mutations, which the model was made of. */
-  readonly functionalProgram: ExportedProgram;
+  functionalProgram: ExportedProgram;
   /** What connects the model to the program: values, inputs, outputs, tied weights. */
-  readonly lowered: Lowered;
+  lowered: Lowered;
   /** The user's own operators, which verification needs too. */
   readonly customOps: readonly Op[];
   /** The result of verification, if it was asked for. */
@@ -40,6 +47,10 @@ export class ONNXProgram {
   /** What `save` wrote last. */
   written: WriteReport | null = null;
   private readonly settings: Settings;
+  /** What weights are read from, beside the archive. */
+  private readonly sources: Source[] = [];
+  private initializer: SessionInitializer | undefined;
+  private session: Promise<ModelRunner> | null = null;
 
   constructor(
     program: ExportedProgram,
@@ -184,8 +195,114 @@ export class ONNXProgram {
     return await parseModelProto(bytes);
   }
 
-  /** Closes the archive that weights are read from. */
-  release(): void {
+  /**
+   * Runs the model with onnxruntime-web.
+   *
+   * @param args positional arguments: tensors in the tree that the program takes (arrays for tuples and lists, objects for
+   *   dicts), numbers where it takes numbers
+   * @returns the results in the program's own tree; ints are bigints
+   * @throws {TypeError} naming an argument that does not fit the tree
+   * @throws {VerificationError} when a tensor does not fit, or the runtime fails
+   */
+  async call(args: readonly unknown[] = [], kwargs: Kwargs = {}): Promise<unknown> {
+    const { feedsOf, leavesOf, resultOf } = await import("./call.ts");
+    const feeds = await feedsOf(this, leavesOf(this, args, kwargs));
+    this.session ??= this.startSession([]);
+    return resultOf(this, await (await this.session).run(feeds));
+  }
+
+  /**
+   * Values inside the model, by their names.
+   *
+   * @param args as of {@linkcode call}; [] means the archive's samples
+   * @throws {RangeError} naming values that the model does not have
+   */
+  async computeValues(
+    names: readonly string[],
+    args: readonly unknown[] = [],
+    kwargs: Kwargs | null = null,
+  ): Promise<Record<string, Tensor>> {
+    const { feedsOf, leavesOf, sampleLeaves } = await import("./call.ts");
+    const known = new Map<string, OnnxValue>();
+    for (const node of this.model.graph.nodes()) for (const value of node.outputs) known.set(value.name, value);
+    for (const value of [...this.model.graph.inputs, ...this.model.graph.initializers]) known.set(value.name, value);
+    const unknown = names.filter((name) => !known.has(name));
+    if (unknown.length > 0) throw new RangeError(`The model has no value ${unknown.join(", ")}`);
+    const given = args.length === 0 && Object.keys(kwargs ?? {}).length === 0;
+    const leaves = given ? await sampleLeaves(this) : leavesOf(this, args, kwargs ?? {});
+    const values = names.map((name) => known.get(name)!);
+    const runner = await this.startSession(values);
+    try {
+      const results = await runner.run(await feedsOf(this, leaves));
+      return Object.fromEntries(values.map((value) => [value.name, results.get(value)!]));
+    } finally {
+      await runner.release();
+    }
+  }
+
+  /**
+   * Loads the model into a runtime, in place of any session there was.
+   *
+   * @param initializer makes the session; by default onnxruntime-web, on WebGPU where there is an adapter
+   */
+  async initializeInferenceSession(initializer?: SessionInitializer): Promise<void> {
+    await this.endSession();
+    this.initializer = initializer;
+    this.session = this.startSession([]);
+    await this.session;
+  }
+
+  private async startSession(values: readonly OnnxValue[]): Promise<ModelRunner> {
+    const { ModelRunner } = await import("../verify/run.ts");
+    return await this.reading(() =>
+      ModelRunner.create(this.model, values, { ep: this.settings.ep, initializer: this.initializer })
+    );
+  }
+
+  private async endSession(): Promise<void> {
+    const session = this.session;
+    this.session = null;
+    await (await session)?.release();
+  }
+
+  /**
+   * Gives the model other weights, by their state_dict names: a map, a `.safetensors` file, the index of a sharded one, or
+   * what `torch.save(module.state_dict())` wrote. Files are read when the model is saved or run: they stay open until then.
+   *
+   * @throws {OptionError} with every name that is unexpected, or whose dtype or shape is another
+   * @throws {ArchiveError} when a file is damaged
+   */
+  async applyWeights(stateDict: StateDict): Promise<AppliedWeights> {
+    const [{ openStateDict }, { applyTensors }] = await Promise.all([
+      import("./state_dict.ts"),
+      import("./apply_weights.ts"),
+    ]);
+    const { tensors, sources } = await openStateDict(stateDict);
+    this.sources.push(...sources);
+    const applied = applyTensors(this, tensors);
+    await this.endSession();
+    return applied;
+  }
+
+  /** Runs the optimization passes, in place. Returns whether anything changed. */
+  async optimize(): Promise<boolean> {
+    const { optimize } = await import("../optimize/mod.ts");
+    const changed = optimize(this.model);
+    if (!changed) return false;
+    this.lowered = afterOptimization(this.lowered);
+    await this.endSession();
+    return true;
+  }
+
+  /** Ends the session, and closes the files that weights are read from. */
+  async release(): Promise<void> {
     this.exportedProgram.archive?.close?.();
+    for (const source of this.sources) source.close?.();
+    await this.endSession();
+  }
+
+  /** As {@linkcode release}. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.release();
   }
 }

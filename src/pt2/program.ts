@@ -7,6 +7,7 @@ import type {
   RangeConstraint,
   SampleInput,
 } from "../fx/mod.ts";
+import { countLeaves, plainCall } from "../fx/tree.ts";
 import { isSym, parseInfix, Ranges, type Sym } from "../sym/mod.ts";
 import { childrenOf } from "../sym/expr.ts";
 import type { Tensor } from "../tensor/mod.ts";
@@ -18,7 +19,7 @@ import { ModuleStacks } from "./origins.ts";
 import { readPickledWeights } from "./pickled.ts";
 import { readSamples } from "./samples.ts";
 import { readInputDrafts, readSignature } from "./signature.ts";
-import { countLeaves, plainCall, readModuleCallGraph } from "./tree_spec.ts";
+import { readModuleCallGraph } from "./tree_spec.ts";
 import { checkDistinct, checkTotal, readWeights, type Weights } from "./weights.ts";
 
 /** The newest minor version that is known; later ones may have kinds of values that are not. */

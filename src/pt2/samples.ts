@@ -4,12 +4,12 @@
  */
 import { parseJson } from "../io/json.ts";
 import type { ExportedProgram, SampleInput, TreeSpec } from "../fx/mod.ts";
+import { dictKeys } from "../fx/tree.ts";
 import { isSym } from "../sym/mod.ts";
 import { Tensor } from "../tensor/mod.ts";
 import { Opaque, PyDict, PyFloat, PyList, PyTuple, TorchTensor, type TorchValue } from "../torch_save/mod.ts";
 import { type Archive } from "./archive.ts";
 import { readPickled, type Storages, toTensor } from "./pickled.ts";
-import { dictKeys } from "./tree_spec.ts";
 
 /** Bytes of all sample inputs. */
 const MAX_BYTES = 2 ** 31;

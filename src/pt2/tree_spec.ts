@@ -1,5 +1,5 @@
-/** Reads pytree specifications, and flattens example inputs by them. */
-import { JsonFloat, parseJson } from "../io/json.ts";
+/** Reads pytree specifications. */
+import { parseJson } from "../io/json.ts";
 import type { ModuleCallEntry, TreeSpec } from "../fx/mod.ts";
 import { Field, type FieldRoot, quote } from "./fields.ts";
 
@@ -25,11 +25,6 @@ function readSpec(field: Field): TreeSpec {
   return { type, context: field.find("context")?.json ?? null, children };
 }
 
-/** Number of leaves. None is a leaf too. */
-export function countLeaves(spec: TreeSpec): number {
-  return spec.type === null ? 1 : spec.children.reduce((sum, child) => sum + countLeaves(child), 0);
-}
-
 /** The calling conventions of the program (first) and of its preserved modules. */
 export function readModuleCallGraph(field: Field, root: FieldRoot): ModuleCallEntry[] {
   return field.list().map((entry) => {
@@ -43,32 +38,4 @@ export function readModuleCallGraph(field: Field, root: FieldRoot): ModuleCallEn
       },
     };
   });
-}
-
-/** The calling convention of a program that does not state one: positional arguments in order, results as a tuple. */
-export function plainCall(inputs: number, outputs: number): ModuleCallEntry {
-  const leaf: TreeSpec = { type: null, context: null, children: [] };
-  const tuple = (children: TreeSpec[]): TreeSpec => ({ type: "builtins.tuple", context: "null", children });
-  const kwargs: TreeSpec = { type: "builtins.dict", context: "[]", children: [] };
-  return {
-    fqn: "",
-    signature: {
-      inSpec: tuple([tuple(new Array<TreeSpec>(inputs).fill(leaf)), kwargs]),
-      outSpec: tuple(new Array<TreeSpec>(outputs).fill(leaf)),
-      forwardArgNames: null,
-    },
-  };
-}
-
-/** The keys of a dict's specification in order: strings and numbers. */
-export function dictKeys(spec: TreeSpec): unknown[] {
-  let context: unknown = spec.context;
-  if (context instanceof Map) context = context.get("dict_context");
-  else if (typeof context === "string") context = parseJson(context, { name: "the keys of a dict", maxDepth: 4 });
-  if (!Array.isArray(context) || context.length !== spec.children.length) {
-    throw new SyntaxError(
-      `Cannot read the keys of a ${spec.type}: they do not match its ${spec.children.length} children`,
-    );
-  }
-  return context.map((key) => key instanceof JsonFloat ? key.value : key);
 }

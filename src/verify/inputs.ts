@@ -4,7 +4,7 @@
  */
 import type { ExportedProgram, FxValue, InputSpec } from "../fx/mod.ts";
 import { openSource, type SourceInput } from "../io/open.ts";
-import { readSafetensors, type SafetensorsEntry } from "../io/safetensors.ts";
+import { readSafetensors } from "../io/safetensors.ts";
 import { VerificationError } from "../ir/mod.ts";
 import { isSym } from "../sym/mod.ts";
 import {
@@ -16,10 +16,10 @@ import {
   isFloat,
   isInt,
   newData,
-  Storage,
   Tensor,
   toReal,
 } from "../tensor/mod.ts";
+import { safetensorsTensor } from "../tensor/safetensors.ts";
 import { Bindings } from "./bindings.ts";
 import type { IntBound } from "./bounds.ts";
 import { inputSizes, type ReferenceValue } from "./reference.ts";
@@ -36,35 +36,13 @@ const MAX_ELEMENTS = 2 ** 28;
 /** Integers that nothing is known of are drawn from 0 to this, exclusive. */
 const SMALL = 10;
 
-const DTYPES: ReadonlyMap<string, DType> = new Map([
-  ["BOOL", "bool"],
-  ["U8", "uint8"],
-  ["I8", "int8"],
-  ["U16", "uint16"],
-  ["I16", "int16"],
-  ["U32", "uint32"],
-  ["I32", "int32"],
-  ["U64", "uint64"],
-  ["I64", "int64"],
-  ["F16", "float16"],
-  ["BF16", "bfloat16"],
-  ["F32", "float32"],
-  ["F64", "float64"],
-  ["F8_E5M2", "float8_e5m2"],
-  ["F8_E4M3", "float8_e4m3fn"],
-  ["F8_E8M0", "float8_e8m0fnu"],
-  ["F8_E4M3FNUZ", "float8_e4m3fnuz"],
-  ["F8_E5M2FNUZ", "float8_e5m2fnuz"],
-  ["C64", "complex64"],
-]);
-
 /** The tensors of a `.safetensors` file, loaded. */
 export async function readTensors(input: SourceInput): Promise<Map<string, Tensor>> {
   const source = await openSource(input);
   try {
     const tensors = new Map<string, Tensor>();
     for (const [name, entry] of (await readSafetensors(source)).tensors) {
-      tensors.set(name, await toTensor(source.name, name, entry).load());
+      tensors.set(name, await safetensorsTensor(source.name, name, entry).load());
     }
     return tensors;
   } catch (error) {
@@ -73,12 +51,6 @@ export async function readTensors(input: SourceInput): Promise<Map<string, Tenso
   } finally {
     if (source !== input) source.close?.();
   }
-}
-
-function toTensor(file: string, name: string, { dtype, shape, range }: SafetensorsEntry): Tensor {
-  const known = DTYPES.get(dtype);
-  if (!known) throw new SyntaxError(`Cannot use tensor ${name} of ${file}: dtype ${dtype} is not supported`);
-  return new Tensor(known, shape, Storage.lazy(range));
 }
 
 /** The user inputs of a program, those included that are constants. */

@@ -50,6 +50,16 @@ export async function chooseProvider(asked: "auto" | Provider): Promise<Provider
   });
 }
 
+/**
+ * Makes a session of a model's bytes: onnxruntime's `InferenceSession`, of any of its packages.
+ *
+ * @example
+ * ```ts ignore
+ * const initializer: SessionInitializer = (bytes) => ort.InferenceSession.create(bytes, { executionProviders: ["webnn"] });
+ * ```
+ */
+export type SessionInitializer = (model: Uint8Array) => Promise<Ort.InferenceSession>;
+
 /** A model loaded into the runtime. */
 export class RuntimeSession {
   readonly provider: Provider;
@@ -65,15 +75,20 @@ export class RuntimeSession {
   /**
    * Loads a model.
    *
+   * @param initializer makes the session in place of onnxruntime-web; the model must be whole then
    * @throws {VerificationError} when the runtime refuses it
    */
-  static async create(model: InMemoryModel, provider: Provider): Promise<RuntimeSession> {
+  static async create(
+    model: InMemoryModel,
+    provider: Provider,
+    initializer?: SessionInitializer,
+  ): Promise<RuntimeSession> {
     const ort = await loadRuntime(provider);
     const session = await guarded(
       provider,
       `onnxruntime-web can't load the model on ${provider}`,
       () =>
-        ort.InferenceSession.create(model.bytes, {
+        initializer?.(model.bytes) ?? ort.InferenceSession.create(model.bytes, {
           executionProviders: [provider],
           externalData: [...model.externalData],
           logSeverityLevel: 4,
