@@ -87,6 +87,8 @@ export const FAMILIES: Readonly<Record<string, () => Promise<Record<string, unkn
   pixel: () => import("./pixel.ts"),
   pool: () => import("./pool.ts"),
   power: () => import("./power.ts"),
+  prims: () => import("./prims.ts"),
+  prims_elementwise: () => import("./prims_elementwise.ts"),
   quantile: () => import("./quantile.ts"),
   quantized: () => import("./quantized.ts"),
   quantized_params: () => import("./quantized_params.ts"),
@@ -388,6 +390,14 @@ export const NAMES: readonly (readonly [family: string, names: string])[] = [
   [
     "power",
     " aten::float_power.Scalar aten::float_power.Tensor_Scalar aten::float_power.Tensor_Tensor aten::float_power_.Scalar aten::float_power_.Tensor aten::hypot aten::logaddexp aten::logaddexp2 aten::pow.Scalar aten::pow.Tensor_Scalar aten::pow.Tensor_Tensor aten::pow_.Scalar aten::pow_.Tensor aten::xlogy.Scalar_Other aten::xlogy.Scalar_Self aten::xlogy.Tensor ",
+  ],
+  [
+    "prims",
+    " prims::amax prims::amin prims::broadcast_in_dim prims::cat prims::clone prims::collapse prims::collapse_view prims::convert_element_type prims::copy_strided prims::device_put prims::div prims::empty prims::empty_permuted prims::empty_strided prims::fill prims::fma prims::full prims::full_like prims::iota prims::prod prims::reshape prims::rev prims::scalar_tensor prims::split_dim prims::squeeze prims::sum prims::transpose prims::var prims::view_of prims::view_of_dtype prims::where ",
+  ],
+  [
+    "prims_elementwise",
+    " prims::abs prims::acos prims::acosh prims::add prims::asin prims::asinh prims::atan prims::atan2 prims::atanh prims::bessel_i0 prims::bessel_i0e prims::bessel_i1 prims::bessel_i1e prims::bessel_j0 prims::bessel_j1 prims::bitwise_and prims::bitwise_not prims::bitwise_or prims::bitwise_xor prims::ceil prims::conj_physical prims::cos prims::cosh prims::digamma prims::eq prims::erf prims::erf_inv prims::erfc prims::erfcx prims::exp prims::exp2 prims::expm1 prims::floor prims::fmax prims::fmin prims::fmod prims::gcd prims::ge prims::gt prims::hypot prims::igamma prims::igammac prims::isfinite prims::le prims::lgamma prims::log prims::log10 prims::log1p prims::log2 prims::lt prims::maximum prims::minimum prims::mul prims::ndtri prims::ne prims::neg prims::nextafter prims::pow prims::reciprocal prims::remainder prims::round prims::rsqrt prims::shift_left prims::shift_right_arithmetic prims::sign prims::signbit prims::sin prims::sinh prims::spherical_bessel_j0 prims::sqrt prims::sub prims::tan prims::tanh prims::trunc prims::zeta ",
   ],
   ["quantile", " aten::nanquantile aten::nanquantile.scalar aten::quantile aten::quantile.scalar "],
   [
