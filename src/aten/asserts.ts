@@ -41,6 +41,11 @@ export const promoteTypes = defineOp("aten::promote_types(ScalarType type1, Scal
   effectFree: true,
   meta: (): never => refuse("type1", "a dtype", "a dtype is no value of a graph"),
 });
+/** The infos of a factorization must be zero. */
+export const linalgCheckErrors = defineOp(
+  "aten::_linalg_check_errors(Tensor info, str api_name, *, bool is_matrix) -> ()",
+  dropped,
+);
 /** Prints a text while the program runs. */
 export const print = defineOp("aten::_print(str s) -> ()", dropped);
 

@@ -1,6 +1,8 @@
 /** Cholesky factorization, column by column. */
 import type { OnnxBuilder } from "../onnx/builder.ts";
 import type { OnnxValue } from "../onnx/model.ts";
+import { eqScalar } from "./compare.ts";
+import { eye } from "./create.ts";
 import { emitRepeat } from "./loop.ts";
 import { onnxDiagonal, onnxFirst } from "./lu.ts";
 import {
@@ -17,12 +19,10 @@ import {
 } from "./matrices.ts";
 import { type Calls, defineOp } from "./op.ts";
 import { scalarLike } from "./overloads.ts";
-import { eqScalar } from "./compare.ts";
-import { unsqueeze } from "./view.ts";
-import { where } from "./where.ts";
 import { shaped } from "./shapes.ts";
 import { choleskySolve } from "./triangular.ts";
-import { eye } from "./create.ts";
+import { unsqueeze } from "./view.ts";
+import { where } from "./where.ts";
 
 /**
  * The lower factor of a matrix of which the lower triangle counts. Where there is none, the columns from that on are left as

@@ -6,6 +6,7 @@ import type { OnnxBuilder } from "../onnx/builder.ts";
 import type { OnnxValue } from "../onnx/model.ts";
 import type { Dim } from "../sym/mod.ts";
 import type { Meta } from "../tensor/mod.ts";
+import { ltScalar } from "./compare.ts";
 import {
   factorLU,
   onnxDeterminant,
@@ -18,7 +19,6 @@ import {
 } from "./lu.ts";
 import { int32Meta, mapMatrices, onnxTransposed, requireSquare, transposed } from "./matrices.ts";
 import { defineOp } from "./op.ts";
-import { ltScalar } from "./compare.ts";
 import { scalarLike } from "./overloads.ts";
 import { shaped } from "./shapes.ts";
 import { where } from "./where.ts";

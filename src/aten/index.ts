@@ -153,7 +153,7 @@ export const NAMES: readonly (readonly [family: string, names: string])[] = [
   ],
   [
     "asserts",
-    " aten::_assert_async aten::_assert_async.msg aten::_assert_scalar aten::_assert_tensor_metadata aten::_functional_assert_async.msg aten::_functional_assert_scalar aten::_functional_sym_constrain_range aten::_functional_sym_constrain_range_for_size aten::_local_scalar_dense aten::_print aten::item aten::promote_types aten::sym_constrain_range aten::sym_constrain_range_for_size ",
+    " aten::_assert_async aten::_assert_async.msg aten::_assert_scalar aten::_assert_tensor_metadata aten::_functional_assert_async.msg aten::_functional_assert_scalar aten::_functional_sym_constrain_range aten::_functional_sym_constrain_range_for_size aten::_linalg_check_errors aten::_local_scalar_dense aten::_print aten::item aten::promote_types aten::sym_constrain_range aten::sym_constrain_range_for_size ",
   ],
   [
     "attention",
@@ -363,7 +363,7 @@ export const NAMES: readonly (readonly [family: string, names: string])[] = [
   ],
   [
     "norms",
-    " aten::dist aten::frobenius_norm.dim aten::linalg_vector_norm aten::norm.Scalar aten::norm.ScalarOpt_dim aten::norm.ScalarOpt_dim_dtype aten::norm.ScalarOpt_dtype aten::renorm ",
+    " aten::dist aten::frobenius_norm.dim aten::linalg__powsum aten::linalg_vector_norm aten::norm.Scalar aten::norm.ScalarOpt_dim aten::norm.ScalarOpt_dim_dtype aten::norm.ScalarOpt_dtype aten::renorm ",
   ],
   ["one_hot", " aten::one_hot "],
   [

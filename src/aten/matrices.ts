@@ -7,8 +7,8 @@
 import type { OnnxBuilder } from "../onnx/builder.ts";
 import type { OnnxValue } from "../onnx/model.ts";
 import { type Dim, eq } from "../sym/mod.ts";
-import { broadcastShapes, type DType, elementCount, isComplex, type Meta, newData, Tensor } from "../tensor/mod.ts";
 import { convert, expandTo, store } from "../tensor/loops.ts";
+import { broadcastShapes, type DType, elementCount, isComplex, type Meta, newData, Tensor } from "../tensor/mod.ts";
 
 /** The distance from 1 to the next number. */
 export const EPSILON: Readonly<Partial<Record<DType, number>>> = { float32: 2 ** -23, float64: 2 ** -52 };

@@ -1,7 +1,7 @@
 /** Functions of square matrices: the exponential, powers, the square root of a symmetric one, and the polar factors. */
-import { ge } from "../sym/mod.ts";
 import type { OnnxBuilder } from "../onnx/builder.ts";
 import type { OnnxValue } from "../onnx/model.ts";
+import { ge } from "../sym/mod.ts";
 import { mul } from "./binary.ts";
 import { lt } from "./compare.ts";
 import { emitEye, eye } from "./create.ts";

@@ -1,16 +1,18 @@
 /** Vector norms over dims. */
 import type { OnnxBuilder } from "../onnx/builder.ts";
 import type { OnnxValue } from "../onnx/model.ts";
-import { type DType, normalizeDim, toReal } from "../tensor/mod.ts";
 import { convert, reduceDims } from "../tensor/loops.ts";
+import { type DType, normalizeDim, toReal } from "../tensor/mod.ts";
 import { numberOf } from "./activation.ts";
 import { add, mul, sub } from "./binary.ts";
 import { gtScalar } from "./compare.ts";
+import { emitReduce, reducedDims, reducedShape } from "./dims.ts";
 import { div } from "./division.ts";
 import { COMPARED, constantLike, emit, emitTest, FLOATS, NUMBERS } from "./emit.ts";
-import { emitReduce, reducedDims, reducedShape } from "./dims.ts";
 import { defineOp } from "./op.ts";
 import { both, scalarLike } from "./overloads.ts";
+import { pow } from "./power.ts";
+import { sumDim } from "./reduce.ts";
 import { requireFloat } from "./rules.ts";
 import { abs } from "./unary.ts";
 import { where } from "./where.ts";
@@ -123,6 +125,17 @@ export const normDimDType = defineOp(
 export const frobeniusNorm = defineOp(
   "aten::frobenius_norm.dim(Tensor self, int[1] dim, bool keepdim=False) -> Tensor",
   { decompose: (t, { self, dim, keepdim }) => t.call(linalgVectorNorm, self, 2, dim, keepdim) },
+);
+
+/** The sum that a vector norm is the root of: https://github.com/pytorch/pytorch/blob/main/aten/src/ATen/native/LinearAlgebra.cpp */
+export const linalgPowsum = defineOp(
+  "aten::linalg__powsum(Tensor self, Scalar ord=2, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor",
+  {
+    decompose: (t, { self, ord, dim, keepdim, dtype }) => {
+      const x = t.cast(self, dtypeOf(t.meta(self).dtype, dtype));
+      return t.call(sumDim, t.call(pow, t.call(abs, x), ord), dim, keepdim);
+    },
+  },
 );
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.dist.html */

@@ -1,6 +1,6 @@
 /** Pseudoinverses, and least squares by them. */
-import type { Meta } from "../tensor/mod.ts";
 import { ge, gt as greater } from "../sym/mod.ts";
+import type { Meta } from "../tensor/mod.ts";
 import { mul, sub } from "./binary.ts";
 import { gt } from "./compare.ts";
 import { linalgEigh } from "./eigen.ts";

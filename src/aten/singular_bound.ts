@@ -2,10 +2,10 @@
 import type { Scalar } from "../fx/mod.ts";
 import { isSym, max } from "../sym/mod.ts";
 import type { Meta } from "../tensor/mod.ts";
-import { EPSILON } from "./matrices.ts";
 import { mul } from "./binary.ts";
 import { gtScalar } from "./compare.ts";
 import { maximum } from "./extrema.ts";
+import { EPSILON } from "./matrices.ts";
 import type { Calls } from "./op.ts";
 import { unsqueeze } from "./view.ts";
 import { where } from "./where.ts";

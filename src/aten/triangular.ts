@@ -2,8 +2,9 @@
 import type { OnnxBuilder } from "../onnx/builder.ts";
 import type { OnnxValue } from "../onnx/model.ts";
 import { type Dim, sub } from "../sym/mod.ts";
-import { broadcastShapes, type Meta, type Tensor } from "../tensor/mod.ts";
 import { permuteDims } from "../tensor/loops.ts";
+import { broadcastShapes, type Meta, type Tensor } from "../tensor/mod.ts";
+import { clone } from "./copy.ts";
 import { emitRepeat } from "./loop.ts";
 import { onnxRowOrder, rowOrder } from "./lu.ts";
 import {
@@ -21,7 +22,6 @@ import {
   zeroMatrix,
 } from "./matrices.ts";
 import { defineOp } from "./op.ts";
-import { clone } from "./copy.ts";
 import { mT } from "./permute.ts";
 
 /** Which triangle of a matrix counts, and whether its diagonal is taken for ones. */

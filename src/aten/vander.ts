@@ -1,10 +1,10 @@
 /** Vandermonde matrices: powers of the elements of vectors. */
 import { type Dim, isSym, sub as minus } from "../sym/mod.ts";
 import { categoryOf, type DType, type Meta } from "../tensor/mod.ts";
+import { sub } from "./binary.ts";
 import { type Calls, defineOp } from "./op.ts";
 import { powTensor } from "./power.ts";
 import { arange } from "./range.ts";
-import { sub } from "./binary.ts";
 import { requireReal } from "./rules.ts";
 import { unsqueeze } from "./view.ts";
 
