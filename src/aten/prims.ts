@@ -21,8 +21,9 @@ import { varCorrection } from "./variance.ts";
 import { flatten, reshape, squeezeDims, view, viewDtype } from "./view.ts";
 import { where } from "./where.ts";
 
-/** `a * b + c`; the product is rounded where PyTorch's is not. */
+/** `a * b + c`, the factor being a number at times; the product is rounded where PyTorch's is not. */
 export const primsFma = defineOp("prims::fma(Tensor a, Tensor b, Tensor c) -> Tensor", {
+  promote: { args: ["a", "b", "c"], to: "default" },
   decompose: (t, { a, b, c }) => t.call(add, t.call(mul, a, b), c, 1n),
 });
 
