@@ -2,7 +2,7 @@
  * Weights by name from wherever they lie: a map, a `.safetensors` file, the index of a sharded one, or a state dict that
  * `torch.save` wrote. Tensors stay where they are until they are needed.
  */
-import { parseJson } from "../io/json.ts";
+import { JsonObject, parseJson } from "../io/json.ts";
 import { openSource, type SourceInput } from "../io/open.ts";
 import { readSafetensors } from "../io/safetensors.ts";
 import { readRange, type Source } from "../io/source.ts";
@@ -82,8 +82,8 @@ async function readShards(
   if (index.size > MAX_INDEX) throw fail(`it has ${index.size} bytes`);
   const bytes = await readRange({ source: index, offset: 0, length: index.size });
   const json = parseJson(new TextDecoder().decode(bytes), { name: index.name });
-  const files = json instanceof Map ? json.get("weight_map") : undefined;
-  if (!(files instanceof Map)) throw fail("it has no weight_map");
+  const files = json instanceof JsonObject ? json.get("weight_map") : undefined;
+  if (!(files instanceof JsonObject)) throw fail("it has no weight_map");
   const shards = new Map<string, Map<string, Tensor>>();
   const tensors = new Map<string, Tensor>();
   for (const [name, file] of files) {

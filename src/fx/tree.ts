@@ -2,7 +2,7 @@
  * Pytrees: how the arguments and results of a program are taken apart into leaves and put together again. Tuples and lists
  * are arrays here, dicts are objects (Maps where a key is no string), namedtuples and dataclasses are objects by field.
  */
-import { JsonFloat, parseJson } from "../io/json.ts";
+import { JsonFloat, JsonObject, parseJson } from "../io/json.ts";
 import type { ExportedProgram, ModuleCallEntry, TreeSpec } from "./program.ts";
 
 /** Number of leaves. None is a leaf too. */
@@ -28,7 +28,7 @@ export function plainCall(inputs: number, outputs: number): ModuleCallEntry {
 /** The keys of a dict's specification in order: strings and numbers. @throws {SyntaxError} */
 export function dictKeys(spec: TreeSpec): unknown[] {
   let context: unknown = spec.context;
-  if (context instanceof Map) context = context.get("dict_context");
+  if (context instanceof JsonObject) context = context.get("dict_context");
   else if (typeof context === "string") context = parseJson(context, { name: "the keys of a dict", maxDepth: 4 });
   if (!Array.isArray(context) || context.length !== spec.children.length) {
     throw new SyntaxError(

@@ -2,7 +2,7 @@
  * Writes JSON as Python's `json.dumps` does: ASCII only, integers of any size, floats with a point. The inverse of
  * `json.ts`.
  */
-import { JsonFloat } from "./json.ts";
+import { JsonFloat, JsonObject } from "./json.ts";
 
 /** What can be written. A number must be a safe integer: a float is a `JsonFloat`. */
 export type JsonValue =
@@ -12,6 +12,7 @@ export type JsonValue =
   | number
   | bigint
   | JsonFloat
+  | JsonObject
   | readonly JsonValue[]
   | ReadonlyMap<string, JsonValue>
   | { readonly [key: string]: JsonValue };
@@ -42,7 +43,7 @@ function write(value: JsonValue, parts: string[]): void {
   } else if (value instanceof JsonFloat) parts.push(floatText(value.value));
   else if (Array.isArray(value)) writeAll("[", value, "]", parts, (item) => write(item, parts));
   else {
-    const entries = value instanceof Map ? [...value] : Object.entries(value);
+    const entries = value instanceof Map || value instanceof JsonObject ? [...value] : Object.entries(value);
     writeAll("{", entries as [string, JsonValue][], "}", parts, ([key, item]) => {
       parts.push(quoted(key), ": ");
       write(item, parts);

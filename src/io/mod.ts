@@ -1,6 +1,6 @@
 /** Bytes at rest and the formats they come in. Files (`file.ts`) are apart: they need Deno, and all this runs in a page. */
 export { crc32 } from "./crc32.ts";
-export { type Json, JsonFloat, type JsonObject, type JsonOptions, parseJson } from "./json.ts";
+export { type Json, JsonFloat, JsonObject, type JsonOptions, parseJson } from "./json.ts";
 export { type Npy, readNpy } from "./npy.ts";
 export { openSource, type SourceInput } from "./open.ts";
 export { type PickleLimits, type PickleOptions, unpickle } from "./pickle.ts";

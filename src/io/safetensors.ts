@@ -4,7 +4,7 @@
  *
  * The format: https://huggingface.co/docs/safetensors
  */
-import { type Json, parseJson } from "./json.ts";
+import { type Json, JsonObject, parseJson } from "./json.ts";
 import { copyRange, type Sink } from "./sink.ts";
 import { type ByteRange, rootRange, type Source } from "./source.ts";
 
@@ -82,7 +82,7 @@ export async function readSafetensors(source: Source): Promise<Safetensors> {
     throw error;
   }
   const header = parseJson(text, { maxDepth: 8, name: `the header of ${source.name}` });
-  if (!(header instanceof Map)) throw fail("its header is not an object");
+  if (!(header instanceof JsonObject)) throw fail("its header is not an object");
   const tensors = new Map<string, SafetensorsEntry>();
   const metadata = new Map<string, string>();
   const dataSize = source.size - 8 - length;
@@ -105,7 +105,7 @@ function byPlace(a: ByteRange, b: ByteRange): number {
 }
 
 function readMetadata(value: Json, metadata: Map<string, string>, fail: (why: string) => SyntaxError): void {
-  if (!(value instanceof Map)) throw fail("its metadata is not an object");
+  if (!(value instanceof JsonObject)) throw fail("its metadata is not an object");
   for (const [key, text] of value) {
     if (typeof text !== "string") throw fail(`its metadata ${JSON.stringify(key)} is not a text`);
     metadata.set(key, text);
@@ -121,7 +121,7 @@ function readEntry(
   failFile: (why: string) => SyntaxError,
 ): SafetensorsEntry {
   const fail = (why: string): SyntaxError => failFile(`tensor ${JSON.stringify(name)} ${why}`);
-  if (!(value instanceof Map)) throw fail("is not described by an object");
+  if (!(value instanceof JsonObject)) throw fail("is not described by an object");
   for (const key of value.keys()) {
     if (key !== "dtype" && key !== "shape" && key !== "data_offsets") throw fail(`has an unknown key ${quote(key)}`);
   }

@@ -4,7 +4,7 @@
  */
 import { readZipDirectory, type Zip, type ZipEntry } from "../io/zip.ts";
 import { type ByteRange, checkBounds, type Source } from "../io/source.ts";
-import { parseJson } from "../io/json.ts";
+import { JsonObject, parseJson } from "../io/json.ts";
 import { ArchiveError } from "../ir/errors.ts";
 import { Field, quote } from "./fields.ts";
 
@@ -235,7 +235,7 @@ async function checkVersion(archive: Archive, version: string | null): Promise<v
   let text = version;
   if (text === null) {
     const schema = (await archive.readJson("serialized_exported_program.json")).get("schema_version");
-    text = schema.json instanceof Map
+    text = schema.json instanceof JsonObject
       ? `${schema.get("major").int()}.${schema.get("minor").int()}`
       : String(schema.int());
   }

@@ -2,7 +2,7 @@
  * Typed access to parsed JSON that comes from a file: each access checks what it takes, and a failure says which entry of
  * which file it stands in, at which path, and in which node of the graph.
  */
-import { type Json, JsonFloat } from "../io/json.ts";
+import { type Json, JsonFloat, JsonObject } from "../io/json.ts";
 import { ArchiveError } from "../ir/errors.ts";
 
 /** The text that a field stands in. */
@@ -75,7 +75,7 @@ export class Field {
   union(): [string, Field] {
     const map = this.map();
     if (map.size !== 1) return this.fail(`expected exactly one key, met ${map.size}`);
-    const [key, value] = map.entries().next().value!;
+    const [key, value] = map[Symbol.iterator]().next().value!;
     return [key, new Field(value, this, key)];
   }
 
@@ -146,8 +146,8 @@ export class Field {
     return { root, keys: [...keys, this.key], about: this.about ?? about };
   }
 
-  private map(): ReadonlyMap<string, Json> {
-    return this.json instanceof Map ? this.json : this.mismatch("an object");
+  private map(): JsonObject {
+    return this.json instanceof JsonObject ? this.json : this.mismatch("an object");
   }
 
   private mismatch(expected: string): never {
@@ -169,7 +169,7 @@ export function quote(text: string): string {
 }
 
 function describe(json: Json): string {
-  if (json instanceof Map) return "an object";
+  if (json instanceof JsonObject) return "an object";
   if (Array.isArray(json)) return "a list";
   if (json instanceof JsonFloat) return `the float ${json.value}`;
   if (typeof json === "string") return `the string ${quote(json)}`;

@@ -14,6 +14,7 @@ import {
   operatorText,
 } from "../fx/mod.ts";
 import { countUsers } from "../fx/print.ts";
+import { JsonObject } from "../io/json.ts";
 import { type ArgumentScope, LITERALS, readArgument, readTarget } from "./arguments.ts";
 import { type Field, quote } from "./fields.ts";
 import { checkOperands } from "./higher_order.ts";
@@ -280,7 +281,7 @@ class GraphReader implements ArgumentScope {
 /** A name for a node that has none of its own: its first result's. */
 function nameOf(outputs: readonly Field[]): string {
   const first = outputs.at(0)?.json;
-  const value = first instanceof Map ? first.values().next().value : undefined;
-  const name = value instanceof Map ? value.get("name") ?? value.get("as_name") : undefined;
+  const value = first instanceof JsonObject ? first.values().next().value : undefined;
+  const name = value instanceof JsonObject ? value.get("name") ?? value.get("as_name") : undefined;
   return typeof name === "string" ? name : "without a name";
 }

@@ -1,5 +1,5 @@
 /** The functions by which pickles rebuild tensors, as static readers of their arguments. Nothing is called. */
-import { type Json, parseJson } from "../io/json.ts";
+import { type Json, JsonObject, parseJson } from "../io/json.ts";
 import { Persistent, type PickleValue, PyDict, PyList, PyTuple, type Reduced } from "../io/pickle_values.ts";
 import { type DType, itemsize } from "../tensor/dtype.ts";
 import { scalarTypeDType } from "./dtypes.ts";
@@ -95,7 +95,7 @@ const reconstructFakeTensor: Rebuild = (args, context) => {
   const bytes = context.convert(args[0]);
   if (!(bytes instanceof Uint8Array)) throw context.error("a fake tensor is not described by bytes");
   const meta = parseJson(new TextDecoder().decode(bytes), { maxDepth: 16, name: "the description of a fake tensor" });
-  if (!(meta instanceof Map)) throw context.error("a fake tensor is not described by an object");
+  if (!(meta instanceof JsonObject)) throw context.error("a fake tensor is not described by an object");
   const code = meta.get("dtype");
   const dtype = typeof code === "number" ? scalarTypeDType(code) : undefined;
   const shape = jsonSizes(meta.get("sizes"));
@@ -105,8 +105,8 @@ const reconstructFakeTensor: Rebuild = (args, context) => {
   checkStrided(shape, strides, offset, undefined, context);
   const isParameter = flag(args[1], context);
   const device = meta.get("device");
-  const deviceType = device instanceof Map ? device.get("type") : undefined;
-  const deviceIndex = device instanceof Map ? device.get("index") : undefined;
+  const deviceType = device instanceof JsonObject ? device.get("type") : undefined;
+  const deviceIndex = device instanceof JsonObject ? device.get("index") : undefined;
   const name = typeof deviceType === "string" ? deviceType : "cpu";
   return new TorchTensor({
     ...PLAIN,
@@ -253,6 +253,6 @@ function jsonSizes(value: Json | undefined): number[] | undefined {
 }
 
 function jsonSize(value: Json): number | undefined {
-  const size = value instanceof Map ? value.get("as_int") : value;
+  const size = value instanceof JsonObject ? value.get("as_int") : value;
   return typeof size === "number" && size >= 0 ? size : undefined;
 }

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
-import { type Json, JsonFloat, parseJson } from "../../src/io/json.ts";
+import { type Json, JsonFloat, JsonObject, parseJson } from "../../src/io/json.ts";
 
 const float = (value: number): JsonFloat => new JsonFloat(value);
 
@@ -34,21 +34,27 @@ const values: Array<[string, Json]> = [
   ['"\\ud800"', "\ud800"],
   ["[]", []],
   [" [ 1 ,\t2.0 ,\r\n[3] ] ", [1, float(2), [3]]],
-  ["{}", new Map()],
-  ['{"a": {"as_int": 1}, "b" : [null]}', new Map<string, Json>([["a", new Map([["as_int", 1]])], ["b", [null]]])],
-  ['{"a\\u0062": 1, "": 2}', new Map([["ab", 1], ["", 2]])],
+  ["{}", new JsonObject()],
+  ['{"a": {"as_int": 1}, "b" : [null]}', JsonObject.of([["a", JsonObject.of([["as_int", 1]])], ["b", [null]]])],
+  ['{"a\\u0062": 1, "": 2}', JsonObject.of([["ab", 1], ["", 2]])],
 ];
+/** Objects as Maps, whose contents comparisons see. */
+function plain(value: Json): unknown {
+  if (value instanceof JsonObject) return new Map([...value].map(([key, item]) => [key, plain(item)]));
+  return Array.isArray(value) ? value.map(plain) : value;
+}
+
 for (const [text, expected] of values) {
   Deno.test(`json: ${text.slice(0, 60)}`, () => {
     const value = parseJson(text);
-    assertEquals(value, expected);
+    assertEquals(plain(value), plain(expected));
     if (typeof expected === "number") assertStrictEquals(value, expected);
   });
 }
 
 Deno.test("json: keys that mean something to JavaScript are just keys, in their order", () => {
   const value = parseJson('{"__proto__": 1, "2": 2, "1": 3, "constructor": 4, "toString": 5}');
-  assert(value instanceof Map);
+  assert(value instanceof JsonObject);
   assertEquals([...value], [["__proto__", 1], ["2", 2], ["1", 3], ["constructor", 4], ["toString", 5]]);
 });
 
@@ -58,7 +64,22 @@ Deno.test("json: many different keys and strings keep their texts", () => {
     (_, i): [string, string] => [`key ${i * 7}`, `value "${i}" \\ ${"x".repeat(i % 40)}`],
   );
   const value = parseJson(JSON.stringify(Object.fromEntries(expected)));
-  assertEquals([...value as Map<string, Json>], expected);
+  assertEquals([...value as JsonObject], expected);
+  for (const [key, item] of expected) assertEquals((value as JsonObject).get(key), item);
+  const repeated = `{${expected.map(([key]) => `"${key}": 1`).join(", ")}, "key 7": 2}`;
+  assertThrows(() => parseJson(repeated), SyntaxError, 'the key "key 7" is repeated');
+});
+
+Deno.test("json: objects are found in, whatever their number of keys", () => {
+  for (const size of [0, 1, 2, 8, 11, 12, 13, 40]) {
+    const names = Array.from({ length: size }, (_, i) => `k${i}`);
+    const object = parseJson(JSON.stringify(Object.fromEntries(names.map((name, i) => [name, i])))) as JsonObject;
+    assertEquals([...object.keys()], names);
+    assertEquals([...object.values()], names.map((_, i) => i));
+    assertEquals(object.size, size);
+    assertEquals(names.map((name) => object.get(name)), names.map((_, i) => i));
+    assertEquals([object.get("k"), object.has("k"), object.has("k0")], [undefined, false, size > 0]);
+  }
 });
 
 const errors: Array<[string, string]> = [
@@ -74,7 +95,7 @@ const errors: Array<[string, string]> = [
   ['{"a":1,}', "expected a key"],
   ['{"a":1 "b":2}', "expected ',' or '}'"],
   ["{a:1}", "expected a key"],
-  ['{"a":1,"b":2,"a":3}', "line 1, column 14: a key is repeated"],
+  ['{"a":1,"b":2,"a":3}', 'line 1, column 1: the key "a" is repeated'],
   ['"abc', "does not end"],
   ['"abc\\"', "does not end"],
   ['"abc\\', "does not end"],
