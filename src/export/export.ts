@@ -3,12 +3,9 @@ import type { ExportedProgram } from "../fx/mod.ts";
 import { OptionError } from "../ir/mod.ts";
 import type { SourceInput } from "../io/open.ts";
 import { SERIALIZATION_ID } from "../onnx/model.ts";
-import { optimize } from "../optimize/mod.ts";
-import { prepare } from "../passes/mod.ts";
 import { isSym } from "../sym/mod.ts";
 import { load } from "../pt2/load.ts";
-import { afterOptimization, lower, type Lowered } from "./lower.ts";
-import { addMetadata } from "./metadata.ts";
+import type { Lowered } from "./lower.ts";
 import { ONNXProgram } from "./onnx_program.ts";
 import { type ExportOptions, type Settings, settingsOf } from "./options.ts";
 import { StepRunner } from "./steps.ts";
@@ -92,11 +89,18 @@ async function read(model: SourceInput, name: string | undefined): Promise<Expor
 
 /** Everything between reading and writing. */
 async function translate(program: ExportedProgram, settings: Settings, steps: StepRunner): Promise<ONNXProgram> {
+  // Not with this file: whoever only loads a program, or builds a graph, needs none of these.
+  const [{ prepare }, { afterOptimization, lower }, { addMetadata }] = await Promise.all([
+    import("../passes/mod.ts"),
+    import("./lower.ts"),
+    import("./metadata.ts"),
+  ]);
   const translations = settings.customTranslationTable ?? undefined;
   const prepared = await steps.run("Make it functional", () => prepare(program, translations));
   const { program: functional, table, custom, errors } = prepared;
   let lowered: Lowered = await steps.run("Translate to ONNX", () => lower(functional, table, settings, errors));
   if (settings.optimize) {
+    const { optimize } = await import("../optimize/mod.ts");
     await steps.run("Optimize", () => optimize(lowered.model));
     lowered = afterOptimization(lowered);
   }

@@ -15,7 +15,7 @@ import type { WriteReport } from "../onnx/write_model.ts";
 import { type Dim, substitute, type Sym, symbol } from "../sym/mod.ts";
 import type { Model, OnnxValue } from "../onnx/model.ts";
 import type { VerificationReport } from "../verify/report.ts";
-import { afterOptimization, type Lowered } from "./lower.ts";
+import type { Lowered } from "./lower.ts";
 import { type ExternalData, externalDataOf, type Settings } from "./options.ts";
 
 /** How a model is saved. */
@@ -286,7 +286,10 @@ export class ONNXProgram {
 
   /** Runs the optimization passes, in place. Returns whether anything changed. */
   async optimize(): Promise<boolean> {
-    const { optimize } = await import("../optimize/mod.ts");
+    const [{ optimize }, { afterOptimization }] = await Promise.all([
+      import("../optimize/mod.ts"),
+      import("./lower.ts"),
+    ]);
     const changed = optimize(this.model);
     if (!changed) return false;
     this.lowered = afterOptimization(this.lowered);

@@ -1,7 +1,6 @@
 /** Loads programs from wherever they lie. */
 import type { ExportedProgram } from "../fx/mod.ts";
 import { openSource, type SourceInput } from "../io/open.ts";
-import { readPt2 } from "./mod.ts";
 
 /** What `load` needs to know beyond the input. */
 export interface LoadOptions {
@@ -27,7 +26,7 @@ export interface LoadOptions {
  * ```
  */
 export async function load(input: SourceInput, options: LoadOptions = {}): Promise<ExportedProgram> {
-  const source = await openSource(input, options.name);
+  const [{ readPt2 }, source] = await Promise.all([import("./mod.ts"), openSource(input, options.name)]);
   try {
     return { ...await readPt2(source, { name: options.name, model: options.model }), archive: source };
   } catch (error) {
