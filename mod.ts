@@ -16,7 +16,16 @@
 export { exportProgram as export } from "./src/export/export.ts";
 export { load, type LoadOptions } from "./src/pt2/load.ts";
 export { ONNXProgram, type SaveOptions } from "./src/export/onnx_program.ts";
-export type { ExecutionProvider, ExportOptions, ExternalData, StepEvent } from "./src/export/options.ts";
+export type {
+  DimInput,
+  DimLike,
+  DynamicAxes,
+  DynamicShapes,
+  ExecutionProvider,
+  ExportOptions,
+  ExternalData,
+  StepEvent,
+} from "./src/export/options.ts";
 export { verify } from "./src/export/verify.ts";
 export type { SourceMap } from "./src/export/metadata.ts";
 export * from "./src/ir/mod.ts";

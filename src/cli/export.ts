@@ -3,6 +3,7 @@ import type { ExportOptions, ExternalData } from "../export/options.ts";
 import { exportProgram } from "../export/export.ts";
 import { ExportError, Fx2OnnxError } from "../ir/mod.ts";
 import type { ONNXProgram } from "../export/onnx_program.ts";
+import type { OnnxValue } from "../onnx/model.ts";
 import { type Flags, Misuse, parseFlags } from "./args.ts";
 import { formatBytes, formatTime, paint, StepView } from "./terminal.ts";
 
@@ -190,10 +191,9 @@ async function describe({ program, output, ms }: Outcome, verbose: boolean): Pro
     }: ${model.graph.size} nodes, ${model.graph.initializers.size} initializers, opset ${model.opset}, ` +
       `${size} in ${formatTime(ms)}`,
   );
-  const shape = (v: { name: string; meta: { dtype: string; shape: readonly unknown[] } | null }): string =>
+  const shape = (v: OnnxValue): string =>
     `${v.name} ${v.meta?.dtype}[${
-      v.meta?.shape.map((d) => typeof d === "number" ? d : program.dimName(d as Parameters<typeof program.dimName>[0]))
-        .join(", ")
+      v.meta?.shape.map((d, axis) => typeof d === "number" ? d : program.dimName(d, v, axis)).join(", ")
     }]`;
   console.log(`  inputs: ${program.lowered.inputs.map(({ value }) => shape(value)).join(", ")}`);
   console.log(`  outputs: ${program.lowered.outputs.map(({ value }) => shape(value)).join(", ")}`);

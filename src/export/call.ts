@@ -18,8 +18,11 @@ export type Kwargs = Readonly<Record<string, unknown>>;
  * @throws {TypeError} naming the argument that does not fit
  * @throws {VerificationError} when a tensor has another dtype or shape than the program takes
  */
-export function leavesOf(program: ONNXProgram, args: readonly unknown[], kwargs: Kwargs): ReferenceValue[] {
-  const { exportedProgram } = program;
+export function leavesOf(
+  { exportedProgram }: Pick<ONNXProgram, "exportedProgram">,
+  args: readonly unknown[],
+  kwargs: Kwargs,
+): ReferenceValue[] {
   const { inSpec } = exportedProgram.moduleCallGraph[0].signature!;
   const leaves = flattenArguments(inSpec, args, kwargs, exportedProgram);
   for (const leaf of leaves) {

@@ -1,10 +1,11 @@
 /** The export pipeline: its steps in order, from an archive to a written and verified model. */
 import type { ExportedProgram } from "../fx/mod.ts";
-import { OptionError } from "../ir/mod.ts";
+import { ExportError, OptionError } from "../ir/mod.ts";
 import type { SourceInput } from "../io/open.ts";
-import { SERIALIZATION_ID } from "../onnx/model.ts";
+import { type Model, SERIALIZATION_ID } from "../onnx/model.ts";
 import { isSym } from "../sym/mod.ts";
 import { load } from "../pt2/load.ts";
+import type { ReferenceValue } from "../verify/reference.ts";
 import type { Lowered } from "./lower.ts";
 import { ONNXProgram } from "./onnx_program.ts";
 import { type ExportOptions, type Settings, settingsOf } from "./options.ts";
@@ -14,11 +15,13 @@ import { StepRunner } from "./steps.ts";
  * Exports a PyTorch program to ONNX, as `torch.onnx.export(…, dynamo=True)` does.
  *
  * @param model a program, or the path, URL, Blob or bytes of a `torch.export.save` archive
- * @param args inputs for verification, one per user input; [] means the archive's samples
+ * @param args positional arguments for verification, in the tree that the program takes; with `kwargs` they replace the
+ *   archive's samples, which [] without `kwargs` means
  * @param f where to save the model; null does not save it
  * @returns the ONNX program, saved or not
  * @throws {ArchiveError} when the archive can't be read
  * @throws {OptionError} when an option does not fit
+ * @throws {TypeError} naming the argument that does not fit the program's tree of inputs
  * @throws {ExportError} with every operator and argument that can't be expressed
  *
  * @example
@@ -36,14 +39,17 @@ export async function exportProgram(
   f: string | URL | null = null,
   options: ExportOptions = {},
 ): Promise<ONNXProgram> {
-  const settings = settingsOf(options);
-  const steps = new StepRunner(settings.onStep);
-  if (args.length > 0) {
-    throw new OptionError("Example inputs are not available yet", { hint: "Pass [] to use the archive's samples" });
-  }
-  const program = isProgram(model) ? model : await steps.run("Read the program", () => read(model, options.model));
+  const given = settingsOf(options);
+  const steps = new StepRunner(given.onStep, given.verbose === true);
+  checkModel(model, given);
+  const program = isProgram(model)
+    ? model
+    : await steps.run("Read the program", () =>
+      read(model, options.model), ({ graph, torchVersion }) =>
+      `${graph.size} nodes, captured by torch ${torchVersion}`);
   try {
-    checkAgainst(program, settings);
+    const settings = await fitted(program, given);
+    const inputs = await leavesGiven(program, args, settings.kwargs);
     for (const warning of program.warnings) settings.onWarning(warning);
     if (settings.check && program.archive) {
       const { checkArchive } = await import("../pt2/check.ts");
@@ -59,20 +65,64 @@ export async function exportProgram(
         () =>
           result.save(f, {
             includeInitializers: settings.exportParams,
+            keepInitializersAsInputs: settings.keepInitializersAsInputs,
             externalData: settings.externalData,
             onProgress: settings.onProgress,
           }),
+        ({ files, bytes, dataBytes }) => `${files.map(String).join(" and ")}, ${bytes + dataBytes} bytes`,
       );
     }
     if (settings.verify) {
       const { verifyProgram } = await import("../verify/mod.ts");
-      result.verification = await steps.run("Verify", () => verifyProgram(result, { ep: settings.ep }));
+      result.verification = await steps.run(
+        "Verify",
+        () => verifyProgram(result, { ep: settings.ep, ...(inputs ? { inputs } : {}) }),
+      );
     }
     return result;
   } catch (error) {
     if (!isProgram(model)) program.archive?.close?.();
-    throw error;
+    throw given.fallback && error instanceof ExportError ? new ExportError(error.errors, NO_FALLBACK) : error;
   }
+}
+
+const NO_FALLBACK = "Option fallback has no effect yet: there is no TorchScript exporter to fall back to";
+
+/** What is exported must be a program. @throws {OptionError} for a module or function */
+function checkModel(model: unknown, { dynamo }: Settings): void {
+  const isModule = typeof model === "function" ||
+    (typeof model === "object" && model !== null && !isProgram(model) && "forward" in model);
+  if (!isModule) return;
+  throw dynamo
+    ? new OptionError("A module or function can't be captured yet", {
+      hint: "Give a program: save torch.export.export(…) with torch.export.save, and pass the path of the .pt2",
+    })
+    : new OptionError("Option dynamo: false needs the TorchScript exporter, which is not available yet", {
+      hint: "Give a program, which never takes that exporter: save torch.export.export(…) with torch.export.save",
+    });
+}
+
+/** Settings with the names of dims that the options give; all names must exist in the program. */
+async function fitted(program: ExportedProgram, given: Settings): Promise<Settings> {
+  checkCounts(program, given);
+  let settings = given;
+  if (given.dynamicShapes !== null || given.dynamicAxes !== null) {
+    const { dimNamesOf } = await import("./dynamic_shapes.ts");
+    settings = { ...given, ...dimNamesOf(program, given) };
+  }
+  checkDims(program, settings);
+  return settings;
+}
+
+/** The leaves of the user's arguments; null where there are none. */
+async function leavesGiven(
+  program: ExportedProgram,
+  args: readonly unknown[],
+  kwargs: Settings["kwargs"],
+): Promise<ReferenceValue[] | null> {
+  if (args.length === 0 && Object.keys(kwargs).length === 0) return null;
+  const { leavesOf } = await import("./call.ts");
+  return leavesOf({ exportedProgram: program }, args, kwargs);
 }
 
 /** Reads an archive, its samples too: a file that is damaged or hostile in any part is told before anything is written. */
@@ -98,10 +148,15 @@ async function translate(program: ExportedProgram, settings: Settings, steps: St
   const translations = settings.customTranslationTable ?? undefined;
   const prepared = await steps.run("Make it functional", () => prepare(program, translations));
   const { program: functional, table, custom, errors } = prepared;
-  let lowered: Lowered = await steps.run("Translate to ONNX", () => lower(functional, table, settings, errors));
+  const size = ({ graph }: Model): string => `${graph.size} nodes, ${graph.initializers.size} initializers`;
+  let lowered: Lowered = await steps.run(
+    "Translate to ONNX",
+    () => lower(functional, table, settings, errors),
+    (l) => size(l.model),
+  );
   if (settings.optimize) {
     const { optimize } = await import("../optimize/mod.ts");
-    await steps.run("Optimize", () => optimize(lowered.model));
+    await steps.run("Optimize", () => optimize(lowered.model), () => size(lowered.model));
     lowered = afterOptimization(lowered);
   }
   addMetadata(lowered.model, program, settings.sourceMap);
@@ -112,8 +167,8 @@ function isProgram(model: unknown): model is ExportedProgram {
   return typeof model === "object" && model !== null && "graph" in model && "signature" in model;
 }
 
-/** Names and symbols must exist in the program. */
-function checkAgainst(program: ExportedProgram, settings: Settings): void {
+/** There may be fewer names than inputs or outputs, but not more. */
+function checkCounts(program: ExportedProgram, settings: Settings): void {
   const { inputSpecs, outputSpecs } = program.signature;
   const inputs = inputSpecs.filter((s) => s.kind === "USER_INPUT" && s.value.meta.kind !== "constant").length;
   const outputs = outputSpecs.filter((s) => s.kind === "USER_OUTPUT").length;
@@ -127,6 +182,10 @@ function checkAgainst(program: ExportedProgram, settings: Settings): void {
       throw new OptionError(`Option ${option} has ${given} names, but the program has ${count}`);
     }
   }
+}
+
+/** Symbols that are named must exist in the program, and no name may be another symbol's. */
+function checkDims({ signature: { inputSpecs } }: ExportedProgram, settings: Settings): void {
   const symbols = new Set<string>();
   for (const { value: { meta } } of inputSpecs) {
     const dims = meta.kind === "tensor" ? meta.shape : meta.kind === "sym" ? [meta.expr] : [];

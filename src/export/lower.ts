@@ -26,8 +26,6 @@ export interface LowerOptions {
   readonly state: "outputs" | "inputs" | "drop";
   /** Versions of domains other than ONNX's own. Default 1. */
   readonly customOpsets?: ReadonlyMap<string, number>;
-  /** Every initializer is a graph input too. */
-  readonly keepInitializersAsInputs?: boolean;
 }
 
 /** The model and what connects it to the program. */
@@ -152,9 +150,7 @@ class Lowering {
     }
     for (const [spec, value] of asInput) {
       const state = isState(spec) && options.state === "outputs";
-      if ((state || options.keepInitializersAsInputs) && !builder.graph.inputs.includes(value)) {
-        builder.graph.inputs.push(value);
-      }
+      if (state && !builder.graph.inputs.includes(value)) builder.graph.inputs.push(value);
     }
     return inputs;
   }

@@ -67,8 +67,16 @@ export class ONNXProgram {
     this.customOps = customOps;
   }
 
-  /** The text of a symbolic size in the model: the user's name for a symbol where there is one. */
-  readonly dimName = (dim: Sym): string => {
+  /**
+   * The text of a symbolic size in the model: the user's name for a symbol where there is one.
+   *
+   * @param value whose size it is: an output may have names of its own for its dims
+   */
+  readonly dimName = (dim: Sym, value?: OnnxValue, axis?: number): string => {
+    const own = value && this.model.graph.outputs.includes(value)
+      ? this.settings.outputDims.get(value.name)?.get(axis!)
+      : undefined;
+    if (own !== undefined) return own;
     const names = new Map([...this.settings.dims].map(([from, to]): [string, Dim] => [from, symbol(to)]));
     return String(substitute(dim, names));
   };

@@ -18,13 +18,16 @@ export type ExecutionProvider = "auto" | "webgpu" | "wasm";
  * Source: https://docs.pytorch.org/docs/2.8/onnx_dynamo.html
  */
 export interface ExportOptions {
-  /** Which exporter; a program always takes the TorchDynamo-based one. Default true. */
+  /** Which exporter; a program always takes the TorchDynamo-based one, and there is no other yet. Default true. */
   readonly dynamo?: boolean;
-  /** Keyword arguments for verification. */
+  /** Keyword arguments for verification, checked like `args` against the tree of the program's inputs. */
   readonly kwargs?: Readonly<Record<string, unknown>> | null;
   /** False leaves the weights out of the saved file. Default true. */
   readonly exportParams?: boolean;
-  /** Null prints the steps, true adds detail, false nothing; the library itself prints nothing. */
+  /**
+   * What `onStep` is told: null the steps, true their detail too, false nothing. The library itself prints nothing. Default
+   * null.
+   */
   readonly verbose?: boolean | null;
   /** Names of the inputs, in order; fewer than there are is fine. */
   readonly inputNames?: readonly string[] | null;
@@ -32,8 +35,16 @@ export interface ExportOptions {
   readonly outputNames?: readonly string[] | null;
   /** Version of the ONNX operator set, 18 to 23. Default 21. */
   readonly opsetVersion?: number | null;
-  readonly dynamicAxes?: unknown;
-  readonly dynamicShapes?: unknown;
+  /**
+   * Names of dims by the names of inputs and outputs that `inputNames` and `outputNames` give. An output's name for a dim is
+   * written for that output, also where the dim is an input's.
+   */
+  readonly dynamicAxes?: DynamicAxes | null;
+  /**
+   * Names of the program's dynamic dims, in the tree of its inputs: an array in the order of the arguments, or an object by
+   * their names. Without it, and without `dynamicAxes`, symbols keep the program's names.
+   */
+  readonly dynamicShapes?: DynamicShapes | null;
   /** Makes every initializer a graph input too. Default false. */
   readonly keepInitializersAsInputs?: boolean;
   /** True means `always`, false `never`; unset means `auto`. */
@@ -46,23 +57,25 @@ export interface ExportOptions {
   readonly report?: boolean;
   readonly profile?: boolean;
   readonly dumpExportedProgram?: boolean;
-  readonly artifactsDir?: string;
+  /** Folder of the report, the profile and the dumped program. Default `.`. */
+  readonly artifactsDir?: string | URL;
   /** Runs the result and compares it with the reference. Default false. */
   readonly verify?: boolean;
   /** Runs the optimization passes. Default true. */
   readonly optimize?: boolean;
+  /** Another try with the TorchScript exporter where this one fails. There is none yet: a failure says so. Default false. */
   readonly fallback?: boolean;
-  /** Deprecated. */
-  readonly training?: unknown;
-  /** Deprecated. */
-  readonly operatorExportType?: unknown;
-  /** Deprecated. */
+  /** Deprecated: `EVAL` or `PRESERVE`; a program keeps the mode that it was captured in. */
+  readonly training?: "EVAL" | "PRESERVE" | "TRAINING" | number;
+  /** Deprecated: `ONNX` is all there is. */
+  readonly operatorExportType?: "ONNX" | "ONNX_ATEN" | "ONNX_ATEN_FALLBACK" | "ONNX_FALLTHROUGH" | number;
+  /** Deprecated: constants are always folded. */
   readonly doConstantFolding?: boolean;
   /** Deprecated. */
   readonly exportModulesAsFunctions?: unknown;
-  /** Deprecated. */
+  /** Deprecated: autograd functions are always inlined. */
   readonly autogradInlining?: boolean;
-  /** Deprecated. */
+  /** Deprecated: versions of domains other than ONNX's. One that is not listed has version 1. */
   readonly customOpsets?: Readonly<Record<string, number>> | null;
 
   /** Name of the model in an archive that holds several. */
@@ -87,12 +100,40 @@ export interface ExportOptions {
   readonly onWarning?: (message: string) => void;
 }
 
+/** A dim that can vary: `torch.export.Dim`. Bounds must lie within those of the program. */
+export interface DimLike {
+  readonly name: string;
+  readonly min?: number | bigint | null;
+  readonly max?: number | bigint | null;
+}
+
+/**
+ * What a dim is called: a name or an expression of names (`2*batch`), a {@linkcode DimLike}; or its size where it can't vary,
+ * null where nothing is said.
+ */
+export type DimInput = string | DimLike | number | bigint | null;
+
+/** Dims of the inputs in their tree. A tensor has an object from axes to dims, an array of all dims, or null. */
+export type DynamicShapes =
+  | null
+  | DimInput
+  | readonly DynamicShapes[]
+  | { readonly [key: string]: DynamicShapes }
+  | ReadonlyMap<string | number, DynamicShapes>;
+
+/** By an input's or output's name: names of axes, or axes that get the names `NAME_dynamic_axes_1`, … */
+export type DynamicAxes = Readonly<
+  Record<string, Readonly<Record<number, string>> | ReadonlyMap<number, string> | readonly number[]>
+>;
+
 /** A step of an export that has begun or ended. */
 export interface StepEvent {
   readonly name: string;
   readonly status: "start" | "done" | "failed";
   /** Milliseconds; 0 at the start. */
   readonly ms: number;
+  /** What the step gave, with `verbose: true`. */
+  readonly detail?: string;
 }
 
 /** Options with every default filled in. */
@@ -107,6 +148,15 @@ export interface Settings {
   readonly optimize: boolean;
   readonly verify: boolean;
   readonly dims: ReadonlyMap<string, string>;
+  /** Names for axes of outputs, by the output's name. */
+  readonly outputDims: ReadonlyMap<string, ReadonlyMap<number, string>>;
+  readonly dynamicShapes: DynamicShapes;
+  readonly dynamicAxes: DynamicAxes | null;
+  readonly kwargs: Readonly<Record<string, unknown>>;
+  readonly verbose: boolean | null;
+  readonly dynamo: boolean;
+  readonly fallback: boolean;
+  readonly artifactsDir: string | URL;
   readonly customTranslationTable: CustomTranslationTable | null;
   readonly customOpsets: ReadonlyMap<string, number>;
   readonly state: "outputs" | "inputs" | "drop";
@@ -121,14 +171,10 @@ export interface Settings {
 
 /** Options that are part of the signature and whose use is refused until they do something. */
 const NOT_YET = [
-  "dynamicAxes",
-  "dynamicShapes",
   "report",
   "profile",
   "dumpExportedProgram",
-  "fallback",
   "exportModulesAsFunctions",
-  "kwargs",
 ] as const;
 
 const ignore = (): void => {};
@@ -137,9 +183,9 @@ const ignore = (): void => {};
 export function settingsOf(options: ExportOptions): Settings {
   for (const name of NOT_YET) {
     const value = options[name];
-    const isUnset = value === undefined || value === null || value === false ||
-      (Array.isArray(value) && value.length === 0) || (typeof value === "object" && Object.keys(value!).length === 0);
-    if (!isUnset) throw new OptionError(`Option ${name} is not available yet`, { hint: `Leave ${name} out` });
+    if (value !== undefined && value !== null && value !== false) {
+      throw new OptionError(`Option ${name} is not available yet`, { hint: `Leave ${name} out` });
+    }
   }
   const onWarning = options.onWarning ?? ignore;
   warnDeprecated(options, onWarning);
@@ -156,6 +202,14 @@ export function settingsOf(options: ExportOptions): Settings {
     optimize: options.optimize ?? true,
     verify: options.verify ?? false,
     dims: checkDims(options.dims ?? {}),
+    outputDims: new Map(),
+    dynamicShapes: options.dynamicShapes ?? null,
+    dynamicAxes: Object.keys(options.dynamicAxes ?? {}).length === 0 ? null : options.dynamicAxes!,
+    kwargs: options.kwargs ?? {},
+    verbose: oneOf("verbose", options.verbose ?? null, [null, true, false]),
+    dynamo: options.dynamo ?? true,
+    fallback: options.fallback ?? false,
+    artifactsDir: options.artifactsDir ?? ".",
     customTranslationTable: options.customTranslationTable ?? null,
     customOpsets: checkOpsets(options.customOpsets ?? {}),
     state: oneOf("state", options.state ?? "outputs", ["outputs", "inputs", "drop"]),
@@ -163,7 +217,7 @@ export function settingsOf(options: ExportOptions): Settings {
     target: oneOf("target", options.target ?? "generic", ["generic", "webgpu"]),
     ep: oneOf("ep", options.ep ?? "auto", ["auto", "webgpu", "wasm"]),
     check: options.check ?? false,
-    onStep: options.onStep ?? ignore,
+    onStep: options.verbose === false ? ignore : options.onStep ?? ignore,
     onProgress: options.onProgress ?? ignore,
     onWarning,
   };
@@ -176,11 +230,26 @@ export function externalDataOf(value: ExternalData | boolean | null | undefined)
   return oneOf("externalData", value, ["auto", "always", "never", "in-place"]);
 }
 
-function oneOf<T extends string>(option: string, value: T, allowed: readonly T[]): T {
+function oneOf<T extends string | boolean | null>(option: string, value: T, allowed: readonly T[]): T {
   if (!allowed.includes(value)) {
     throw new OptionError(`Option ${option} must be one of ${allowed.join(", ")}, met ${String(value)}`);
   }
   return value;
+}
+
+/**
+ * Deprecated enumerations, by their names or as PyTorch numbers them.
+ *
+ * @throws {OptionError} for a member that can't be honoured
+ */
+function checkMember(option: string, value: unknown, members: readonly string[], honoured: readonly string[]): void {
+  const name = typeof value === "number" ? members[value] : value;
+  if (typeof name === "string" && honoured.includes(name)) return;
+  throw new OptionError(`Option ${option} must be ${honoured.join(" or ")}, met ${String(name ?? value)}`, {
+    hint: option === "training"
+      ? "A program keeps the mode that it was captured in: call module.eval() or module.train() before torch.export.export"
+      : "Operators without an ONNX form need a translation in customTranslationTable",
+  });
 }
 
 function checkOpset(opset: number): number {
@@ -227,11 +296,24 @@ function checkDims(dims: Readonly<Record<string, string>>): ReadonlyMap<string, 
   return map;
 }
 
+/** The deprecation warnings of PyTorch's documentation: each once, where its option is given. */
 function warnDeprecated(options: ExportOptions, warn: (message: string) => void): void {
+  const { training, operatorExportType, doConstantFolding } = options;
+  if (training !== undefined) checkMember("training", training, ["EVAL", "PRESERVE", "TRAINING"], ["EVAL", "PRESERVE"]);
+  if (operatorExportType !== undefined) {
+    const members = ["ONNX", "ONNX_ATEN", "ONNX_ATEN_FALLBACK", "ONNX_FALLTHROUGH"];
+    checkMember("operatorExportType", operatorExportType, members, ["ONNX"]);
+  }
   const deprecated = [
-    ["training", "the program's own mode is kept"],
+    ["training", "set the training mode of the model before capturing it; a program keeps its own"],
     ["operatorExportType", "only ONNX is written"],
-    ["doConstantFolding", "constants are always folded"],
+    [
+      "doConstantFolding",
+      doConstantFolding === false
+        ? "it can't be turned off, constants are always folded"
+        : "constants are always folded",
+    ],
+    ["exportModulesAsFunctions", "functions hide what optimization passes and verification could see"],
     ["autogradInlining", "autograd functions are always inlined"],
     ["customOpsets", "a translation can set a domain's version with b.domains.set(domain, version)"],
   ] as const;

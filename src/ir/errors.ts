@@ -87,15 +87,28 @@ export class ExportError extends Fx2OnnxError {
   /** One per refusal, in program order. */
   readonly errors: readonly Fx2OnnxError[];
 
-  constructor(errors: readonly Fx2OnnxError[]) {
+  /** @param note a line at the end of the message */
+  constructor(errors: readonly Fx2OnnxError[], note?: string) {
     super(
       errors.length === 1 ? errors[0].fact : summary(errors),
       errors.length === 1 ? errors[0].location : {},
     );
     this.errors = errors;
     if (errors.length > 1) this.message += errors.map((e) => `\n- ${e.message.replaceAll("\n", "\n  ")}`).join("");
+    if (note !== undefined) this.message += `\n${note}`;
   }
 }
+
+/** `torch.onnx.OnnxExporterError`: base of all errors. */
+export { Fx2OnnxError as OnnxExporterError };
+/** `torch.onnx.errors.CheckerError`: the model breaks a rule of ONNX. */
+export { CheckError as CheckerError };
+/** `torch.onnx.errors.SymbolicValueError`: an argument of an operator can't be expressed. */
+export { LoweringError as SymbolicValueError };
+/** `ConversionError` of PyTorch's exporter: the program can't be translated. */
+export { ExportError as ConversionError };
+/** `TorchExportError` of PyTorch's exporter: the program can't be captured, here: read. */
+export { ArchiveError as TorchExportError };
 
 /** `2 operators are not supported, and 1 node can't be exported`. */
 function summary(errors: readonly Fx2OnnxError[]): string {

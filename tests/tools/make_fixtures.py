@@ -206,6 +206,18 @@ class Custom(nn.Module):
 '''
 
 
+SHAPES = '''import torch
+from torch import nn
+class SumModule(nn.Module):
+    def forward(self, x):
+        return torch.sum(x, dim=1)
+class Frozen(nn.Module):
+    def forward(self, x, pairs):
+        if x.shape[1] == 4:
+            x = x + 1
+        return x, pairs.reshape(x.shape[0], 2), pairs * 2
+'''
+
 def model_class(name, file_name, source):
     """The class `name` of a text, with `file_name` in its stack traces."""
     linecache.cache[file_name] = (len(source), None, source.splitlines(keepends=True), file_name)
@@ -389,6 +401,19 @@ def make_custom():
     write("custom", export(model, *first, dynamic_shapes=({0: rows}, {0: rows})), [first, second])
 
 
+def make_shapes():
+    """The documentation's SumModule with and without a dynamic dim, and a program with a frozen dim and a derived one."""
+    for name, shapes in (("sum", ({0: Dim.DYNAMIC},)), ("sum_static", None)):
+        model = model_class("SumModule", "sum_module.py", SHAPES)()
+        first, second = ((torch.rand(2, 2),), {}), ((torch.rand(4, 2),), {})
+        write(name, export(model, *first, dynamic_shapes=shapes), [first, second] if shapes else [first])
+    model = model_class("Frozen", "frozen.py", SHAPES)()
+    call = lambda n: ((torch.rand(n, 4), torch.rand(2 * n)), {})
+    batch = Dim("batch", max=64)
+    shapes = ({0: batch, 1: Dim.AUTO}, {0: 2 * batch})
+    write("frozen", export(model, *call(3), dynamic_shapes=shapes), [call(3), call(5)])
+
+
 def printed(path):
     """A program as PyTorch prints it: whole, its signature, its ranges, and node by node with those of its subgraphs."""
     program = torch.export.load(path)
@@ -417,6 +442,7 @@ MAKERS = [
     make_cond,
     make_mutations,
     make_custom,
+    make_shapes,
 ]
 LIMIT = 60_000
 
