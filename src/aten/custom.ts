@@ -38,6 +38,7 @@ export interface VersionedTranslation {
   readonly since: number;
   /** Last opset. Absent: all later ones. */
   readonly until?: number;
+  /** Builds the ONNX form. */
   readonly onnx: TranslationFunction;
 }
 

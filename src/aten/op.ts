@@ -21,7 +21,9 @@ type Hinted<R> = R | (R & []);
  * - `none`: numbers in tensor slots become 0-d tensors, dtypes stay.
  */
 export interface Promotion {
+  /** Names of the arguments that take part. */
   readonly args: readonly string[];
+  /** The rule, as above. */
   readonly to: "default" | "float" | "none";
 }
 
@@ -125,6 +127,7 @@ export interface Rules<S extends string> {
 
 /** An operator. */
 export interface Op<S extends string = string> extends Rules<S> {
+  /** The operator's schema, as PyTorch prints it. */
   readonly schema: S;
   /** The schema, parsed. */
   readonly parsed: FunctionSchema;

@@ -99,6 +99,7 @@ export class ONNXProgram {
       : await this.saveAs(destination, options);
   }
 
+  /** Writes one file to a stream. */
   private async saveTo(stream: WritableStream<Uint8Array>, options: SaveOptions): Promise<WriteReport> {
     const placement = externalDataOf(options.externalData);
     if (placement === "always" || placement === "in-place") {
@@ -145,6 +146,7 @@ export class ONNXProgram {
     };
   }
 
+  /** Writes a model file, and its weights beside it or left in place. */
   private async saveAs(destination: string | URL, options: SaveOptions): Promise<WriteReport> {
     const [{ commitAll, createAtomic, realPath }, { writeModel }] = await Promise.all([
       import("../io/file.ts"),
@@ -260,6 +262,7 @@ export class ONNXProgram {
     await this.session;
   }
 
+  /** A session of the model that also gives `values`. */
   private async startSession(values: readonly OnnxValue[]): Promise<ModelRunner> {
     const { ModelRunner } = await import("../verify/run.ts");
     return await this.reading(() =>
@@ -267,6 +270,7 @@ export class ONNXProgram {
     );
   }
 
+  /** Releases the session, if there is one. */
   private async endSession(): Promise<void> {
     const session = this.session;
     this.session = null;

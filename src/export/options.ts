@@ -128,7 +128,9 @@ export type DynamicAxes = Readonly<
 
 /** A step of an export that has begun or ended. */
 export interface StepEvent {
+  /** `Read the program`, `Translate to ONNX`, …. */
   readonly name: string;
+  /** Whether the step has begun, has ended, or has thrown. */
   readonly status: "start" | "done" | "failed";
   /** Milliseconds; 0 at the start. */
   readonly ms: number;

@@ -8,9 +8,12 @@ import type { FxGraph, FxValue } from "./graph.ts";
 
 /** A Python complex number. */
 export class Complex {
+  /** The real part. */
   readonly re: number;
+  /** The imaginary part. */
   readonly im: number;
 
+  /** A complex number of its parts. */
   constructor(re: number, im: number) {
     this.re = re;
     this.im = im;
@@ -22,8 +25,10 @@ export type Scalar = bigint | number | boolean | Complex | Sym;
 
 /** `torch.float32` as an argument. */
 export class DTypeArg {
+  /** The dtype it names. */
   readonly dtype: DType;
 
+  /** The argument that names a dtype. */
   constructor(dtype: DType) {
     this.dtype = dtype;
   }
@@ -31,9 +36,12 @@ export class DTypeArg {
 
 /** `torch.device(type, index)`. */
 export class DeviceArg {
+  /** `cpu`, `cuda`, `meta`, …. */
   readonly type: string;
+  /** Which of several; null where it is not said. */
   readonly index: number | null;
 
+  /** The argument that names a device. */
   constructor(type: string, index: number | null = null) {
     this.type = type;
     this.index = index;
@@ -42,8 +50,10 @@ export class DeviceArg {
 
 /** `torch.strided` and its like. */
 export class LayoutArg {
+  /** Without `torch.`: `strided`. */
   readonly name: string;
 
+  /** The argument that names a layout. */
   constructor(name: string) {
     this.name = name;
   }
@@ -51,8 +61,10 @@ export class LayoutArg {
 
 /** `torch.contiguous_format` and its like. */
 export class MemoryFormatArg {
+  /** Without `torch.`: `contiguous_format`. */
   readonly name: string;
 
+  /** The argument that names a memory format. */
   constructor(name: string) {
     this.name = name;
   }
@@ -60,8 +72,10 @@ export class MemoryFormatArg {
 
 /** An operator given as an argument of a higher-order operator: `torch.ops.aten.mm.default`. */
 export class OperatorArg {
+  /** As a node's target is written. */
   readonly target: string;
 
+  /** The argument that names an operator. */
   constructor(target: string) {
     this.target = target;
   }
@@ -69,9 +83,12 @@ export class OperatorArg {
 
 /** A custom (TorchBind or opaque) object that is a constant of the program. */
 export class CustomObjectArg {
+  /** Its name among the program's constants. */
   readonly name: string;
+  /** Its class as PyTorch registers it. */
   readonly className: string;
 
+  /** The argument that stands for an object. */
   constructor(name: string, className: string) {
     this.name = name;
     this.className = className;

@@ -6,29 +6,41 @@ import type { FxArg } from "./args.ts";
 
 /** A tensor value. */
 export interface TensorMeta extends Meta {
+  /** Tells it from other metas. */
   readonly kind: "tensor";
+  /** In elements, one per dim. */
   readonly strides: readonly Dim[];
+  /** In elements from the start of the storage. */
   readonly storageOffset: Dim;
+  /** Whether autograd would record what is done to it. */
   readonly requiresGrad: boolean;
+  /** As torch prints it: `cpu`, `cuda:0`. */
   readonly device: string;
 }
 
 /** A symbolic (or constant) int, float or bool. */
 export interface SymMeta {
+  /** Tells it from other metas. */
   readonly kind: "sym";
+  /** The Python type. */
   readonly type: "int" | "float" | "bool";
+  /** Its value in terms of the program's symbols. */
   readonly expr: Sym | number | boolean;
 }
 
 /** A Python constant that the program was specialised on; only graph inputs. */
 export interface ConstantMeta {
+  /** Tells it from other metas. */
   readonly kind: "constant";
+  /** The constant itself. */
   readonly value: FxArg;
 }
 
 /** A custom object or an effect token. */
 export interface ObjectMeta {
+  /** Tells it from other metas. */
   readonly kind: "object";
+  /** Class of the object; empty for a token. */
   readonly className: string;
 }
 
@@ -37,9 +49,12 @@ export type FxMeta = TensorMeta | SymMeta | ConstantMeta | ObjectMeta;
 
 /** An FX value. */
 export class FxValue extends Value<FxMeta> {
+  /** Its dtype and shape, its expression, or what else it is. */
   declare meta: FxMeta;
+  /** The node that yields it; null for graph inputs. */
   declare producer: FxNode | null;
 
+  /** A value that no node yields yet. */
   constructor(name: string, meta: FxMeta) {
     super(name, meta);
   }
@@ -50,6 +65,7 @@ export type FxResult = FxValue | null | readonly FxResult[];
 
 /** A call of an operator. */
 export class FxNode extends Node {
+  /** The results in a row, as {@linkcode flattenResult} gives them. */
   declare readonly outputs: readonly FxValue[];
   /** The FX node's name: equals the value's name when there is one result. */
   readonly name: string;
@@ -66,6 +82,7 @@ export class FxNode extends Node {
   /** String metadata of the archive (`stack_trace`, `nn_module_stack`, …). */
   readonly metadata: ReadonlyMap<string, string>;
 
+  /** A node that stands in no graph yet; its results get it as their producer. */
   constructor(init: {
     name: string;
     target: string;
@@ -86,15 +103,18 @@ export class FxNode extends Node {
     this.metadata = init.metadata ?? new Map();
   }
 
+  /** The node's name. */
   get label(): string {
     return this.name;
   }
 
+  /** The values among the arguments, once per use; graphs among them are closed. */
   *operands(): Iterable<FxValue> {
     for (const arg of this.args) yield* valuesOf(arg);
     for (const arg of this.kwargs.values()) yield* valuesOf(arg);
   }
 
+  /** Puts `to` in the place of `from` in all arguments. */
   protected exchange(from: FxValue, to: FxValue): void {
     const change = (v: FxValue): FxValue => v === from ? to : v;
     this.args = this.args.map((a) => mapValues(a, change));

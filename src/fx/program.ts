@@ -21,6 +21,7 @@ export type OutputKind =
 
 /** What graph input `i` is. */
 export interface InputSpec {
+  /** What the input is for. */
   readonly kind: InputKind;
   /** The graph input. A constant input has a value too, whose meta is `constant`. */
   readonly value: FxValue;
@@ -32,6 +33,7 @@ export interface InputSpec {
 
 /** What graph output `i` is. */
 export interface OutputSpec {
+  /** What the output is for. */
   readonly kind: OutputKind;
   /** The value, or a literal. */
   readonly arg: FxArg;
@@ -41,20 +43,27 @@ export interface OutputSpec {
 
 /** `torch.export.graph_signature.ExportGraphSignature`: specs are parallel to the graph's inputs and outputs. */
 export interface GraphSignature {
+  /** One per graph input. */
   readonly inputSpecs: readonly InputSpec[];
+  /** One per graph output. */
   readonly outputSpecs: readonly OutputSpec[];
 }
 
 /** A node of a pytree specification; `type` null is a leaf. */
 export interface TreeSpec {
+  /** Python class of the container: `builtins.tuple`, `builtins.dict`; null for a leaf. */
   readonly type: string | null;
+  /** What the container needs beside its children, such as the keys of a dict. */
   readonly context: unknown;
+  /** In the order of the leaves. */
   readonly children: readonly TreeSpec[];
 }
 
 /** How a module (the root has fqn ``) is called. */
 export interface ModuleCallEntry {
+  /** Path of the module in its root; the root's is empty. */
   readonly fqn: string;
+  /** Trees of arguments and results; null where they were not kept. */
   readonly signature: {
     readonly inSpec: TreeSpec;
     readonly outSpec: TreeSpec;
@@ -67,8 +76,11 @@ export type SampleInput = Tensor | bigint | number | boolean | string | null;
 
 /** Bounds of a symbol, or of an expression of symbols as torch prints it; null is unbounded. */
 export interface RangeConstraint {
+  /** A symbol (`s18`) or an expression of symbols. */
   readonly expr: string;
+  /** Smallest value; null is unbounded. */
   readonly min: bigint | null;
+  /** Largest value; null is unbounded. */
   readonly max: bigint | null;
 }
 
@@ -84,7 +96,9 @@ export interface ExportedProgram {
   readonly source: string;
   /** The archive that the weights lie in, if the program came from one. */
   readonly archive?: Source;
+  /** What the program computes. */
   readonly graph: FxGraph;
+  /** What the graph's inputs and outputs are. */
   readonly signature: GraphSignature;
   /** Bounds of the symbols. */
   readonly rangeConstraints: Ranges;
@@ -92,6 +106,7 @@ export interface ExportedProgram {
   readonly constraints: readonly RangeConstraint[];
   /** The sizes that symbols had in the example call, where they are recorded. */
   readonly symbolHints: ReadonlyMap<string, number>;
+  /** How modules are called; the first entry is the root, with the program's own input and output trees. */
   readonly moduleCallGraph: readonly ModuleCallEntry[];
   /** Names of the fields of namedtuples in tree specifications, by class. */
   readonly namedTuples: ReadonlyMap<string, readonly string[]>;
@@ -107,8 +122,11 @@ export interface ExportedProgram {
   sampleInputs(): Promise<readonly SampleInput[] | null>;
   /** e.g. `TRAINING` or `ATEN`. */
   readonly verifiers: readonly string[];
+  /** Release of PyTorch that wrote the archive, where it says so; else empty. */
   readonly torchVersion: string;
+  /** Version of the archive's schema: `8.14`. */
   readonly schemaVersion: string;
+  /** Python conditions that PyTorch checks before a call, as recorded. */
   readonly guardsCode: readonly string[];
   /** Text that identifies the archive, if it has one. */
   readonly serializationId: string | null;

@@ -15,15 +15,21 @@ export type SchemaType =
 
 /** `Tensor(a!)`: which alias set a tensor belongs to, and whether it is written. */
 export interface Alias {
+  /** Letters of the alias sets: `a`, `a -> *`. */
   readonly set: string;
+  /** Whether it is written to: `(a!)`. */
   readonly write: boolean;
 }
 
 /** An argument. */
 export interface SchemaArg {
+  /** As in the schema: `self`. */
   readonly name: string;
+  /** Its type. */
   readonly type: SchemaType;
+  /** What it shares memory with, if the schema says so. */
   readonly alias: Alias | null;
+  /** Whether it comes after `*`. */
   readonly keywordOnly: boolean;
   /** Undefined when the argument is required. */
   readonly default: FxArg | undefined;
@@ -31,17 +37,23 @@ export interface SchemaArg {
 
 /** A result. */
 export interface SchemaReturn {
+  /** Null where the schema gives none. */
   readonly name: string | null;
+  /** Its type. */
   readonly type: SchemaType;
+  /** What it shares memory with, if the schema says so. */
   readonly alias: Alias | null;
 }
 
 /** A parsed schema. */
 export interface FunctionSchema {
+  /** The schema as it was given. */
   readonly text: string;
   /** `aten::add.Tensor`; the overload is left out when it is the default one. */
   readonly name: string;
+  /** In order, keyword-only ones last. */
   readonly args: readonly SchemaArg[];
+  /** In order. */
   readonly returns: readonly SchemaReturn[];
 }
 

@@ -22,11 +22,14 @@ export interface Location {
 
 /** Base of all errors that a user can cause and mend. The message carries the location. */
 export class Fx2OnnxError extends Error {
+  /** The class's name. */
   override name = "Fx2OnnxError";
   /** What failed, without the location. */
   readonly fact: string;
+  /** Where it failed, each part where known. */
   readonly location: Location;
 
+  /** An error whose message is the fact and its location. */
   constructor(fact: string, location: Location = {}, options?: ErrorOptions) {
     super(format(fact, location), options);
     this.fact = fact;
@@ -36,21 +39,25 @@ export class Fx2OnnxError extends Error {
 
 /** The input file is damaged, of an unsupported version, or not what it should be. */
 export class ArchiveError extends Fx2OnnxError {
+  /** The class's name. */
   override name = "ArchiveError";
 }
 
 /** An option's value is not usable, or does not fit the program. */
 export class OptionError extends Fx2OnnxError {
+  /** The class's name. */
   override name = "OptionError";
 }
 
 /** An operator, or one of its arguments, can't be expressed. */
 export class LoweringError extends Fx2OnnxError {
+  /** The class's name. */
   override name = "LoweringError";
 }
 
 /** An operator that there is no rule for, wherever the program calls it. */
 export class UnsupportedOperatorError extends LoweringError {
+  /** The class's name. */
   override name = "UnsupportedOperatorError";
   /** As in the program: `torch.ops.aten.linear.default`. */
   readonly target: string;
@@ -67,9 +74,12 @@ export class UnsupportedOperatorError extends LoweringError {
 
 /** An invariant of a graph does not hold; `problems` lists all of them. */
 export class CheckError extends Fx2OnnxError {
+  /** The class's name. */
   override name = "CheckError";
+  /** What does not hold, each in a sentence. */
   readonly problems: readonly string[];
 
+  /** One error for all problems of `what`. */
   constructor(what: string, problems: readonly string[]) {
     super(`${what}: ${problems.length === 1 ? problems[0] : `\n  ${problems.join("\n  ")}`}`);
     this.problems = problems;
@@ -78,16 +88,22 @@ export class CheckError extends Fx2OnnxError {
 
 /** Verification could not be run, or found a difference. */
 export class VerificationError extends Fx2OnnxError {
+  /** The class's name. */
   override name = "VerificationError";
 }
 
 /** Everything that keeps a program from being exported: one error for all of it. */
 export class ExportError extends Fx2OnnxError {
+  /** The class's name. */
   override name = "ExportError";
   /** One per refusal, in program order. */
   readonly errors: readonly Fx2OnnxError[];
 
-  /** @param note a line at the end of the message */
+  /**
+   * One error for all refusals.
+   *
+   * @param note a line at the end of the message
+   */
   constructor(errors: readonly Fx2OnnxError[], note?: string) {
     super(
       errors.length === 1 ? errors[0].fact : summary(errors),

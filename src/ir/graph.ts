@@ -19,6 +19,7 @@ export class Value<M = unknown> {
   /** Nodes that use it, with how often each does. */
   readonly uses: Map<Node, number> = new Map();
 
+  /** A value that nothing uses yet. */
   constructor(name: string, meta: M | null = null) {
     this.name = name;
     this.meta = meta;
@@ -27,15 +28,18 @@ export class Value<M = unknown> {
 
 /** A node of either dialect. */
 export abstract class Node {
+  /** Its results, in order. */
   readonly outputs: readonly Value[];
   /** Where the node comes from in the user's program. */
   origin: Origin | null;
   /** The graph the node stands in; null before insertion and after removal. */
   graph: Graph | null = null;
-  /** Neighbours in execution order. */
+  /** The node before it; null for the first. */
   prev: Node | null = null;
+  /** The node after it; null for the last. */
   next: Node | null = null;
 
+  /** A node that stands in no graph yet; its results get it as their producer. */
   constructor(outputs: readonly Value[], origin: Origin | null) {
     this.outputs = outputs;
     this.origin = origin;
@@ -83,13 +87,17 @@ export abstract class Node {
 
 /** Nodes in execution order with inputs and outputs. `O` is what an output can be: a value, or in FX a literal too. */
 export class Graph<N extends Node = Node, V extends Value = Value, O = V> {
+  /** A name for messages and for the written model. */
   name: string;
+  /** What is given when the graph runs, in order. */
   readonly inputs: V[] = [];
+  /** What the graph gives, in order. */
   outputs: O[] = [];
   private first: N | null = null;
   private last: N | null = null;
   private count = 0;
 
+  /** An empty graph. */
   constructor(name: string) {
     this.name = name;
   }
@@ -167,6 +175,7 @@ export class Graph<N extends Node = Node, V extends Value = Value, O = V> {
     this.count--;
   }
 
+  /** Whether a node stands in this graph. */
   private holds(node: N): boolean {
     return node.graph === (this as unknown as Graph);
   }
@@ -196,6 +205,7 @@ export class Names {
     if (this.taken.get(name) === 0) this.taken.delete(name);
   }
 
+  /** Whether a name is taken. */
   has(name: string): boolean {
     return this.taken.has(name);
   }

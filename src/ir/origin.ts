@@ -24,8 +24,11 @@ export interface Origin {
 
 /** A line of the user's program. */
 export interface SourceLine {
+  /** Path as recorded. */
   readonly file: string;
+  /** Counted from 1. */
   readonly line: number;
+  /** Its text; empty where it was not recorded. */
   readonly code: string;
 }
 

@@ -21,7 +21,9 @@ export type Target = "generic" | "webgpu";
 
 /** Settings of a builder. */
 export interface BuilderOptions {
+  /** Version of the ONNX domain. */
   readonly opset: number;
+  /** What the graph is meant to run on. Default `generic`. */
   readonly target?: Target;
   /** Bounds of the program's symbols: they decide comparisons of sizes. */
   readonly ranges?: Ranges;
@@ -42,7 +44,9 @@ const RANDOM: ReadonlySet<string> = new Set([
 export class OnnxBuilder {
   /** Version of the ONNX domain the graph is written for. */
   readonly opset: number;
+  /** What the graph is meant to run on. */
   readonly target: Target;
+  /** The graph that is built. */
   readonly graph: OnnxGraph;
   /** Names of values, across the graph and its subgraphs. */
   readonly names: Names;
@@ -62,6 +66,7 @@ export class OnnxBuilder {
   private readonly ids: Map<OnnxValue, number>;
   private readonly freshCount: { n: number };
 
+  /** A builder of an empty graph; `parent` builds the graph around it. */
   constructor(options: BuilderOptions, name = "main_graph", parent: OnnxBuilder | null = null) {
     this.options = options;
     this.opset = options.opset;
@@ -379,6 +384,7 @@ export class OnnxBuilder {
     return this.shared.get(key) ?? this.parent?.lookup(key) ?? null;
   }
 
+  /** What nodes that compute the same have in common; null for nodes that are never shared. */
   private keyOf(
     opType: string,
     domain: string,
@@ -399,12 +405,14 @@ export class OnnxBuilder {
     return parts.join("|");
   }
 
+  /** A number for a value, for keys. */
   private idOf(value: OnnxValue): number {
     let id = this.ids.get(value);
     if (id === undefined) this.ids.set(value, id = this.ids.size);
     return id;
   }
 
+  /** The results as constants, where they can be computed now. */
   private fold(node: OnnxNode): OnnxValue[] | null {
     return foldNode(node, this.opset)?.map((tensor) => this.constant(tensor)) ?? null;
   }

@@ -8,7 +8,9 @@ import type { Meta, Tensor } from "../tensor/mod.ts";
 
 /** A value of an ONNX graph. An initializer is a value with a tensor and no producer. */
 export class OnnxValue extends Value<Meta> {
+  /** dtype and shape; null where they are not known. */
   declare meta: Meta | null;
+  /** The node that yields it; null for graph inputs and initializers. */
   declare producer: OnnxNode | null;
   /** The tensor, if the value is an initializer. */
   initializer: Tensor | null = null;
@@ -34,17 +36,22 @@ export type OnnxAttribute =
 
 /** A node of an ONNX graph. */
 export class OnnxNode extends Node {
+  /** Its results, in order. */
   declare readonly outputs: readonly OnnxValue[];
+  /** Unique in the model. */
   name: string;
+  /** `MatMul`, `Add`, …. */
   readonly opType: string;
   /** `` is the ONNX domain. */
   readonly domain: string;
   /** An absent optional input is null. */
   inputs: readonly (OnnxValue | null)[];
+  /** By name, typed. */
   attributes: ReadonlyMap<string, OnnxAttribute>;
   /** `metadata_props` beyond those that come from the origin. */
   readonly metadata: Map<string, string> = new Map();
 
+  /** A node that stands in no graph yet; its results get it as their producer. */
   constructor(init: {
     name: string;
     opType: string;
@@ -62,6 +69,7 @@ export class OnnxNode extends Node {
     this.attributes = init.attributes ?? new Map();
   }
 
+  /** `MatMul node_linear`. */
   get label(): string {
     return `${this.opType} ${this.name}`;
   }
@@ -77,6 +85,7 @@ export class OnnxNode extends Node {
     for (const graph of this.subgraphs()) yield* graph.captures();
   }
 
+  /** Puts `to` in the place of `from` among the inputs and in subgraphs. */
   protected exchange(from: OnnxValue, to: OnnxValue): void {
     this.inputs = this.inputs.map((v) => v === from ? to : v);
     for (const graph of this.subgraphs()) graph.exchangeCapture(from, to);
@@ -121,15 +130,20 @@ export const SERIALIZATION_ID = "fx2onnx.serialization_id";
 
 /** An ONNX model. */
 export class Model {
+  /** Version of the file format. */
   irVersion: number;
   /** Domain to version; `` is the ONNX domain. */
   readonly opsetImports: Map<string, number>;
+  /** What the model computes. */
   readonly graph: OnnxGraph;
+  /** What wrote the model. */
   producerName: string = "fx2onnx";
+  /** Its version; empty where it is not said. */
   producerVersion: string = "";
   /** `metadata_props`. */
   readonly metadata: Map<string, string> = new Map();
 
+  /** A model of a graph, for a version of the ONNX domain. */
   constructor(graph: OnnxGraph, opset: number, irVersion: number) {
     this.graph = graph;
     this.irVersion = irVersion;
@@ -144,8 +158,10 @@ export class Model {
 
 /** Tags a FLOAT (or, for a list, FLOATS) attribute; bare numbers are INT. */
 export class FloatAttribute {
+  /** A number for FLOAT, a list for FLOATS. */
   readonly value: number | readonly number[];
 
+  /** As {@linkcode float}. */
   constructor(value: number | readonly number[]) {
     this.value = value;
   }

@@ -7,7 +7,9 @@ import type { DType } from "./dtype.ts";
 
 /** dtype and (symbolic) shape of a tensor. */
 export interface Meta {
+  /** Type of the elements. */
   readonly dtype: DType;
+  /** Sizes; expressions of symbols where they are not fixed. */
   readonly shape: readonly Dim[];
   /** In elements. Absent means row-major contiguous. */
   readonly strides?: readonly Dim[];

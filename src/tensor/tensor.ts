@@ -10,6 +10,7 @@ import { contiguousStrides } from "./meta.ts";
 
 /** Bytes of one or more tensors: in memory, at rest, or (for fake weights) nowhere. */
 export class Storage {
+  /** Size in bytes. */
   readonly byteLength: number;
   /** Where the bytes lie at rest, if they do. */
   readonly range: ByteRange | null;
@@ -43,15 +44,22 @@ export class Storage {
 
 /** A concrete tensor. */
 export class Tensor {
+  /** Type of the elements. */
   readonly dtype: DType;
+  /** Sizes; empty for a 0-d tensor. */
   readonly shape: readonly number[];
   /** In elements. */
   readonly strides: readonly number[];
   /** In elements. */
   readonly offset: number;
+  /** What the elements lie in; tensors may share it. */
   readonly storage: Storage;
 
   /**
+   * Elements of a storage.
+   *
+   * @param strides in elements; by default those of row-major order
+   * @param offset of the first element, in elements
    * @throws {RangeError} when sizes, strides and offset reach outside the storage
    */
   constructor(

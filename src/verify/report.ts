@@ -2,6 +2,7 @@
 
 /** How one output compares with its reference. */
 export interface OutputComparison {
+  /** The output's name in the model. */
   readonly name: string;
   /** `float32[2, 8]`, as the runtime gave it; empty when it gave none. */
   readonly actual: string;
@@ -13,6 +14,7 @@ export interface OutputComparison {
   readonly maxRel: number;
   /** Elements that differ by more than the tolerance. */
   readonly mismatches: number;
+  /** Whether count, shape, dtype and all elements agree. */
   readonly passed: boolean;
   /** What differs, in words; empty when passed. */
   readonly reason: string;
@@ -22,7 +24,9 @@ export interface OutputComparison {
 export interface RunComparison {
   /** `sample`, `s18=3`, or the file that gave the inputs. */
   readonly inputs: string;
+  /** One per output of the model, in order. */
   readonly outputs: readonly OutputComparison[];
+  /** Whether all outputs agree. */
   readonly passed: boolean;
   /** Why the run gave no outputs, or no reference to compare them with; empty when it did. */
   readonly reason: string;
@@ -34,8 +38,11 @@ export interface Divergence {
   readonly value: string;
   /** FX node. */
   readonly node: string;
+  /** Its operator: `aten.linear.default`. */
   readonly operator: string;
+  /** The line of the user's program, where it is recorded. */
   readonly source: string | null;
+  /** The values there. */
   readonly comparison: OutputComparison;
 }
 
@@ -45,6 +52,7 @@ export interface VerificationReport {
   readonly ep: "webgpu" | "wasm";
   /** What it was compared with. */
   readonly reference: "eager" | "expected";
+  /** One per set of inputs. */
   readonly runs: readonly RunComparison[];
   /** Only with `intermediates`: the first node that diverges, if one does. */
   readonly divergence: Divergence | null;
@@ -56,5 +64,6 @@ export interface VerificationReport {
   readonly failure: string | null;
   /** What a reader should know: a provider that was not used, outputs that are random, sizes that were not tried. */
   readonly notes: readonly string[];
+  /** Whether the model ran and every output of every run agrees. */
   readonly passed: boolean;
 }
