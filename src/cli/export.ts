@@ -1,37 +1,87 @@
 /** `fx2onnx export`: archives to models. */
-import type { ExportOptions, ExternalData } from "../export/options.ts";
+import { type ExportOptions, OPSETS } from "../export/options.ts";
 import { exportProgram } from "../export/export.ts";
-import { ExportError, Fx2OnnxError } from "../ir/mod.ts";
 import type { ONNXProgram } from "../export/onnx_program.ts";
 import type { OnnxValue } from "../onnx/model.ts";
-import { type Flags, Misuse, parseFlags } from "./args.ts";
+import { type Command, COMMON, defineCommand, type Flag, type Flags, Misuse, optional, QUIET } from "./args.ts";
+import { errorJson, showError } from "./errors.ts";
 import { formatBytes, formatTime, paint, StepView } from "./terminal.ts";
 
-const usage = `Usage: fx2onnx export MODEL.pt2 [MORE.pt2 …] [-o FILE | --out-dir DIR] [options]
+/** The flag that `export` and `verify` share. */
+export const TABLE_FLAG = {
+  name: "custom-translation-table",
+  value: "FILE",
+  about: "a module with translations of operators by name, which is run (see README)",
+} as const satisfies Flag;
 
-Writes FILE, or DIR/<stem>.onnx for each input; without -o and --out-dir, <stem>.onnx beside the input
+/** Where models are run. */
+export const EP_FLAG = {
+  name: "ep",
+  value: "P",
+  allowed: ["auto", "webgpu", "wasm"],
+  about: "where the model is run",
+  default: "auto",
+} as const satisfies Flag;
 
-  -o, --output FILE        where the model goes (one input)
-      --out-dir DIR        folder for the models
-      --model NAME         which model of an archive that holds several
-      --input-names a,b    names of the inputs, in order
-      --output-names a,b   names of the outputs, in order
-      --opset N            ONNX opset, 18 to 23 (default 21); also --opset-version
-      --external-data M    auto, always, never or in-place (default auto)
-      --dim s18=batch      names a symbolic dim (repeatable)
-      --state M            mutated buffers: outputs, inputs or drop (default outputs)
-      --source-map M       embed, relative or none (default relative)
-      --target T           generic or webgpu (default generic)
-      --custom-translation-table FILE
-                           a module with translations of operators by name, which is run (see README)
-      --no-optimize        leaves out the optimization passes
-      --check              reads and checks all weights' bytes first
-      --verify             runs the model and compares it with the reference
-      --ep P               where to verify: auto, webgpu or wasm (default auto)
-      --json               one line of JSON per input on stdout
-      --verbose            more detail
-      --quiet              only errors and warnings
-`;
+/** Which program of an archive. */
+export const MODEL_FLAG = {
+  name: "model",
+  value: "NAME",
+  about: "which model of an archive that holds several",
+} as const satisfies Flag;
+
+const FLAGS = [
+  { name: "output", alias: "o", value: "FILE", about: "where the model goes (one input)" },
+  { name: "out-dir", value: "DIR", about: "folder for the models" },
+  MODEL_FLAG,
+  { name: "input-names", value: "a,b", about: "names of the inputs, in order" },
+  { name: "output-names", value: "a,b", about: "names of the outputs, in order" },
+  {
+    name: "opset",
+    alias: "opset-version",
+    value: "N",
+    about: `ONNX opset, ${OPSETS.first} to ${OPSETS.last}`,
+    default: `${OPSETS.default}`,
+  },
+  {
+    name: "external-data",
+    value: "M",
+    allowed: ["auto", "always", "never", "in-place"],
+    about: "where weights go",
+    default: "auto",
+  },
+  { name: "dim", value: "SYMBOL=NAME", about: "names a symbolic dim", repeatable: true },
+  {
+    name: "state",
+    value: "M",
+    allowed: ["outputs", "inputs", "drop"],
+    about: "what becomes of buffers that the program mutates",
+    default: "outputs",
+  },
+  {
+    name: "source-map",
+    value: "M",
+    allowed: ["embed", "relative", "none"],
+    about: "how source positions are kept",
+    default: "relative",
+  },
+  {
+    name: "target",
+    value: "T",
+    allowed: ["generic", "webgpu"],
+    about: "what the model is to run on",
+    default: "generic",
+  },
+  TABLE_FLAG,
+  { name: "no-optimize", about: "leaves out the optimization passes" },
+  { name: "check", about: "reads and checks all weights' bytes first" },
+  { name: "verify", about: "runs the model and compares it with the reference" },
+  EP_FLAG,
+  ...COMMON,
+  QUIET,
+] as const satisfies readonly Flag[];
+
+type ExportFlags = Flags<typeof FLAGS[number]>;
 
 interface Outcome {
   readonly input: string;
@@ -41,40 +91,22 @@ interface Outcome {
   readonly error: unknown;
 }
 
-async function run(args: readonly string[]): Promise<number> {
-  const flags = parseFlags(args, {
-    boolean: ["verify", "quiet", "verbose", "json", "no-optimize", "check"],
-    string: [
-      "output",
-      "out-dir",
-      "model",
-      "input-names",
-      "output-names",
-      "opset",
-      "external-data",
-      "state",
-      "source-map",
-      "target",
-      "ep",
-      "custom-translation-table",
-    ],
-    collect: ["dim"],
-    alias: { output: "o", opset: "opset-version" },
-  });
+async function run(flags: ExportFlags): Promise<number> {
   const inputs = flags.positionals;
   const outputs = await outputsOf(inputs, flags);
-  const options = { ...optionsOf(flags), ...await tableOf(flags) };
+  const options = { ...optionsOf(flags), ...await tableOf(flags.text("custom-translation-table")) };
   const json = flags.flag("json");
-  const quiet = flags.flag("quiet") || (json && !flags.flag("verbose"));
+  const verbose = flags.flag("verbose");
+  const quiet = flags.flag("quiet") || (json && !verbose);
   if (flags.text("out-dir") !== undefined) await Deno.mkdir(flags.text("out-dir")!, { recursive: true });
 
   const outcomes: Outcome[] = [];
   for (const [i, input] of inputs.entries()) {
-    const outcome = await exportOne(input, outputs[i], options, quiet, inputs.length > 1);
+    const outcome = await exportOne(input, outputs[i], options, { quiet, verbose, several: inputs.length > 1 });
     outcomes.push(outcome);
     if (json) console.log(JSON.stringify(toJson(outcome)));
-    else if (inputs.length === 1 && !flags.flag("quiet")) await describe(outcome, flags.flag("verbose"));
-    outcome.program?.release();
+    else if (inputs.length === 1 && !flags.flag("quiet")) await describe(outcome, verbose);
+    await outcome.program?.release();
   }
   if (inputs.length > 1 && !json && !flags.flag("quiet")) summarize(outcomes);
   return outcomes.every(succeeded) ? 0 : 1;
@@ -88,8 +120,7 @@ async function exportOne(
   input: string,
   output: string,
   options: ExportOptions,
-  quiet: boolean,
-  several: boolean,
+  { quiet, verbose, several }: { readonly quiet: boolean; readonly verbose: boolean; readonly several: boolean },
 ): Promise<Outcome> {
   const view = new StepView(quiet);
   const start = performance.now();
@@ -101,8 +132,7 @@ async function exportOne(
   } catch (error) {
     if (!(error instanceof Error)) throw error;
     await view.close();
-    const file = error instanceof Fx2OnnxError && error.location.file === undefined && !error.message.includes(input);
-    console.error(`${paint("error:", "red")} ${file ? `${input}: ` : ""}${error.message}`);
+    showError(error, { verbose, input });
     return { input, output, ms: performance.now() - start, program: null, error };
   } finally {
     await view.close();
@@ -110,16 +140,14 @@ async function exportOne(
 }
 
 /** The user's own operators. Imported for the command's user only: it is code. */
-export async function tableOf(flags: Flags): Promise<Pick<ExportOptions, "customTranslationTable">> {
-  const file = flags.text("custom-translation-table");
+export async function tableOf(file: string | undefined): Promise<Pick<ExportOptions, "customTranslationTable">> {
   if (file === undefined) return {};
   const { importTable } = await import("./translation_table.ts");
   return { customTranslationTable: await importTable(file) };
 }
 
 /** Where each input's model goes. */
-async function outputsOf(inputs: readonly string[], flags: Flags): Promise<string[]> {
-  if (inputs.length === 0) throw new Misuse("No input is given");
+async function outputsOf(inputs: readonly string[], flags: ExportFlags): Promise<string[]> {
   const [file, folder] = [flags.text("output"), flags.text("out-dir")];
   if (file !== undefined && folder !== undefined) throw new Misuse("Options --output and --out-dir exclude each other");
   if (file !== undefined) {
@@ -136,7 +164,7 @@ async function outputsOf(inputs: readonly string[], flags: Flags): Promise<strin
   return outputs;
 }
 
-function optionsOf(flags: Flags): ExportOptions {
+function optionsOf(flags: ExportFlags): ExportOptions {
   const dims: Record<string, string> = {};
   for (const pair of flags.all("dim")) {
     const match = /^([^=]+)=(.+)$/.exec(pair);
@@ -150,20 +178,16 @@ function optionsOf(flags: Flags): ExportOptions {
     ...optional("inputNames", flags.list("input-names")),
     ...optional("outputNames", flags.list("output-names")),
     ...optional("opsetVersion", opset),
-    ...optional("externalData", flags.oneOf<ExternalData>("external-data", ["auto", "always", "never", "in-place"])),
-    ...optional("state", flags.oneOf("state", ["outputs", "inputs", "drop"])),
-    ...optional("sourceMap", flags.oneOf("source-map", ["embed", "relative", "none"])),
-    ...optional("target", flags.oneOf("target", ["generic", "webgpu"])),
-    ...optional("ep", flags.oneOf("ep", ["auto", "webgpu", "wasm"])),
+    ...optional("externalData", flags.oneOf("external-data")),
+    ...optional("state", flags.oneOf("state")),
+    ...optional("sourceMap", flags.oneOf("source-map")),
+    ...optional("target", flags.oneOf("target")),
+    ...optional("ep", flags.oneOf("ep")),
     dims,
     optimize: !flags.flag("no-optimize"),
     check: flags.flag("check"),
     verify: flags.flag("verify"),
   };
-}
-
-function optional<const K extends string, V>(name: K, value: V | undefined): { [P in K]?: V } {
-  return value === undefined ? {} : { [name]: value } as { [P in K]?: V };
 }
 
 /** One line of `--json`. */
@@ -173,10 +197,7 @@ function toJson({ input, output, program, error }: Outcome): Record<string, unkn
     const status = passed === false ? "mismatch" : "ok";
     return { input, output, status, ...(passed === undefined ? {} : { verification: program!.verification }) };
   }
-  const located = error instanceof ExportError ? error.errors[0] : error;
-  const { operator, node, module, source } = located instanceof Fx2OnnxError ? located.location : {};
-  const message = error instanceof Error ? error.message : String(error);
-  return { input, output: null, status: "error", error: { message, operator, node, module, source } };
+  return { input, output: null, status: "error", error: errorJson(error) };
 }
 
 /** What was done, for one input. */
@@ -228,4 +249,17 @@ function summarize(outcomes: readonly Outcome[]): void {
 }
 
 /** The command. */
-export const command = { usage, run } as const;
+export const command: Command = defineCommand({
+  name: "export",
+  synopsis: "MODEL.pt2 [MORE.pt2 …] [-o FILE | --out-dir DIR] [options]",
+  about: "Writes FILE, or DIR/<stem>.onnx for each input; without -o and --out-dir, <stem>.onnx beside the input",
+  operands: { what: "input", min: 1, max: Infinity, files: ["pt2"] },
+  flags: FLAGS,
+  examples: [
+    ["model.pt2 -o model.onnx --verify", "one model, compared with the reference"],
+    ["a.pt2 b.pt2 --out-dir models", "several: all are tried"],
+    ["model.pt2 --dim s18=batch_size", "another name for a symbolic dim"],
+    ["big.pt2 --external-data in-place", "copies no weights"],
+  ],
+  run,
+});

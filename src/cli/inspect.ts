@@ -1,18 +1,12 @@
 /** `fx2onnx inspect`: a program or a model as text. */
-import { Misuse, parseFlags } from "./args.ts";
+import { type Command, defineCommand, type Flag, type Flags } from "./args.ts";
 
-const usage = `Usage: fx2onnx inspect FILE [--model NAME]
+const FLAGS = [
+  { name: "model", value: "NAME", about: "which model of an archive that holds several" },
+] as const satisfies readonly Flag[];
 
-Prints the program of a .pt2 archive, or an ONNX model, as text
-
-  --model NAME   which model of an archive that holds several
-`;
-
-async function run(args: readonly string[]): Promise<number> {
-  const flags = parseFlags(args, { string: ["model"] });
-  const [path, ...more] = flags.positionals;
-  if (path === undefined) throw new Misuse("No file is given");
-  if (more.length > 0) throw new Misuse(`Only one file can be inspected, met also ${more[0]}`);
+async function run(flags: Flags<typeof FLAGS[number]>): Promise<number> {
+  const [path] = flags.positionals;
   console.log(await (path.endsWith(".onnx") ? inspectModel(path) : inspectProgram(path, flags.text("model"))));
   return 0;
 }
@@ -36,4 +30,15 @@ async function inspectModel(path: string): Promise<string> {
 }
 
 /** The command. */
-export const command = { usage, run } as const;
+export const command: Command = defineCommand({
+  name: "inspect",
+  synopsis: "FILE [options]",
+  about: "Prints the program of a .pt2 archive, or an ONNX model, as text",
+  operands: { what: "file", min: 1, max: 1, files: ["pt2", "onnx"] },
+  flags: FLAGS,
+  examples: [
+    ["model.pt2", "the program as PyTorch prints it"],
+    ["model.onnx", "the model"],
+  ],
+  run,
+});

@@ -1,34 +1,34 @@
 /** Finds the command and loads only that. Exit codes: 0 all well, 1 something failed, 2 misuse. */
-import { Misuse } from "./args.ts";
+import { type Command, Misuse } from "./args.ts";
 
+/** The version of the package: a test holds it to deno.json. */
 const VERSION = "0.1.0";
 
-const USAGE = `fx2onnx turns PyTorch programs into ONNX, without Python
-
-Usage:
-  fx2onnx export MODEL.pt2 [MORE.pt2 …] [-o FILE | --out-dir DIR]
-  fx2onnx verify MODEL.onnx --program MODEL.pt2
-  fx2onnx inspect FILE
-  fx2onnx ops [FILTER …]
-  fx2onnx --version
-
-Each command tells its options with --help
-`;
-
-interface Command {
-  readonly usage: string;
-  run(args: readonly string[]): Promise<number>;
+interface Entry {
+  readonly synopsis: string;
+  load(): Promise<{ readonly command: Command }>;
 }
 
-const COMMANDS: ReadonlyMap<string, () => Promise<{ readonly command: Command }>> = new Map<
-  string,
-  () => Promise<{ readonly command: Command }>
->([
-  ["export", () => import("./export.ts")],
-  ["verify", () => import("./verify.ts")],
-  ["inspect", () => import("./inspect.ts")],
-  ["ops", () => import("./ops.ts")],
+/** The commands, with what the list of them says. */
+export const COMMANDS: ReadonlyMap<string, Entry> = new Map<string, Entry>([
+  ["export", { synopsis: "MODEL.pt2 [MORE.pt2 …]", load: () => import("./export.ts") }],
+  ["verify", { synopsis: "MODEL.onnx --program MODEL.pt2", load: () => import("./verify.ts") }],
+  ["inspect", { synopsis: "FILE …", load: () => import("./inspect.ts") }],
+  ["ops", { synopsis: "[FILTER …]", load: () => import("./ops.ts") }],
 ]);
+
+function usage(): string {
+  return [
+    "fx2onnx turns PyTorch programs into ONNX, without Python",
+    "",
+    "Usage:",
+    ...[...COMMANDS].map(([name, { synopsis }]) => `  fx2onnx ${name} ${synopsis}`),
+    "  fx2onnx --version",
+    "",
+    "Each command tells its options with --help. Exit codes: 0 all well, 1 something failed or",
+    "differs, 2 the command line can't be understood",
+  ].join("\n");
+}
 
 /** Runs the command line. Returns the exit code. */
 export async function main(args: readonly string[]): Promise<number> {
@@ -38,29 +38,37 @@ export async function main(args: readonly string[]): Promise<number> {
     return 0;
   }
   if (name === "--help" || name === "-h") {
-    console.log(USAGE.trimEnd());
+    console.log(usage());
     return 0;
   }
-  const load = name === undefined ? undefined : COMMANDS.get(name);
-  if (!load) {
-    if (name !== undefined) console.error(`Unknown command ${name}`);
-    console.error(USAGE.trimEnd());
+  const entry = name === undefined ? undefined : COMMANDS.get(name);
+  if (!entry) {
+    if (name !== undefined) {
+      const { suggestion } = await import("./help.ts");
+      const misuse = new Misuse(`Unknown command ${name}`, { met: name, candidates: [...COMMANDS.keys()] });
+      console.error(misuse.message + suggestion(misuse));
+    }
+    console.error(usage());
     return 2;
   }
-  const { command } = await load();
+  const { command } = await entry.load();
   if (rest.includes("--help") || rest.includes("-h")) {
-    console.log(command.usage.trimEnd());
+    const { helpOf } = await import("./help.ts");
+    console.log(helpOf(command));
     return 0;
   }
   try {
-    return await command.run(rest);
+    return await command.start(rest);
   } catch (error) {
     if (error instanceof Misuse) {
-      console.error(error.message);
-      console.error(command.usage.trimEnd());
+      const { suggestion, usageOf } = await import("./help.ts");
+      console.error(error.message + suggestion(error));
+      console.error(`${usageOf(command)}\nAll options: fx2onnx ${name} --help`);
       return 2;
     }
-    console.error(`error: ${error instanceof Error ? error.message : String(error)}`);
+    const { errorJson, showError } = await import("./errors.ts");
+    if (rest.includes("--json")) console.log(JSON.stringify({ status: "error", error: errorJson(error) }));
+    showError(error, { verbose: rest.includes("--verbose") });
     return 1;
   }
 }

@@ -1,17 +1,6 @@
 /** `fx2onnx ops`: the operators that are known, from their records. */
 import type { Op } from "../aten/op.ts";
-import { parseFlags } from "./args.ts";
-
-const usage = `Usage: fx2onnx ops [FILTER …] [options]
-
-Prints the operators that can be exported: the family file each is in, the rules that its record has, its schema
-
-A FILTER is a part of an operator's name, or a family; operators that match any of them are printed. An operator without
-a rule of its own for ONNX is exported through its decomposition. In-place and out= variants have no records: they are
-derived from the operators listed here.
-
-  --json   one line of JSON per operator on stdout
-`;
+import { type Command, COMMON, defineCommand, type Flags } from "./args.ts";
 
 /** What is printed of an operator. */
 interface Entry {
@@ -26,8 +15,7 @@ interface Entry {
   readonly refused: string | null;
 }
 
-async function run(args: readonly string[]): Promise<number> {
-  const flags = parseFlags(args, { boolean: ["json"] });
+async function run(flags: Flags<typeof COMMON[number]>): Promise<number> {
   const filters = flags.positionals;
   const entries = (await allEntries()).filter((entry) => matches(entry, filters));
   if (entries.length === 0) {
@@ -111,4 +99,22 @@ function wayOf({ rules, refused }: Entry): typeof WAYS[number] {
 }
 
 /** The command. */
-export const command = { usage, run } as const;
+export const command: Command = defineCommand({
+  name: "ops",
+  synopsis: "[FILTER …] [options]",
+  about:
+    "Prints the operators that can be exported: the family file each is in, the rules that its record has, its schema",
+  details: [
+    "A FILTER is a part of an operator's name, or a family; operators that match any of them are printed. An operator " +
+    "without a rule of its own for ONNX is exported through its decomposition. In-place and out= variants have no " +
+    "records: they are derived from the operators listed here.",
+  ],
+  operands: { what: "filter", min: 0, max: Infinity },
+  flags: COMMON,
+  examples: [
+    ["", "all operators"],
+    ["relu softmax", "those with relu in their name, and the family softmax"],
+    ["aten::conv --json", "an object per operator"],
+  ],
+  run,
+});

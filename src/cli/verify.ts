@@ -1,53 +1,48 @@
 /** `fx2onnx verify`: a written model against its program. */
-import { Misuse, parseFlags } from "./args.ts";
-import { printVerification, tableOf } from "./export.ts";
+import { type Command, COMMON, defineCommand, type Flag, type Flags, Misuse, optional, QUIET } from "./args.ts";
+import { EP_FLAG, MODEL_FLAG, printVerification, TABLE_FLAG, tableOf } from "./export.ts";
 
-const usage = `Usage: fx2onnx verify MODEL.onnx --program MODEL.pt2 [options]
+const FLAGS = [
+  { name: "program", value: "FILE", about: "the archive the model was made of" },
+  MODEL_FLAG,
+  EP_FLAG,
+  {
+    name: "inputs",
+    value: "FILE",
+    about: "a .safetensors file with input_0, input_1, …; default the archive's samples, else generated",
+  },
+  {
+    name: "expected",
+    value: "FILE",
+    about: "a .safetensors file with output_0, output_1, …; default the eager interpreter",
+  },
+  { ...TABLE_FLAG, about: "the module that the model was exported with" },
+  { name: "intermediates", about: "compares every value and names the first node that differs" },
+  { name: "rtol", value: "R", about: "relative tolerance instead of that of the dtype" },
+  { name: "atol", value: "A", about: "absolute tolerance instead of that of the dtype" },
+  ...COMMON,
+  QUIET,
+] as const satisfies readonly Flag[];
 
-Runs the model with onnxruntime-web and compares every output with the reference
-
-  --program FILE     the archive the model was made of
-  --model NAME       which model of an archive that holds several
-  --ep P             auto, webgpu or wasm (default auto)
-  --inputs FILE      a .safetensors file with input_0, input_1, …; default the archive's samples, else generated
-  --expected FILE    a .safetensors file with output_0, output_1, …; default the eager interpreter
-  --custom-translation-table FILE
-                     the module that the model was exported with
-  --intermediates    compares every value and names the first node that differs
-  --rtol R, --atol A tolerances instead of those of the dtype
-  --json             the report as JSON
-`;
-
-async function run(args: readonly string[]): Promise<number> {
-  const flags = parseFlags(args, {
-    boolean: ["intermediates", "json"],
-    string: ["program", "model", "ep", "inputs", "expected", "rtol", "atol", "custom-translation-table"],
-  });
-  const [model, ...more] = flags.positionals;
+async function run(flags: Flags<typeof FLAGS[number]>): Promise<number> {
+  const [model] = flags.positionals;
   const program = flags.text("program");
-  if (model === undefined) throw new Misuse("No model is given");
-  if (more.length > 0) throw new Misuse(`Only one model can be verified, met also ${more[0]}`);
   if (program === undefined) throw new Misuse("Option --program is needed: the archive the model was made of");
+  const [rtol, atol] = [flags.number("rtol"), flags.number("atol")];
   const { verify } = await import("../verify/mod.ts");
-  const [ep, inputs, expected] = [
-    flags.oneOf("ep", ["auto", "webgpu", "wasm"]),
-    flags.text("inputs"),
-    flags.text("expected"),
-  ];
-  const [name, rtol, atol] = [flags.text("model"), flags.number("rtol"), flags.number("atol")];
   const report = await verify(model, {
     program,
-    ...await tableOf(flags),
+    ...await tableOf(flags.text("custom-translation-table")),
     intermediates: flags.flag("intermediates"),
-    ...(name === undefined ? {} : { model: name }),
-    ...(ep === undefined ? {} : { ep }),
-    ...(inputs === undefined ? {} : { inputs }),
-    ...(expected === undefined ? {} : { expected }),
-    ...(rtol === undefined ? {} : { rtol }),
-    ...(atol === undefined ? {} : { atol }),
+    ...optional("model", flags.text("model")),
+    ...optional("ep", flags.oneOf("ep")),
+    ...optional("inputs", flags.text("inputs")),
+    ...optional("expected", flags.text("expected")),
+    ...optional("rtol", rtol),
+    ...optional("atol", atol),
   });
   if (flags.flag("json")) console.log(JSON.stringify(report));
-  else {
+  else if (!flags.flag("quiet")) {
     console.log(
       `${model} against ${program} on ${report.ep}: ${report.passed ? "equal within tolerance" : "different"}`,
     );
@@ -57,4 +52,16 @@ async function run(args: readonly string[]): Promise<number> {
 }
 
 /** The command. */
-export const command = { usage, run } as const;
+export const command: Command = defineCommand({
+  name: "verify",
+  synopsis: "MODEL.onnx --program MODEL.pt2 [options]",
+  about: "Runs the model with onnxruntime-web and compares every output with the reference",
+  operands: { what: "model", min: 1, max: 1, files: ["onnx"] },
+  flags: FLAGS,
+  examples: [
+    ["model.onnx --program model.pt2", "compares the outputs"],
+    ["model.onnx --program model.pt2 --intermediates", "finds the first node that differs"],
+    ["model.onnx --program model.pt2 --ep webgpu", "insists on WebGPU"],
+  ],
+  run,
+});

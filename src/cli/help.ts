@@ -1,0 +1,89 @@
+/** Help and suggestions: made of the commands' tables when they are asked for. */
+import { type Command, dashed, type Flag, type Misuse } from "./args.ts";
+
+/** Longest line of help, in characters. */
+const WIDTH = 100;
+/** Column at which descriptions begin. */
+const COLUMN = 28;
+
+const HELP: Flag = { name: "help", alias: "h", about: "this text" };
+
+/** `Usage: fx2onnx export …`. */
+export function usageOf({ name, synopsis }: Command): string {
+  return `Usage: fx2onnx ${name} ${synopsis}`;
+}
+
+/** A command's help. */
+export function helpOf(command: Command): string {
+  const { name, about, details = [], flags, examples } = command;
+  const shown = examples.map(([args]) => `  fx2onnx ${name}${args === "" ? "" : ` ${args}`}`);
+  const width = Math.max(...shown.map((line) => line.length));
+  return [
+    usageOf(command),
+    "",
+    ...wrap(about, WIDTH),
+    ...details.flatMap((text) => ["", ...wrap(text, WIDTH)]),
+    "",
+    "Options:",
+    ...[...flags, HELP].flatMap(flagLines),
+    "",
+    "Examples:",
+    ...examples.map(([, what], i) => `${shown[i].padEnd(width)}  # ${what}`),
+  ].join("\n");
+}
+
+function flagLines({ name, alias, value, allowed, about, default: otherwise, repeatable }: Flag): string[] {
+  const short = alias?.length === 1 ? `-${alias}, ` : "    ";
+  const head = `  ${short}--${name}${value === undefined ? "" : ` ${value}`}`;
+  const notes = [
+    ...(otherwise === undefined ? [] : [`default ${otherwise}`]),
+    ...(repeatable ? ["repeatable"] : []),
+    ...(alias !== undefined && alias.length > 1 ? [`also ${dashed(alias)}`] : []),
+  ];
+  const values = allowed === undefined ? "" : `: ${allowed.slice(0, -1).join(", ")} or ${allowed.at(-1)}`;
+  const text = wrap(`${about}${values}${notes.length > 0 ? ` (${notes.join("; ")})` : ""}`, WIDTH - COLUMN);
+  const first = head.length + 2 <= COLUMN ? [head.padEnd(COLUMN) + text[0]] : [head, " ".repeat(COLUMN) + text[0]];
+  return [...first, ...text.slice(1).map((line) => " ".repeat(COLUMN) + line)];
+}
+
+function wrap(text: string, width: number): string[] {
+  const lines: string[] = [];
+  for (const word of text.split(" ")) {
+    const line = lines.at(-1);
+    if (line === undefined || line.length + 1 + word.length > width) lines.push(word);
+    else lines[lines.length - 1] = `${line} ${word}`;
+  }
+  return lines;
+}
+
+/** What was meant, for what was met, if anything is near: `; did you mean --verify?`. */
+export function suggestion({ near }: Misuse): string {
+  const found = near && nearest(near.met, near.candidates);
+  return found ? `; did you mean ${found}?` : "";
+}
+
+/** The candidate with the fewest edits from a word, if those are at most a third of its letters; else the only one that goes on. */
+export function nearest(word: string, candidates: readonly string[]): string | null {
+  const limit = Math.max(1, Math.floor(word.replace(/^-+/, "").length / 3));
+  const ranked = candidates.map((candidate) => ({ candidate, edits: editDistance(word, candidate) }))
+    .sort((a, b) => a.edits - b.edits);
+  if (ranked.length > 0 && ranked[0].edits <= limit) return ranked[0].candidate;
+  const longer = candidates.filter((candidate) => /[^-]/.test(word) && candidate.startsWith(word));
+  return longer.length === 1 ? longer[0] : null;
+}
+
+/** How many letters must be inserted, removed, replaced or swapped with their neighbour to make one word of the other. */
+function editDistance(a: string, b: string): number {
+  let [before, last] = [[] as number[], Array.from({ length: b.length + 1 }, (_, j) => j)];
+  for (let i = 1; i <= a.length; i++) {
+    const row = [i];
+    for (let j = 1; j <= b.length; j++) {
+      row[j] = Math.min(row[j - 1] + 1, last[j] + 1, last[j - 1] + (a[i - 1] === b[j - 1] ? 0 : 1));
+      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]) {
+        row[j] = Math.min(row[j], before[j - 2] + 1);
+      }
+    }
+    [before, last] = [last, row];
+  }
+  return last[b.length];
+}
