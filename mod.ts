@@ -24,6 +24,7 @@ export type {
   ExecutionProvider,
   ExportOptions,
   ExternalData,
+  Instruments,
   StepEvent,
 } from "./src/export/options.ts";
 export { verify } from "./src/export/verify.ts";

@@ -57,7 +57,7 @@ export interface ExportOptions {
   readonly report?: boolean;
   readonly profile?: boolean;
   readonly dumpExportedProgram?: boolean;
-  /** Folder of the report, the profile and the dumped program. Default `.`. */
+  /** Folder of reports, traces and dumped programs; made if it is missing. Default ".". */
   readonly artifactsDir?: string | URL;
   /** Runs the result and compares it with the reference. Default false. */
   readonly verify?: boolean;
@@ -92,6 +92,8 @@ export interface ExportOptions {
   readonly ep?: ExecutionProvider;
   /** Reads and checks all bytes of the archive before weights are left in place. Default false. */
   readonly check?: boolean;
+  /** What times and memory are measured with, where that is not the system's own. */
+  readonly instruments?: Instruments;
   /** Told of each step as it ends. */
   readonly onStep?: (step: StepEvent) => void;
   /** Told of bytes copied. */
@@ -125,6 +127,16 @@ export type DynamicShapes =
 export type DynamicAxes = Readonly<
   Record<string, Readonly<Record<number, string>> | ReadonlyMap<number, string> | readonly number[]>
 >;
+
+/** What an export measures itself with: tests give fixed ones, and pages their own. */
+export interface Instruments {
+  /** The date that the names of artifacts have. Default: the system's. */
+  readonly now?: () => Date;
+  /** Milliseconds since some moment. Default: `performance.now`. */
+  readonly clock?: () => number;
+  /** Bytes of memory that the process holds; null where that can't be told. Default: Deno's. */
+  readonly memory?: () => number | null;
+}
 
 /** A step of an export that has begun or ended. */
 export interface StepEvent {
@@ -166,6 +178,7 @@ export interface Settings {
   readonly target: "generic" | "webgpu";
   readonly ep: ExecutionProvider;
   readonly check: boolean;
+  readonly instruments: Instruments;
   readonly onStep: (step: StepEvent) => void;
   readonly onProgress: (done: number, total: number) => void;
   readonly onWarning: (message: string) => void;
@@ -219,6 +232,7 @@ export function settingsOf(options: ExportOptions): Settings {
     target: oneOf("target", options.target ?? "generic", ["generic", "webgpu"]),
     ep: oneOf("ep", options.ep ?? "auto", ["auto", "webgpu", "wasm"]),
     check: options.check ?? false,
+    instruments: options.instruments ?? {},
     onStep: options.verbose === false ? ignore : options.onStep ?? ignore,
     onProgress: options.onProgress ?? ignore,
     onWarning,

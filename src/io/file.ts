@@ -341,3 +341,14 @@ export async function realPath(path: string | URL): Promise<string> {
   const name = path instanceof URL ? filePathOf(path) : path;
   return await located("find", name, () => Deno.realPathSync(name));
 }
+
+/** Makes a folder, and those around it that are missing. */
+export async function makeFolder(path: string | URL): Promise<void> {
+  const name = path instanceof URL ? filePathOf(path) : path;
+  await located("make folder", name, () => Deno.mkdirSync(name, { recursive: true }));
+}
+
+/** Bytes of memory that the process holds. */
+export function residentBytes(): number {
+  return Deno.memoryUsage().rss;
+}
