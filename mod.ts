@@ -27,6 +27,8 @@ export type {
   Instruments,
   StepEvent,
 } from "./src/export/options.ts";
+export { dynamoExport, type DynamoExportCall, type DynamoExportOptions } from "./src/export/dynamo_export.ts";
+export { enableFakeMode, isInOnnxExport, type Scope } from "./src/trace/context.ts";
 export { verify } from "./src/export/verify.ts";
 export type { SourceMap } from "./src/export/metadata.ts";
 export * from "./src/ir/mod.ts";

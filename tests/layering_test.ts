@@ -19,6 +19,7 @@ const folders = [
   "fx",
   "onnx",
   "aten",
+  "trace",
   "pt2",
   "passes",
   "optimize",

@@ -2,6 +2,7 @@
  * What an export leaves besides the model: reports, traces, programs written back. All of one export bear the time at which
  * it began, so that they sort and belong together.
  */
+import type { AtomicFile } from "../io/file.ts";
 import type { Instruments } from "./options.ts";
 
 /** A date as file names have it, in UTC: `2026-11-27_16-29-22-007`. */
@@ -23,9 +24,14 @@ export class Artifacts {
     this.time = artifactTime(now());
   }
 
-  /** Where an artifact goes: `FOLDER/onnx_export_TIME_SUFFIX`. */
+  /** What all names begin with. */
+  get stem(): string {
+    return `onnx_export_${this.time}`;
+  }
+
+  /** Where an artifact goes: `FOLDER/onnx_export_TIME_SUFFIX`; a suffix that begins with a dot follows the time. */
   path(suffix: string): string {
-    const name = `onnx_export_${this.time}_${suffix}`;
+    const name = `${this.stem}${suffix.startsWith(".") ? "" : "_"}${suffix}`;
     if (this.folder === "" || this.folder === ".") return name;
     return /[/\\]$/.test(this.folder) ? `${this.folder}${name}` : `${this.folder}/${name}`;
   }
@@ -36,14 +42,23 @@ export class Artifacts {
    * @throws errors of the file system, with the path in the message
    */
   async write(suffix: string, content: string | Uint8Array): Promise<string> {
-    const { createAtomic, makeFolder } = await import("../io/file.ts");
-    const path = this.path(suffix);
-    if (this.folder !== "") await makeFolder(locationOf(this.folder));
-    await using file = await createAtomic(locationOf(path));
+    await using file = await this.create(suffix);
     await file.write(typeof content === "string" ? new TextEncoder().encode(content) : content);
     await file.commit();
+    const path = this.path(suffix);
     this.paths.push(path);
     return path;
+  }
+
+  /**
+   * Begins an artifact that is written in pieces; who commits it adds it to `paths`.
+   *
+   * @throws errors of the file system, with the path in the message
+   */
+  async create(suffix: string): Promise<AtomicFile> {
+    const { createAtomic, makeFolder } = await import("../io/file.ts");
+    if (this.folder !== "") await makeFolder(locationOf(this.folder));
+    return await createAtomic(locationOf(this.path(suffix)));
   }
 }
 

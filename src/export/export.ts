@@ -1,12 +1,14 @@
 /** The export pipeline: its steps in order, from an archive to a written and verified model. */
 import type { ExportedProgram } from "../fx/mod.ts";
-import { ExportError, OptionError } from "../ir/mod.ts";
+import { ExportError, LoweringError, OptionError } from "../ir/mod.ts";
 import type { SourceInput } from "../io/open.ts";
 import { type Model, SERIALIZATION_ID } from "../onnx/model.ts";
 import { isSym } from "../sym/mod.ts";
 import { load } from "../pt2/load.ts";
+import { Scope } from "../trace/context.ts";
 import type { ReferenceValue } from "../verify/reference.ts";
 import type { Lowered } from "./lower.ts";
+import { refuseFake } from "./fake.ts";
 import { ONNXProgram } from "./onnx_program.ts";
 import { type ExportOptions, type Settings, settingsOf } from "./options.ts";
 import { StepRunner } from "./steps.ts";
@@ -39,6 +41,7 @@ export async function exportProgram(
   f: string | URL | null = null,
   options: ExportOptions = {},
 ): Promise<ONNXProgram> {
+  using _ = new Scope("export");
   const given = settingsOf(options);
   const steps = new StepRunner(given.onStep, given.verbose === true);
   checkModel(model, given);
@@ -51,6 +54,8 @@ export async function exportProgram(
     const settings = await fitted(program, given);
     const inputs = await leavesGiven(program, args, settings.kwargs);
     for (const warning of program.warnings) settings.onWarning(warning);
+    if (settings.optimize) refuseFake(program);
+    if (settings.dumpExportedProgram) await dump(program, settings, steps);
     if (settings.check && program.archive) {
       const { checkArchive } = await import("../pt2/check.ts");
       await steps.run("Check all bytes", () => checkArchive(program.archive!, settings.onProgress));
@@ -83,6 +88,22 @@ export async function exportProgram(
   } catch (error) {
     if (!isProgram(model)) program.archive?.close?.();
     throw given.fallback && error instanceof ExportError ? new ExportError(error.errors, NO_FALLBACK) : error;
+  }
+}
+
+/** Writes the program beside the model. One that can't be written is no reason to not export it. */
+async function dump(program: ExportedProgram, settings: Settings, steps: StepRunner): Promise<void> {
+  const { dumpProgram } = await import("./dump.ts");
+  const { artifacts, customTranslationTable } = settings;
+  try {
+    await steps.run(
+      "Dump the program",
+      () => dumpProgram(program, artifacts, customTranslationTable ?? undefined),
+      (paths) => paths.join(" and "),
+    );
+  } catch (error) {
+    if (!(error instanceof LoweringError)) throw error;
+    settings.onWarning(`The program was not dumped: ${error.message}`);
   }
 }
 

@@ -296,12 +296,18 @@ export class ONNXProgram {
     return applied;
   }
 
-  /** Runs the optimization passes, in place. Returns whether anything changed. */
+  /**
+   * Runs the optimization passes, in place. Returns whether anything changed.
+   *
+   * @throws {OptionError} in fake mode, or while weights have no values
+   */
   async optimize(): Promise<boolean> {
-    const [{ optimize }, { afterOptimization }] = await Promise.all([
+    const [{ optimize }, { afterOptimization }, { refuseFake }] = await Promise.all([
       import("../optimize/mod.ts"),
       import("./lower.ts"),
+      import("./fake.ts"),
     ]);
+    refuseFake(this.exportedProgram);
     const changed = optimize(this.model);
     if (!changed) return false;
     this.lowered = afterOptimization(this.lowered);

@@ -1,6 +1,7 @@
 /** The options of `export`: PyTorch's names in camel case, their defaults, and what is refused. */
 import type { CustomTranslationTable } from "../aten/custom.ts";
 import { OptionError } from "../ir/mod.ts";
+import { Artifacts } from "./artifacts.ts";
 import type { SourceMap } from "./metadata.ts";
 
 /** Opsets that operators are lowered for. */
@@ -56,6 +57,7 @@ export interface ExportOptions {
   readonly customTranslationTable?: CustomTranslationTable | null;
   readonly report?: boolean;
   readonly profile?: boolean;
+  /** Writes the program to `artifactsDir`: as an archive that PyTorch loads, and as text. Default false. */
   readonly dumpExportedProgram?: boolean;
   /** Folder of reports, traces and dumped programs; made if it is missing. Default ".". */
   readonly artifactsDir?: string | URL;
@@ -170,7 +172,8 @@ export interface Settings {
   readonly verbose: boolean | null;
   readonly dynamo: boolean;
   readonly fallback: boolean;
-  readonly artifactsDir: string | URL;
+  readonly dumpExportedProgram: boolean;
+  readonly artifacts: Artifacts;
   readonly customTranslationTable: CustomTranslationTable | null;
   readonly customOpsets: ReadonlyMap<string, number>;
   readonly state: "outputs" | "inputs" | "drop";
@@ -188,7 +191,6 @@ export interface Settings {
 const NOT_YET = [
   "report",
   "profile",
-  "dumpExportedProgram",
   "exportModulesAsFunctions",
 ] as const;
 
@@ -224,7 +226,8 @@ export function settingsOf(options: ExportOptions): Settings {
     verbose: oneOf("verbose", options.verbose ?? null, [null, true, false]),
     dynamo: options.dynamo ?? true,
     fallback: options.fallback ?? false,
-    artifactsDir: options.artifactsDir ?? ".",
+    dumpExportedProgram: options.dumpExportedProgram ?? false,
+    artifacts: new Artifacts(options.artifactsDir ?? ".", options.instruments),
     customTranslationTable: options.customTranslationTable ?? null,
     customOpsets: checkOpsets(options.customOpsets ?? {}),
     state: oneOf("state", options.state ?? "outputs", ["outputs", "inputs", "drop"]),

@@ -1,0 +1,84 @@
+/**
+ * State that holds in a scope: an export that runs, fake mode. It is the one state of this library that is no argument, in a
+ * stack that scopes enter and leave. A scope takes out its own entry, so that exports which await side by side, and end in
+ * any order, leave nothing behind.
+ */
+
+/** What can hold in a scope. */
+export type ScopeKind = "export" | "fake";
+
+const stack: ScopeEntry[] = [];
+
+interface ScopeEntry {
+  readonly kind: ScopeKind;
+}
+
+/** A scope that was entered; it is left by `using`, or by calling {@linkcode Scope.leave}. */
+export class Scope implements Disposable {
+  private readonly entry: ScopeEntry;
+
+  /** Enters a scope. */
+  constructor(kind: ScopeKind) {
+    this.entry = { kind };
+    stack.push(this.entry);
+  }
+
+  /** Leaves the scope. Leaving it again does nothing. */
+  leave(): void {
+    const at = stack.indexOf(this.entry);
+    if (at >= 0) stack.splice(at, 1);
+  }
+
+  /** As {@linkcode leave}. */
+  [Symbol.dispose](): void {
+    this.leave();
+  }
+}
+
+/** Whether a scope of the kind is entered and not left. */
+export function isInScope(kind: ScopeKind): boolean {
+  return stack.some((entry) => entry.kind === kind);
+}
+
+/**
+ * Whether an export is running: true in translations, callbacks and whatever else runs until it ends.
+ *
+ * Source: https://docs.pytorch.org/docs/2.8/onnx_dynamo.html
+ *
+ * @example
+ * ```ts
+ * import { isInOnnxExport } from "@fx2onnx/fx2onnx";
+ *
+ * console.log(isInOnnxExport()); // false
+ * ```
+ */
+export function isInOnnxExport(): boolean {
+  return isInScope("export");
+}
+
+/**
+ * Programs that are loaded in the scope have no weights: nothing of them is read or held, whatever their size. Export them
+ * with `optimize: false`, save them with `includeInitializers: false`, and give them weights with `applyWeights` later.
+ * Constants and non-persistent buffers keep their values, since no checkpoint has them.
+ *
+ * Source: https://docs.pytorch.org/docs/2.8/onnx_dynamo.html
+ *
+ * @experimental
+ *
+ * @example
+ * ```ts
+ * import * as onnx from "@fx2onnx/fx2onnx";
+ *
+ * async function withoutWeights(path: string): Promise<onnx.ONNXProgram> {
+ *   using _ = onnx.enableFakeMode();
+ *   return await onnx.export(path, [], null, { optimize: false });
+ * }
+ * const program = await withoutWeights("model.pt2");
+ * await program.applyWeights("model.safetensors.index.json");
+ * await program.save("model.onnx", { externalData: true });
+ * await program.release();
+ * ```
+ */
+export function enableFakeMode(): Scope {
+  return new Scope("fake");
+}
