@@ -158,7 +158,12 @@ const conjugatedBack = {
 };
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.conj_physical.html */
-export const conjPhysical = defineOp("aten::conj_physical(Tensor self) -> Tensor", conjugating);
+export const conjPhysical = defineOp("aten::conj_physical(Tensor self) -> Tensor", {
+  ...conjugating,
+  ...conjugatedBack,
+  // Real numbers are not copied.
+  aliases: (self) => !isComplex(self.dtype),
+});
 /** The same under the name that has no shortcut for real numbers. */
 export const conjPhysicalImpl = defineOp("aten::_conj_physical(Tensor self) -> Tensor", conjugating);
 /** https://docs.pytorch.org/docs/stable/generated/torch.conj.html */

@@ -33,7 +33,7 @@ export const liftFresh = defineOp("aten::lift_fresh(Tensor(a) self) -> Tensor(a)
 /** A tensor constant of the program enters it as a copy. */
 export const liftFreshCopy = defineOp("aten::lift_fresh_copy(Tensor self) -> Tensor", identity);
 /** A tensor enters the program. */
-export const lift = defineOp("aten::lift(Tensor self) -> Tensor", identity);
+export const lift = defineOp("aten::lift(Tensor self) -> Tensor", identityView);
 /** A copy that is only made when it is written to. */
 export const lazyClone = defineOp("aten::_lazy_clone(Tensor self) -> Tensor", identity);
 /** https://docs.pytorch.org/docs/stable/generated/torch.Tensor.pin_memory.html: where elements lie makes no difference. */

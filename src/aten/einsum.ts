@@ -7,7 +7,9 @@ import { contiguousStrides, elementCount, type Meta, newData, Tensor } from "../
 import { convert, indices, store } from "../tensor/loops.ts";
 import { broadcastShapes } from "../tensor/mod.ts";
 import { multilinear } from "./complex_products.ts";
-import { defineOp } from "./op.ts";
+import { diagonal } from "./diagonal.ts";
+import { type Calls, defineOp } from "./op.ts";
+import { permute } from "./permute.ts";
 import { computeIn, productDType, widen } from "./precision.ts";
 
 /** An equation with one label per dim. Labels of one letter are the equation's, others stand for ellipsis dims. */
@@ -87,6 +89,23 @@ function spell(equation: Equation): string {
   return text;
 }
 
+/** A single operand whose labels are all in the output is only looked at in another order; null where it is more than that. */
+function rearranged<T extends object>(t: Calls<T>, equation: string, [x]: readonly T[]): T | null {
+  const { inputs: [labels], output } = parseEquation(equation, [t.meta(x).shape.length]);
+  if (labels.some((label) => !output.includes(label))) return null;
+  let [view, left] = [x, labels];
+  for (let i = 0; i < left.length;) {
+    const j = left.indexOf(left[i], i + 1);
+    if (j < 0) i++;
+    else {
+      // The diagonal becomes the last dim.
+      view = t.call(diagonal, view, 0, i, j);
+      left = [...left.filter((_, d) => d !== i && d !== j), left[i]];
+    }
+  }
+  return t.call(permute, view, output.map((label) => left.indexOf(label)));
+}
+
 /** https://docs.pytorch.org/docs/stable/generated/torch.einsum.html: `path` only affects speed. */
 export const einsum = defineOp("aten::einsum(str equation, Tensor[] tensors, *, int[]? path=None) -> Tensor", {
   meta: (_, { equation, tensors }) => {
@@ -98,6 +117,7 @@ export const einsum = defineOp("aten::einsum(str equation, Tensor[] tensors, *, 
     const operands = tensors.map(widen);
     return convert(contract(parsed, operands), tensors[0].dtype);
   },
+  views: (t, { equation, tensors }) => [tensors.length === 1 ? rearranged(t, equation, tensors) : null],
   complex: (t, { equation, tensors }, op) => multilinear(t, tensors, (...parts) => t.call(op, equation, parts)),
   onnx: (b, { equation, tensors }) => {
     const parsed = parseEquation(equation, tensors.map((x) => b.meta(x).shape.length));

@@ -79,11 +79,14 @@ export const broadcastTo = defineOp("aten::broadcast_to(Tensor(a) self, SymInt[]
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.broadcast_tensors.html */
 export const broadcastTensors = defineOp("aten::broadcast_tensors(Tensor[] tensors) -> Tensor[]", {
-  decompose: (t, { tensors }) => {
-    const shape = broadcastShapes(...tensors.map((x) => t.meta(x).shape));
-    return tensors.map((x) => t.call(expand, x, shape));
-  },
+  decompose: (t, { tensors }) => alike(t, tensors),
+  views: (t, { tensors }) => alike(t, tensors),
 });
+
+function alike<T extends object>(t: Calls<T>, tensors: readonly T[]): readonly T[] {
+  const shape = broadcastShapes(...tensors.map((x) => t.meta(x).shape));
+  return tensors.map((x) => t.call(expand, x, shape));
+}
 
 /** Each tensor along a dim of its own, repeated along the others; `xy` exchanges the first two dims. */
 function grid<T extends object>(t: Calls<T>, tensors: readonly T[], indexing: string): readonly T[] {
@@ -106,11 +109,13 @@ function grid<T extends object>(t: Calls<T>, tensors: readonly T[], indexing: st
 /** https://docs.pytorch.org/docs/stable/generated/torch.meshgrid.html */
 export const meshgrid = defineOp("aten::meshgrid(Tensor[] tensors) -> Tensor[]", {
   decompose: (t, { tensors }) => grid(t, tensors, "ij"),
+  views: (t, { tensors }) => grid(t, tensors, "ij"),
 });
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.meshgrid.html */
 export const meshgridIndexing = defineOp("aten::meshgrid.indexing(Tensor[] tensors, *, str indexing) -> Tensor[]", {
   decompose: (t, { tensors, indexing }) => grid(t, tensors, indexing),
+  views: (t, { tensors, indexing }) => grid(t, tensors, indexing),
 });
 
 /** Sizes with those that repeating adds in front. */

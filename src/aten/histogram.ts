@@ -264,6 +264,7 @@ export const histogramddEdges = defineOp(
   "aten::histogramdd.TensorList_bins(Tensor self, Tensor[] bins, float[]? range=None, Tensor? weight=None, bool density=False) -> (Tensor hist, Tensor[] bin_edges)",
   {
     decompose: (t, { self, bins, weight, density }) => [binned(t, columnsOf(t, self), bins, { weight, density }), bins],
+    views: (_, { bins }) => [null, ...bins],
   },
 );
 /** The edges only. */

@@ -42,6 +42,7 @@ export const atleast1d = defineOp("aten::atleast_1d(Tensor self) -> Tensor", {
 /** https://docs.pytorch.org/docs/stable/generated/torch.atleast_1d.html */
 export const atleast1dSequence = defineOp("aten::atleast_1d.Sequence(Tensor[] tensors) -> Tensor[]", {
   decompose: (t, { tensors }) => tensors.map((x) => atLeast(t, 1, x)),
+  views: (t, { tensors }) => tensors.map((x) => atLeast(t, 1, x)),
 });
 /** https://docs.pytorch.org/docs/stable/generated/torch.atleast_2d.html */
 export const atleast2d = defineOp("aten::atleast_2d(Tensor self) -> Tensor", {
@@ -51,6 +52,7 @@ export const atleast2d = defineOp("aten::atleast_2d(Tensor self) -> Tensor", {
 /** https://docs.pytorch.org/docs/stable/generated/torch.atleast_2d.html */
 export const atleast2dSequence = defineOp("aten::atleast_2d.Sequence(Tensor[] tensors) -> Tensor[]", {
   decompose: (t, { tensors }) => tensors.map((x) => atLeast(t, 2, x)),
+  views: (t, { tensors }) => tensors.map((x) => atLeast(t, 2, x)),
 });
 /** https://docs.pytorch.org/docs/stable/generated/torch.atleast_3d.html */
 export const atleast3d = defineOp("aten::atleast_3d(Tensor self) -> Tensor", {
@@ -60,6 +62,7 @@ export const atleast3d = defineOp("aten::atleast_3d(Tensor self) -> Tensor", {
 /** https://docs.pytorch.org/docs/stable/generated/torch.atleast_3d.html */
 export const atleast3dSequence = defineOp("aten::atleast_3d.Sequence(Tensor[] tensors) -> Tensor[]", {
   decompose: (t, { tensors }) => tensors.map((x) => atLeast(t, 3, x)),
+  views: (t, { tensors }) => tensors.map((x) => atLeast(t, 3, x)),
 });
 
 /** @throws {RangeError} when there is nothing to join */
@@ -174,6 +177,7 @@ export const cartesianProd = defineOp("aten::cartesian_prod(Tensor[] tensors) ->
     if (tensors.length === 1) return tensors[0];
     return t.call(flatten, t.call(stack, t.call(meshgrid, tensors), -1), 0, -2);
   },
+  views: (_, { tensors }) => [tensors.length === 1 ? tensors[0] : null],
 });
 
 /** `n (n - 1) … / r!`, or with repetition `n (n + 1) … / r!`. */
@@ -265,23 +269,27 @@ export const chunkCat = defineOp("aten::_chunk_cat(Tensor[] tensors, int dim, in
 /** The elements of all tensors in one list. */
 export const flattenDenseTensors = defineOp("aten::flatten_dense_tensors(Tensor[] tensors) -> Tensor", {
   decompose: (t, { tensors }) => t.call(cat, tensors.map((x) => t.call(reshape, x, [-1])), 0),
+  views: (t, { tensors }) => [tensors.length === 1 ? t.call(reshape, tensors[0], [-1]) : null],
 });
 
 /** Takes a list of elements apart again, into the shapes of `tensors`. */
 export const unflattenDenseTensors = defineOp(
   "aten::unflatten_dense_tensors(Tensor flat, Tensor[] tensors) -> Tensor[]",
   {
-    decompose: (t, { flat, tensors }) => {
-      let at: Dim = 0;
-      return tensors.map((x) => {
-        const { shape } = t.meta(x);
-        const [start, end] = [at, add(at, prod(shape))];
-        at = end;
-        return t.call(view, t.call(slice, flat, 0, start, end), shape);
-      });
-    },
+    decompose: (t, { flat, tensors }) => piecesOf(t, flat, tensors),
+    views: (t, { flat, tensors }) => piecesOf(t, flat, tensors),
   },
 );
+
+function piecesOf<T extends object>(t: Calls<T>, flat: T, tensors: readonly T[]): readonly T[] {
+  let at: Dim = 0;
+  return tensors.map((x) => {
+    const { shape } = t.meta(x);
+    const [start, end] = [at, add(at, prod(shape))];
+    at = end;
+    return t.call(view, t.call(slice, flat, 0, start, end), shape);
+  });
+}
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.nn.utils.rnn.pad_sequence.html */
 export const padSequence = defineOp(

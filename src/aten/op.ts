@@ -113,6 +113,11 @@ export interface Rules<S extends string> {
    * call is a view. Absent: it always is.
    */
   aliases?(self: Meta, args: Args<Meta, S>): boolean;
+  /**
+   * For schemas that don't mark it: the results, one by one, that share memory with arguments, in terms of view operators;
+   * null for those that don't. Functionalization follows writes through them. Only `t.call` and `t.meta` may be used.
+   */
+  views?<T extends object>(t: Calls<T>, args: Args<T, S>): readonly (T | null)[];
   /** Operators that write to other arguments than the first, or whose schema does not say that they write. */
   readonly writes?: Writes<S>;
   /** Yields other values at each call (random), or at such a call: never shared, folded or verified by value. */

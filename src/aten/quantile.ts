@@ -71,7 +71,6 @@ function quantiles<T extends object>(t: Calls<T>, args: Given<T>, ignoresNaN: bo
     // NaN lies last.
     ranks = t.call(where, t.call(anyDim, isMissing, -1, true), last, t.call(mul, shares, last));
   }
-  const rank = t.meta(x).shape.length;
   const full = t.call(expand, ranks, [...t.meta(x).shape.slice(0, -1), t.meta(shares).shape[0]]);
   const values = atRanks(t, ordered, full, interpolation);
   const front = isList ? t.call(movedim, values, [-1], [0]) : t.call(squeezeDim, values, -1);

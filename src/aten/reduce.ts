@@ -1,6 +1,7 @@
 /** Sums, means, products and truth over dims, and what is made of them: counts, variances, logarithms of sums. */
 import type { OnnxBuilder } from "../onnx/builder.ts";
 import type { OnnxValue } from "../onnx/model.ts";
+import { eq } from "../sym/mod.ts";
 import { type DType, isFloat, isInt, type Meta, type Tensor, toReal } from "../tensor/mod.ts";
 import { convert, reduceDims } from "../tensor/loops.ts";
 import { ne } from "./compare.ts";
@@ -257,4 +258,7 @@ export const sumToSize = defineOp("aten::sum_to_size(Tensor self, SymInt[] size)
     const ones = size.flatMap((n, d) => n === 1 && shape[lead + d] !== 1 ? [d] : []);
     return ones.length === 0 ? rest : t.call(sumDim, rest, ones, true);
   },
+  inverse: (_, __, updated) => updated,
+  aliases: ({ shape }, { size }) =>
+    size.length > 0 && shape.length === size.length && shape.every((n, d) => eq(n, size[d]) === true),
 });

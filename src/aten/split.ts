@@ -117,10 +117,10 @@ export const splitCopy = defineOp(
   copies(byStepRules),
 );
 
-/** Parts whose bases nobody else sees. */
+/** Parts whose bases nobody else should see: what is written to them is nevertheless there. */
 export const unsafeSplit = defineOp(
   "aten::unsafe_split.Tensor(Tensor self, SymInt split_size, int dim=0) -> Tensor[]",
-  copies(byStepRules),
+  byStepRules,
 );
 
 function bySizes(shape: readonly Dim[], sizes: readonly Dim[], dim: number): Parts {
@@ -153,10 +153,10 @@ export const splitWithSizesCopy = defineOp(
   copies(bySizesRules),
 );
 
-/** Parts whose bases nobody else sees. */
+/** Parts whose bases nobody else should see: what is written to them is nevertheless there. */
 export const unsafeSplitWithSizes = defineOp(
   "aten::unsafe_split_with_sizes(Tensor self, SymInt[] split_sizes, int dim=0) -> Tensor[]",
-  copies(bySizesRules),
+  bySizesRules,
 );
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.split.html */
@@ -191,10 +191,10 @@ const chunking: SplitRules<ChunkArgs> = splitting((shape, { chunks, dim }) => {
 /** https://docs.pytorch.org/docs/stable/generated/torch.chunk.html */
 export const chunk = defineOp("aten::chunk(Tensor(a -> *) self, int chunks, int dim=0) -> Tensor(a)[]", chunking);
 
-/** Parts whose bases nobody else sees. */
+/** Parts whose bases nobody else should see: what is written to them is nevertheless there. */
 export const unsafeChunk = defineOp(
   "aten::unsafe_chunk(Tensor self, int chunks, int dim=0) -> Tensor[]",
-  copies(chunking),
+  chunking,
 );
 
 interface UnbindArgs<T> {

@@ -37,13 +37,8 @@ const toSize: ReshapeRules<SizeArg> = reshapeTo((from, { size }) => resolveShape
 /** https://docs.pytorch.org/docs/stable/generated/torch.Tensor.view.html */
 export const view = defineOp("aten::view(Tensor(a) self, SymInt[] size) -> Tensor(a)", toSize);
 
-/** A view whose base nobody else sees. */
-export const unsafeView = defineOp("aten::_unsafe_view(Tensor self, SymInt[] size) -> Tensor", {
-  meta: toSize.meta,
-  kernel: toSize.kernel,
-  complex: "native",
-  onnx: toSize.onnx,
-});
+/** A view whose base nobody else should see: what is written to it is nevertheless there. */
+export const unsafeView = defineOp("aten::_unsafe_view(Tensor self, SymInt[] size) -> Tensor", toSize);
 
 /** A copy under another shape. */
 export const viewCopy = defineOp("aten::view_copy(Tensor self, SymInt[] size) -> Tensor", {

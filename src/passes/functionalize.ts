@@ -6,10 +6,11 @@
  * chain through the operators' `inverse` rules; reading one whose base was written since replays the chain. Nodes that
  * end up unused are removed at the end.
  */
-import { type BoundArgs, complete } from "../aten/bind.ts";
+import { type BoundArgs, type CallArg, complete } from "../aten/bind.ts";
 import { MetaInterpreter, TraceInterpreter } from "../aten/calls.ts";
 import type { Op, OpTable, Resolved } from "../aten/mod.ts";
 import {
+  allNodes,
   type ExportedProgram,
   type FxArg,
   FxGraph,
@@ -21,11 +22,16 @@ import {
   type OutputSpec,
 } from "../fx/mod.ts";
 import { atNode, LoweringError, Names } from "../ir/mod.ts";
+import { isSym, prod } from "../sym/mod.ts";
 import type { Meta } from "../tensor/mod.ts";
 import { baseName, type EachForm, eachForm, isTensor, type OutForm, outForm, plainArg } from "./derived_forms.ts";
 
 /** Operators the pass itself records. */
 const CAST = "torch.ops.aten.to.dtype";
+/** Those it records where elements of views share memory. */
+const [ARANGE, RESHAPE, SCATTER] = ["arange.default", "reshape.default", "scatter.src"].map((n) =>
+  `torch.ops.aten.${n}`
+);
 
 /** A tensor that owns its elements. */
 interface Base {
@@ -60,7 +66,7 @@ interface Tracked {
  */
 export async function functionalize(program: ExportedProgram, table: OpTable): Promise<ExportedProgram> {
   if (!mutates(program.graph, table)) return program;
-  await table.extend([CAST]);
+  await table.extend(mayOverlap(program.graph) ? [CAST, ARANGE, RESHAPE, SCATTER] : [CAST]);
   return new Functionalization(program.graph, table).program(program);
 }
 
@@ -74,6 +80,11 @@ function mutates(graph: FxGraph, table: OpTable): boolean {
     }
   }
   return false;
+}
+
+/** Whether the graph, or a subgraph, may have a view whose elements share memory, which broadcasting gives. */
+function mayOverlap(graph: FxGraph): boolean {
+  return [...allNodes(graph)].some((node) => node.outputs.some(overlaps));
 }
 
 class Functionalization {
@@ -188,6 +199,7 @@ class Functionalization {
     else if (resolved?.inplace) this.write(node, resolved);
     else if (resolved && isViewOp(resolved.op) && this.isView(node, resolved.op)) this.view(node, resolved.op);
     else if (resolved?.op.writes && this.writesMore(node, resolved.op)) return;
+    else if (resolved?.op.views && this.views(node, resolved.op)) return;
     else this.copy(node);
   }
 
@@ -232,6 +244,31 @@ class Functionalization {
         version: source.base.version,
       });
     }
+  }
+
+  /** An operator whose results may be views of any of its arguments. Whether this call's are. */
+  private views(node: FxNode, op: Op): boolean {
+    const scratch = new FxGraph("");
+    const trace = new TraceInterpreter(scratch, this.names);
+    // deno-lint-ignore no-explicit-any -- arguments are typed by the schema at the definition
+    const results = op.views!(trace, this.bound(op, node, (v) => v) as any) as readonly (FxValue | null)[];
+    if (results.every((v) => v === null)) return false;
+    for (const used of trace.used) {
+      this.table.add(used);
+      this.trace.used.add(used);
+    }
+    if (results.includes(null)) this.copy(node);
+    for (const [i, value] of results.entries()) {
+      // What the program says of a result is also how its elements lie.
+      if (value?.producer?.graph === scratch) [value.name, value.meta] = [node.outputs[i].name, node.outputs[i].meta];
+    }
+    const steps = [...scratch.nodes()];
+    for (const step of steps) this.visit(step);
+    for (const [i, value] of results.entries()) {
+      if (value) this.tracked.set(node.outputs[i], { ...this.trackedOf(value) });
+    }
+    for (const step of steps.reverse()) scratch.remove(step);
+    return true;
   }
 
   private write(node: FxNode, { op }: Resolved): void {
@@ -307,7 +344,11 @@ class Functionalization {
   /** Goes up the chain: each step's base gets the view written into it. */
   private writeBack(view: Tracked, written: FxValue): void {
     let updated = written;
-    for (let k = view.chain.length - 1; k >= 0; k--) {
+    // Below a view that repeats elements the place of what was written is found by index: which repetition it is makes
+    // no difference.
+    const repeating = view.chain.findIndex((step) => overlaps(step.node.outputs[step.index]));
+    if (repeating >= 0) updated = this.writeByIndex(view, repeating, written);
+    for (let k = (repeating < 0 ? view.chain.length : repeating) - 1; k >= 0; k--) {
       const { op, args, index, node } = view.chain[k];
       if (!op.inverse) {
         throw new LoweringError(`A write through the view ${node.name} (${op.name}) can't be expressed`, {
@@ -327,8 +368,35 @@ class Functionalization {
     view.version = view.base.version;
   }
 
+  /** What step `at` of the view's chain is called on, after elements of it were written through the rest of the chain. */
+  private writeByIndex(view: Tracked, at: number, written: FxValue): FxValue {
+    const parent = this.replay(view.base, view.chain.slice(0, at));
+    const { dtype, shape } = this.trace.meta(parent);
+    const rest = view.chain.slice(at);
+    for (const { node, index } of rest) {
+      if (plain(node.outputs[index]).dtype === dtype) continue;
+      throw new LoweringError(
+        `A write through ${node.name}, a view of repeated elements in another dtype, can't be expressed`,
+      );
+    }
+    const call = (target: string, ...args: CallArg<FxValue>[]): FxValue => {
+      const { op } = this.table.resolve(target)!;
+      return this.trace.apply(op, this.trace.bind(op, args)) as FxValue;
+    };
+    const count = prod(shape);
+    const places = call(RESHAPE, call(ARANGE, isSym(count) ? count : BigInt(count)), shape);
+    const index = this.through(places, rest);
+    const [from, to, source] = [parent, index, written].map((x) => call(RESHAPE, x, [-1n]));
+    return call(RESHAPE, call(SCATTER, from, 0n, to, source), shape);
+  }
+
   private replay(base: Base, chain: readonly ViewStep[]): FxValue {
-    let value = base.current;
+    return this.through(base.current, chain);
+  }
+
+  /** The view of a value that a chain leads to. */
+  private through(base: FxValue, chain: readonly ViewStep[]): FxValue {
+    let value = base;
     for (const { op, args, index } of chain) {
       const result = this.trace.apply(op, { ...args, [baseName(op)]: value });
       if (Array.isArray(result)) value = result[index] as FxValue;

@@ -117,6 +117,40 @@ class Aliases(nn.Module):
         return y, wide
 
 
+class Unmarked(nn.Module):
+    """Results whose schema does not say that they share memory."""
+
+    def forward(self, x):
+        y, z, flat = x.clone(), x[:, 0].clone(), x[0].clone()
+        wide, other = torch.broadcast_tensors(y[:, :1], x + 0)
+        wide[:, 2].fill_(7)
+        other.zero_()
+        rows, columns = torch.meshgrid(z, flat, indexing="xy")
+        rows[0].mul_(2)
+        columns[1, 0] = 5
+        torch.atleast_1d(z, y)[1][0].sub_(1)
+        torch.atleast_2d(z, y)[0].mul_(3)
+        deep, _ = torch.atleast_3d(y, z)
+        deep[0, 1] = -2
+        torch.unsafe_chunk(y, 2, 1)[1][2].fill_(11)
+        torch.unsafe_split(y, 3, 0)[1].add_(4)
+        torch.unsafe_split_with_sizes(y, [1, 5], 1)[1][0, 4].fill_(12)
+        torch.einsum("ij->ji", y)[5].fill_(13)
+        torch.einsum("ii->i", y[:, :4]).mul_(-1)
+        torch.einsum("ij->i", y).zero_()
+        torch.cartesian_prod(z)[1:2].add_(0.5)
+        torch.cartesian_prod(z, flat).zero_()
+        torch.conj_physical(z)[0:1].add_(9)
+        y.sum_to_size(4, 6)[3, 3:].sub_(20)
+        y.sum_to_size(4, 1).zero_()
+        torch.ops.aten._unsafe_view(y, [24])[5:6].fill_(14)
+        one, two = torch.ops.aten.unflatten_dense_tensors(flat, [z[:2], x[0, :4]])
+        one.add_(100)
+        two[1:].zero_()
+        torch.ops.aten.flatten_dense_tensors([flat])[0:1].fill_(-1)
+        return y, z, flat, wide, rows, columns, deep, one, two
+
+
 class Shapes(nn.Module):
     def forward(self, x):
         y = x.clone().unsqueeze(0)
@@ -186,6 +220,7 @@ def programs():
         ("out", Out(), (x,), None, None),
         ("each", Each(), (x, y), None, None),
         ("aliases", Aliases(), (x,), None, None),
+        ("unmarked", Unmarked(), (x,), None, None),
         ("shapes", Shapes(), (x,), None, None),
         ("parts", Parts(), (x,), None, None),
         ("conversions", Conversions(), (x, index), None, None),
