@@ -48,3 +48,77 @@ export { type Calls, defineOp, type MetaContext, type Op, type Promotion, type R
 export { loadOps } from "./src/aten/mod.ts";
 export type { DType, Meta } from "./src/tensor/mod.ts";
 export { Storage, Tensor } from "./src/tensor/mod.ts";
+export { type Operators, ops } from "./src/aten/ops.ts";
+export type { ComplexForm, ComplexRule, ElementwiseForm, PartsAlike, Writes } from "./src/aten/op.ts";
+export { saveProgram } from "./src/export/save_program.ts";
+export type { Kwargs } from "./src/export/call.ts";
+export type { AppliedWeights } from "./src/export/apply_weights.ts";
+export type { StateDict } from "./src/export/state_dict.ts";
+export type { WriteReport } from "./src/onnx/write_model.ts";
+export type { BuilderOptions, Target } from "./src/onnx/builder.ts";
+export type { FloatAttribute } from "./src/onnx/model.ts";
+export type {
+  Divergence,
+  OutputComparison,
+  ReferenceValue,
+  RunComparison,
+  Tolerance,
+  VerificationReport,
+  VerifyFileOptions,
+  VerifyOptions,
+} from "./src/verify/mod.ts";
+export type { Provider, SessionInitializer } from "./src/verify/session.ts";
+export type { SourceInput } from "./src/io/open.ts";
+export type { ByteRange, Source } from "./src/io/source.ts";
+export type { Data } from "./src/tensor/mod.ts";
+export type {
+  Dim,
+  Factor,
+  OpaqueUnaryFn,
+  Range,
+  RangeInit,
+  Ranges,
+  Rational,
+  Sym,
+  SymFn,
+  SymKind,
+  SymNode,
+  Term,
+} from "./src/sym/mod.ts";
+export * as sym from "./src/sym/mod.ts";
+export type {
+  AttributeProto,
+  AttributeProto_AttributeType,
+  DeviceConfigurationProto,
+  FunctionProto,
+  GraphProto,
+  IntIntListEntryProto,
+  ModelProto,
+  NodeDeviceConfigurationProto,
+  NodeProto,
+  OperatorSetIdProto,
+  OperatorStatus,
+  ShardedDimProto,
+  ShardingSpecProto,
+  SimpleShardedDimProto,
+  SparseTensorProto,
+  StringStringEntryProto,
+  TensorAnnotation,
+  TensorProto,
+  TensorProto_DataLocation,
+  TensorProto_DataType,
+  TensorProto_Segment,
+  TensorShapeProto,
+  TensorShapeProto_Dimension,
+  TrainingInfoProto,
+  TypeProto,
+  TypeProto_Map,
+  TypeProto_Opaque,
+  TypeProto_Optional,
+  TypeProto_Sequence,
+  TypeProto_SparseTensor,
+  TypeProto_Tensor,
+  ValueInfoProto,
+} from "./src/proto/onnx_pb.ts";
+export type { Message, UnknownField } from "@bufbuild/protobuf";
+export type { WireType } from "@bufbuild/protobuf/wire";

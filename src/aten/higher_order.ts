@@ -63,7 +63,11 @@ export interface Expansion {
 /** What `vmap` leaves in a graph: a region between an opening and a closing node, in which batched values enter and leave. */
 export type BatchRole = "open" | "close" | "enter" | "leave";
 
-/** The rules of an operator over graphs. */
+/**
+ * The rules of an operator over graphs.
+ *
+ * @internal
+ */
 export interface HigherOrderRules {
   /**
    * What a call stands for, where that is no operation of its own: gives the results in the new graph. Null leaves the

@@ -10,7 +10,11 @@ import type { Dim, Ranges, Sym } from "../sym/mod.ts";
 import type { DType, Meta, Tensor } from "../tensor/mod.ts";
 import type { HigherOrderRules } from "./higher_order.ts";
 
-/** Lets a literal tuple be inferred where a tuple is expected. */
+/**
+ * Lets a literal tuple be inferred where a tuple is expected.
+ *
+ * @internal
+ */
 type Hinted<R> = R | (R & []);
 
 /**
@@ -51,7 +55,11 @@ export interface Calls<T> {
   join(re: T, im: T | null): T;
 }
 
-/** Holds the form as a method, so that records of all schemas stay records, as their other rules let them. */
+/**
+ * Holds the form as a method, so that records of all schemas stay records, as their other rules let them.
+ *
+ * @internal
+ */
 interface FormHolder<S extends string> {
   form<T extends object>(t: Calls<T>, args: Args<T, S>, op: Op<S>): Hinted<Result<T, S>>;
 }
@@ -69,6 +77,7 @@ export interface PartsAlike {
 
 /** Elementwise operators: the form may be given parts with one more dim of size 1 at the end. */
 export interface ElementwiseForm<S extends string> {
+  /** The form. */
   readonly elementwise: ComplexForm<S>;
 }
 

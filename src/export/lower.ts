@@ -28,7 +28,11 @@ export interface LowerOptions {
   readonly customOpsets?: ReadonlyMap<string, number>;
 }
 
-/** The model and what connects it to the program. */
+/**
+ * The model and what connects it to the program.
+ *
+ * @internal
+ */
 export interface Lowered {
   readonly model: Model;
   /** ONNX value of each FX tensor value that has one, for value-by-value verification. */

@@ -52,6 +52,7 @@ export class ONNXProgram {
   private initializer: SessionInitializer | undefined;
   private session: Promise<ModelRunner> | null = null;
 
+  /** @internal made by `export` */
   constructor(
     program: ExportedProgram,
     functional: ExportedProgram,

@@ -55,7 +55,9 @@ export interface ExportOptions {
    * are tried in order, or a record of `defineOp`.
    */
   readonly customTranslationTable?: CustomTranslationTable | null;
+  /** Writes a report of the export to `artifactsDir`, of a failed one too. Default false. */
   readonly report?: boolean;
+  /** Measures each step, and writes a trace to `artifactsDir`. Default false. */
   readonly profile?: boolean;
   /** Writes the program to `artifactsDir`: as an archive that PyTorch loads, and as text. Default false. */
   readonly dumpExportedProgram?: boolean;
@@ -106,8 +108,11 @@ export interface ExportOptions {
 
 /** A dim that can vary: `torch.export.Dim`. Bounds must lie within those of the program. */
 export interface DimLike {
+  /** The name that the dim gets. */
   readonly name: string;
+  /** Smallest size; null or absent: the program's. */
   readonly min?: number | bigint | null;
+  /** Largest size; null or absent: the program's. */
   readonly max?: number | bigint | null;
 }
 

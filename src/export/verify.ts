@@ -1,6 +1,7 @@
 /** `verify` for the library: loads the runtime only when it is called. */
-import type { VerificationReport } from "../verify/report.ts";
-import type { verify as runVerify } from "../verify/mod.ts";
+import type { SourceInput } from "../io/open.ts";
+import type { Model } from "../onnx/model.ts";
+import type { VerificationReport, VerifyFileOptions } from "../verify/mod.ts";
 
 /**
  * Runs a model with onnxruntime-web and compares every output with the reference.
@@ -16,10 +17,7 @@ import type { verify as runVerify } from "../verify/mod.ts";
  * console.log(report.passed);
  * ```
  */
-export async function verify(
-  model: Parameters<typeof runVerify>[0],
-  options: Parameters<typeof runVerify>[1],
-): Promise<VerificationReport> {
+export async function verify(model: SourceInput | Model, options: VerifyFileOptions): Promise<VerificationReport> {
   const { verify: run } = await import("../verify/mod.ts");
   return await run(model, options);
 }

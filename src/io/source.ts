@@ -30,6 +30,7 @@ export interface Source {
 
 /** A checked part of a source. */
 export interface ByteRange {
+  /** What it is a part of. */
   readonly source: Source;
   /** Bytes from the start of the source. */
   readonly offset: number;

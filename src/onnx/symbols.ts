@@ -18,7 +18,11 @@ interface CompoundSource {
   readonly expr: Sym;
 }
 
-/** The sources of symbols that are visible in a graph. */
+/**
+ * The sources of symbols that are visible in a graph.
+ *
+ * @internal
+ */
 export class SymbolTable {
   private readonly parent: SymbolTable | null;
   private readonly dims: Map<string, ShapeSource> = new Map();

@@ -125,6 +125,8 @@ export const AttributeProtoSchema: GenMessage<AttributeProto> = /*@__PURE__*/
   messageDesc(file_onnx, 0);
 
 /**
+ * Which field holds an attribute's value.
+ *
  * @generated from enum onnx.AttributeProto.AttributeType
  */
 export enum AttributeProto_AttributeType {
@@ -408,6 +410,8 @@ export const ShardingSpecProtoSchema: GenMessage<ShardingSpecProto> = /*@__PURE_
   messageDesc(file_onnx, 5);
 
 /**
+ * How one axis is split.
+ *
  * @generated from message onnx.ShardedDimProto
  */
 export type ShardedDimProto = Message<"onnx.ShardedDimProto"> & {
@@ -611,6 +615,8 @@ export const DeviceConfigurationProtoSchema: GenMessage<DeviceConfigurationProto
   messageDesc(file_onnx, 10);
 
 /**
+ * An entry of a map from texts to texts.
+ *
  * @generated from message onnx.StringStringEntryProto
  */
 export type StringStringEntryProto = Message<"onnx.StringStringEntryProto"> & {
@@ -852,6 +858,8 @@ export const TensorProto_SegmentSchema: GenMessage<TensorProto_Segment> = /*@__P
   messageDesc(file_onnx, 14, 0);
 
 /**
+ * Types of elements.
+ *
  * @generated from enum onnx.TensorProto.DataType
  */
 export enum TensorProto_DataType {
@@ -998,6 +1006,8 @@ export const TensorProto_DataTypeSchema: GenEnum<TensorProto_DataType> = /*@__PU
   enumDesc(file_onnx, 14, 0);
 
 /**
+ * Where a tensor's data lies.
+ *
  * @generated from enum onnx.TensorProto.DataLocation
  */
 export enum TensorProto_DataLocation {
@@ -1056,6 +1066,8 @@ export const SparseTensorProtoSchema: GenMessage<SparseTensorProto> = /*@__PURE_
   messageDesc(file_onnx, 15);
 
 /**
+ * A shape: its dims in order.
+ *
  * @generated from message onnx.TensorShapeProto
  */
 export type TensorShapeProto = Message<"onnx.TensorShapeProto"> & {
@@ -1111,6 +1123,8 @@ export const TensorShapeProto_DimensionSchema: GenMessage<TensorShapeProto_Dimen
   messageDesc(file_onnx, 16, 0);
 
 /**
+ * The type of a value.
+ *
  * @generated from message onnx.TypeProto
  */
 export type TypeProto = Message<"onnx.TypeProto"> & {
@@ -1171,6 +1185,8 @@ export const TypeProtoSchema: GenMessage<TypeProto> = /*@__PURE__*/
   messageDesc(file_onnx, 17);
 
 /**
+ * A tensor; without a shape, its rank is not known.
+ *
  * @generated from message onnx.TypeProto.Tensor
  */
 export type TypeProto_Tensor = Message<"onnx.TypeProto.Tensor"> & {
@@ -1197,6 +1213,8 @@ export const TypeProto_TensorSchema: GenMessage<TypeProto_Tensor> = /*@__PURE__*
   messageDesc(file_onnx, 17, 0);
 
 /**
+ * A list of values of one type.
+ *
  * @generated from message onnx.TypeProto.Sequence
  */
 export type TypeProto_Sequence = Message<"onnx.TypeProto.Sequence"> & {
@@ -1214,6 +1232,8 @@ export const TypeProto_SequenceSchema: GenMessage<TypeProto_Sequence> = /*@__PUR
   messageDesc(file_onnx, 17, 1);
 
 /**
+ * A map whose keys are integers or texts.
+ *
  * @generated from message onnx.TypeProto.Map
  */
 export type TypeProto_Map = Message<"onnx.TypeProto.Map"> & {
@@ -1238,6 +1258,8 @@ export const TypeProto_MapSchema: GenMessage<TypeProto_Map> = /*@__PURE__*/
   messageDesc(file_onnx, 17, 2);
 
 /**
+ * A value or none.
+ *
  * @generated from message onnx.TypeProto.Optional
  */
 export type TypeProto_Optional = Message<"onnx.TypeProto.Optional"> & {
@@ -1255,6 +1277,8 @@ export const TypeProto_OptionalSchema: GenMessage<TypeProto_Optional> = /*@__PUR
   messageDesc(file_onnx, 17, 3);
 
 /**
+ * A tensor of which only the elements that are not zero are stored.
+ *
  * @generated from message onnx.TypeProto.SparseTensor
  */
 export type TypeProto_SparseTensor = Message<"onnx.TypeProto.SparseTensor"> & {
@@ -1277,6 +1301,8 @@ export const TypeProto_SparseTensorSchema: GenMessage<TypeProto_SparseTensor> = 
   messageDesc(file_onnx, 17, 4);
 
 /**
+ * A type that only its domain knows.
+ *
  * @generated from message onnx.TypeProto.Opaque
  */
 export type TypeProto_Opaque = Message<"onnx.TypeProto.Opaque"> & {
@@ -1299,6 +1325,8 @@ export const TypeProto_OpaqueSchema: GenMessage<TypeProto_Opaque> = /*@__PURE__*
   messageDesc(file_onnx, 17, 5);
 
 /**
+ * A version of a domain's operators; the empty domain is ONNX's own.
+ *
  * @generated from message onnx.OperatorSetIdProto
  */
 export type OperatorSetIdProto = Message<"onnx.OperatorSetIdProto"> & {
@@ -1504,6 +1532,8 @@ export const VersionSchema: GenEnum<Version> = /*@__PURE__*/
   enumDesc(file_onnx, 0);
 
 /**
+ * Whether a function may still change.
+ *
  * @generated from enum onnx.OperatorStatus
  */
 export enum OperatorStatus {

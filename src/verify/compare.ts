@@ -11,7 +11,9 @@ import type { OutputComparison } from "./report.ts";
 
 /** Tolerances given by the user: they are used as they are, for every float dtype. */
 export interface Tolerance {
+  /** Of the reference's magnitude. */
   readonly rtol?: number;
+  /** In units of the values. */
   readonly atol?: number;
 }
 
