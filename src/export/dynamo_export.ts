@@ -23,6 +23,7 @@ export interface DynamoExportOptions {
 
 /** What may follow the arguments of {@linkcode dynamoExport}. */
 export interface DynamoExportCall {
+  /** How to export; null and absent: the defaults. */
   readonly exportOptions?: DynamoExportOptions | null;
   /** Keyword arguments of the program. */
   readonly kwargs?: Readonly<Record<string, unknown>>;
