@@ -4,6 +4,7 @@ import { exportProgram } from "../export/export.ts";
 import type { ONNXProgram } from "../export/onnx_program.ts";
 import type { OnnxValue } from "../onnx/model.ts";
 import { type Command, COMMON, defineCommand, type Flag, type Flags, Misuse, optional, QUIET } from "./args.ts";
+import { API_FLAGS, apiOptions } from "./export_flags.ts";
 import { errorJson, showError } from "./errors.ts";
 import { formatBytes, formatTime, paint, StepView } from "./terminal.ts";
 
@@ -73,6 +74,7 @@ const FLAGS = [
     default: "generic",
   },
   TABLE_FLAG,
+  ...API_FLAGS,
   { name: "no-optimize", about: "leaves out the optimization passes" },
   { name: "check", about: "reads and checks all weights' bytes first" },
   { name: "verify", about: "runs the model and compares it with the reference" },
@@ -183,6 +185,8 @@ function optionsOf(flags: ExportFlags): ExportOptions {
     ...optional("sourceMap", flags.oneOf("source-map")),
     ...optional("target", flags.oneOf("target")),
     ...optional("ep", flags.oneOf("ep")),
+    ...apiOptions(flags),
+    ...(flags.flag("quiet") ? { verbose: false } : flags.flag("verbose") ? { verbose: true } : {}),
     dims,
     optimize: !flags.flag("no-optimize"),
     check: flags.flag("check"),
@@ -259,6 +263,7 @@ export const command: Command = defineCommand({
     ["model.pt2 -o model.onnx --verify", "one model, compared with the reference"],
     ["a.pt2 b.pt2 --out-dir models", "several: all are tried"],
     ["model.pt2 --dim s18=batch_size", "another name for a symbolic dim"],
+    [`model.pt2 --dynamic-shapes '{"x": {"0": "batch"}}'`, "the same, by the names of the inputs"],
     ["big.pt2 --external-data in-place", "copies no weights"],
   ],
   run,

@@ -41,7 +41,8 @@ export class StepView {
   readonly onStep = (step: StepEvent): void => {
     if (this.quiet || step.status === "start") return;
     const mark = step.status === "done" ? "✅" : "❌";
-    console.error(`${mark} ${step.name} ${paint(`(${formatTime(step.ms)})`, "dim")}`);
+    const detail = step.detail === undefined ? "" : ` ${step.detail}`;
+    console.error(`${mark} ${step.name} ${paint(`(${formatTime(step.ms)})`, "dim")}${detail}`);
   };
 
   readonly onWarning = (message: string): void => {

@@ -75,8 +75,11 @@ export interface ExportOptions {
   readonly operatorExportType?: "ONNX" | "ONNX_ATEN" | "ONNX_ATEN_FALLBACK" | "ONNX_FALLTHROUGH" | number;
   /** Deprecated: constants are always folded. */
   readonly doConstantFolding?: boolean;
-  /** Deprecated. */
-  readonly exportModulesAsFunctions?: unknown;
+  /**
+   * Deprecated: modules that become functions of the model. True for all, or classes by their name (`Linear`) or full name
+   * (`torch.nn.modules.linear.Linear`). Default false.
+   */
+  readonly exportModulesAsFunctions?: boolean | ReadonlySet<string> | readonly string[];
   /** Deprecated: autograd functions are always inlined. */
   readonly autogradInlining?: boolean;
   /** Deprecated: versions of domains other than ONNX's. One that is not listed has version 1. */

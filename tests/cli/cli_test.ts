@@ -38,6 +38,9 @@ const MISUSE: readonly (readonly [string, readonly string[], string])[] = [
   ["-o for several inputs", ["export", "a.pt2", "b.pt2", "-o", "x.onnx"], "--out-dir"],
   ["-o and --out-dir", ["export", "a.pt2", "-o", "x.onnx", "--out-dir", "d"], "exclude each other"],
   ["equal stems", ["export", "a/m.pt2", "b/m.pt2", "--out-dir", "d"], "Several inputs would be written to"],
+  ["dynamic shapes that are no JSON", ["export", "a.pt2", "--dynamic-shapes", "{x"], "must be JSON"],
+  ["dynamic axes that are no tree", ["export", "a.pt2", "--dynamic-axes", "7"], "must be a JSON object"],
+  ["an opset without a version", ["export", "a.pt2", "--custom-opsets", "a"], "DOMAIN=VERSION"],
   ["a dim without a name", ["export", "a.pt2", "--dim", "s0"], "SYMBOL=NAME"],
   ["an unknown placement", ["export", "a.pt2", "--external-data", "x"], "must be one of"],
   ["verify without a program", ["verify", "a.onnx"], "--program"],
@@ -52,6 +55,33 @@ for (const [name, args, message] of MISUSE) {
     assertStringIncludes(stderr, "Usage");
   });
 }
+
+Deno.test("export takes the options of PyTorch's exporter", async () => {
+  await inFolder(async (folder) => {
+    const output = join(folder, "x.onnx");
+    const artifacts = join(folder, "artifacts");
+    const shapes = ["--dynamic-shapes", '{"x": {"0": "rows"}}', "--dynamic-axes", '{"x": [0]}', "--input-names", "x"];
+    const saved = ["--no-export-params", "--keep-initializers-as-inputs", "--dump-exported-program", "--artifacts-dir"];
+    const old = ["--training=eval", "--operator-export-type=onnx", "--do-constant-folding=false", "--no-dynamo"];
+    const more = [
+      "--autograd-inlining=true",
+      "--custom-opsets=a.b=2",
+      "--custom-opsets=c=3",
+      "--fallback",
+      "--verbose",
+    ];
+    const args = [fixture("sum.pt2"), "-o", output, ...shapes, ...saved, artifacts, ...old, ...more];
+    const { code, stdout, stderr } = await run("export", ...args);
+    assertEquals(code, 0, stderr);
+    assertStringIncludes(stdout, "inputs: x float32[rows, 2]");
+    for (const name of ["training", "operatorExportType", "doConstantFolding", "autogradInlining", "customOpsets"]) {
+      assertStringIncludes(stderr, `Option ${name} is deprecated`);
+    }
+    assertStringIncludes(stderr, "dynamicAxes has no effect");
+    assertMatch(stderr, /Dump the program \(.*\) .*onnx_export_.*\.pt2 and /);
+    assertEquals(files(artifacts).map((name) => name.split(".").at(-1)), ["pt2", "txt"]);
+  });
+});
 
 Deno.test("export writes one file and says what it is", async () => {
   await inFolder(async (folder) => {
