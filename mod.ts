@@ -6,9 +6,9 @@
  * ```ts
  * import * as onnx from "@fx2onnx/fx2onnx";
  *
- * const program = await onnx.export("model.pt2", [], "model.onnx", { verify: true });
+ * const program = await onnx.export("tests/fixtures/mlp.pt2", [], "mlp.onnx", { verify: true });
  * console.log(program.verification?.passed);
- * program.release();
+ * await program.release();
  * ```
  *
  * @module

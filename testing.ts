@@ -7,7 +7,7 @@
  * import { assertExportMatches } from "@fx2onnx/fx2onnx/testing";
  *
  * Deno.test("the encoder exports", async () => {
- *   await assertExportMatches("encoder.pt2", { opsetVersion: 20 });
+ *   await assertExportMatches("tests/fixtures/transformer.pt2", { opsetVersion: 20 });
  * });
  * ```
  *

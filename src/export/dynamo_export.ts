@@ -42,8 +42,8 @@ export interface DynamoExportCall {
  * ```ts
  * import { dynamoExport } from "@fx2onnx/fx2onnx";
  *
- * const program = await dynamoExport("model.pt2", { exportOptions: { dynamicShapes: null } });
- * await program.save("model.onnx");
+ * const program = await dynamoExport("tests/fixtures/mlp.pt2", { exportOptions: { dynamicShapes: null } });
+ * await program.save("mlp.onnx");
  * await program.release();
  * ```
  */

@@ -30,9 +30,9 @@ import { StepRunner } from "./steps.ts";
  * ```ts
  * import * as onnx from "@fx2onnx/fx2onnx";
  *
- * const program = await onnx.export("model.pt2", [], "model.onnx", { dims: { s18: "batch_size" } });
+ * const program = await onnx.export("tests/fixtures/mlp.pt2", [], "mlp.onnx", { dims: { s18: "batch_size" } });
  * console.log(program.model.graph.size);
- * program.release();
+ * await program.release();
  * ```
  */
 export async function exportProgram(

@@ -14,7 +14,7 @@ import type { ExportedProgram } from "../fx/mod.ts";
  * import { load, saveProgram } from "@fx2onnx/fx2onnx";
  *
  * const program = await load("tests/fixtures/mlp.pt2");
- * await saveProgram(program, "/tmp/fx2onnx_mlp.pt2");
+ * await saveProgram(program, "mlp.pt2");
  * program.archive?.close?.();
  * ```
  */

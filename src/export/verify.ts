@@ -11,10 +11,11 @@ import type { VerificationReport, VerifyFileOptions } from "../verify/mod.ts";
  *
  * @example
  * ```ts
- * import { verify } from "@fx2onnx/fx2onnx";
+ * import * as onnx from "@fx2onnx/fx2onnx";
  *
- * const report = await verify("model.onnx", { program: "model.pt2" });
- * console.log(report.passed);
+ * await using program = await onnx.export("tests/fixtures/mlp.pt2", [], "mlp.onnx");
+ * const report = await onnx.verify("mlp.onnx", { program: "tests/fixtures/mlp.pt2" });
+ * console.log(report.passed); // true
  * ```
  */
 export async function verify(model: SourceInput | Model, options: VerifyFileOptions): Promise<VerificationReport> {

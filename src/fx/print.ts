@@ -31,7 +31,12 @@ export interface PrintedCall {
  *
  * @example
  * ```ts
- * formatNode(node); // "%relu : [num_users=1] = call_function[target=torch.ops.aten.relu.default](args = (%x,), kwargs = {})"
+ * import { load } from "@fx2onnx/fx2onnx";
+ *
+ * const program = await load("tests/fixtures/mlp.pt2");
+ * for (const node of program.graph.nodes()) console.log(formatNode(node));
+ * // %linear : [num_users=1] = call_function[target=torch.ops.aten.linear.default](args = (%cat, %p_fc0_weight, …), kwargs = {})
+ * program.archive?.close?.();
  * ```
  */
 export function formatNode(node: FxNode): string {

@@ -22,8 +22,8 @@ const BUFFER_SIZE = 1 << 16;
  *
  * @example
  * ```ts
- * using file = await openFile("model.pt2");
- * await file.read(0, 4);
+ * using file = await openFile("tests/fixtures/mlp.pt2");
+ * await file.read(0, 4); // PK\x03\x04
  * ```
  */
 export async function openFile(path: string | URL): Promise<FileSource> {
@@ -121,7 +121,7 @@ async function located<T>(verb: string, path: string, call: () => T | Promise<T>
  * @example
  * ```ts
  * await using file = await createAtomic("model.onnx"); // left without commit(): removed
- * await file.write(bytes);
+ * await file.write(new TextEncoder().encode("bytes"));
  * await file.commit();
  * ```
  */

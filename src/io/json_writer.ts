@@ -24,6 +24,8 @@ export type JsonValue =
  *
  * @example
  * ```ts
+ * import { JsonFloat } from "./json.ts";
+ *
  * formatJson({ as_ints: [1, 2n ** 63n - 1n], as_float: new JsonFloat(2) });
  * // {"as_ints": [1, 9223372036854775807], "as_float": 2.0}
  * ```

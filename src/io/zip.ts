@@ -60,9 +60,12 @@ const DEFAULT_MAX_BYTES = 2 ** 31 - 1;
  *
  * @example
  * ```ts
- * const zip = await readZipDirectory(source);
- * const entry = zip.entries.get("model/byteorder")!;
- * const text = new TextDecoder().decode(await zip.read(entry));
+ * import { openFile } from "./file.ts";
+ *
+ * using file = await openFile("tests/fixtures/mlp.pt2");
+ * const zip = await readZipDirectory(file);
+ * const entry = [...zip.entries.values()].find(({ name }) => name.endsWith("/byteorder"))!;
+ * new TextDecoder().decode(await zip.read(entry)); // "little"
  * ```
  */
 export async function readZipDirectory(source: Source, limits: ZipLimits = {}): Promise<Zip> {

@@ -35,10 +35,13 @@ const DATE = 0x0021;
  *
  * @example
  * ```ts
+ * import { MemorySink } from "./sink.ts";
+ *
+ * const sink = new MemorySink();
  * const zip = new ZipWriter(sink);
- * await zip.add("model/data/weights/weight_0", range);
  * await zip.add("model/byteorder", new TextEncoder().encode("little"));
  * await zip.finish();
+ * sink.bytes();
  * ```
  */
 export class ZipWriter {

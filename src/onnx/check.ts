@@ -44,7 +44,9 @@ export function irVersionFor(opset: number): number {
  *
  * @example
  * ```ts
- * for (const problem of checkModel(model, await import("./op_schema.ts"))) console.error(problem);
+ * import { Model, OnnxGraph } from "./model.ts";
+ *
+ * checkModel(new Model(new OnnxGraph("empty"), 21, 10), await import("./op_schema.ts")); // what is wrong with it
  * ```
  */
 export function checkModel(model: Model, table: OperatorTable): string[] {

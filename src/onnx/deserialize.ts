@@ -44,7 +44,10 @@ export interface ReadModelOptions {
  *
  * @example
  * ```ts
- * const model = await readModel(await Deno.readFile("model.onnx"), { externalData: (name) => openFile(name) });
+ * import * as onnx from "@fx2onnx/fx2onnx";
+ *
+ * await using program = await onnx.export("tests/fixtures/mlp.pt2");
+ * const model = await readModel(await program.toBytes());
  * model.graph.inputs.map((value) => value.name);
  * ```
  */

@@ -29,7 +29,13 @@ const DATA_DEPENDENT: ReadonlySet<string> = new Set(["NonZero"]);
  *
  * @example
  * ```ts
- * foldNode(node, 21); // of Add of two constants: [Tensor]
+ * import { Tensor } from "../tensor/mod.ts";
+ * import { OnnxNode, OnnxValue } from "./model.ts";
+ *
+ * const two = new OnnxValue("two", { dtype: "int64", shape: [] });
+ * two.initializer = Tensor.scalar("int64", 2n);
+ * const node = new OnnxNode({ name: "four", opType: "Add", inputs: [two, two], outputs: [new OnnxValue("y")] });
+ * foldNode(node, 21)?.map((tensor) => tensor.item()); // [4n]
  * ```
  */
 export function foldNode(node: OnnxNode, opset: number): Tensor[] | null {

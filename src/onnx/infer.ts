@@ -45,7 +45,13 @@ export function isInferable(node: OnnxNode): boolean {
  *
  * @example
  * ```ts
- * infer(node, 21); // MatMul of float32[s0, 8] and float32[8, 4]
+ * import { symbol } from "../sym/mod.ts";
+ * import { OnnxNode, OnnxValue } from "./model.ts";
+ *
+ * const x = new OnnxValue("x", { dtype: "float32", shape: [symbol("s0"), 8] });
+ * const w = new OnnxValue("w", { dtype: "float32", shape: [8, 4] });
+ * const node = new OnnxNode({ name: "mm", opType: "MatMul", inputs: [x, w], outputs: [new OnnxValue("y")] });
+ * infer(node, 21);
  * node.outputs[0].meta; // { dtype: "float32", shape: [s0, 4] }
  * ```
  */

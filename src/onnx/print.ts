@@ -19,7 +19,10 @@ export interface PrintOptions {
  *
  * @example
  * ```ts
- * console.log(printModel(model));
+ * import * as onnx from "@fx2onnx/fx2onnx";
+ *
+ * await using program = await onnx.export("tests/fixtures/mlp.pt2");
+ * console.log(printModel(program.model));
  * // <
  * //   ir_version: 10,
  * //   opset_import: ["" : 21],

@@ -70,8 +70,11 @@ export interface WriteReport {
  *
  * @example
  * ```ts
+ * import * as onnx from "@fx2onnx/fx2onnx";
  * import { commitAll, createAtomic } from "../io/file.ts";
- * await writeModel(model, "model.onnx", { files: { create: createAtomic, commit: commitAll } });
+ *
+ * await using program = await onnx.export("tests/fixtures/mlp.pt2");
+ * await writeModel(program.model, "mlp.onnx", { files: { create: createAtomic, commit: commitAll } });
  * ```
  * @throws {RangeError} when the model would exceed 2 GiB, or a weight can't be read
  * @throws {OptionError} when weights can't stay in place

@@ -23,7 +23,7 @@ export interface LoadOptions {
  * ```ts
  * import { load } from "@fx2onnx/fx2onnx";
  *
- * const program = await load("model.pt2");
+ * const program = await load("tests/fixtures/mlp.pt2");
  * console.log(program.graph.size);
  * ```
  */

@@ -24,7 +24,10 @@ export interface ReadPt2Options {
  *
  * @example
  * ```ts
- * const program = await readPt2(await openSource("model.pt2"));
+ * import { openFile } from "../io/file.ts";
+ *
+ * using file = await openFile("tests/fixtures/mlp.pt2");
+ * const program = await readPt2(file);
  * for (const node of program.graph.nodes()) console.log(node.target);
  * ```
  */

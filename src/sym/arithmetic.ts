@@ -97,6 +97,8 @@ export function sum(dims: readonly Dim[]): Dim {
  *
  * @example
  * ```ts
+ * import { parseInfix, type Sym } from "./mod.ts";
+ *
  * solveLinear(parseInfix("2*s17 + 1") as Sym, "s17"); // { coefficient: 2, offset: 1 }
  * ```
  */

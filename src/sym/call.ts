@@ -78,6 +78,8 @@ const ARITY: Readonly<Partial<Record<SymFn, number>>> = {
  *
  * @example
  * ```ts
+ * import { symbol } from "./mod.ts";
+ *
  * call("truediv", [symbol("s0"), 2]).toString(); // "IntTrueDiv(s0, 2)"
  * ```
  */

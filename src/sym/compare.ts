@@ -118,6 +118,8 @@ function differenceOf(a: Sym, b: Sym, ranges: Ranges): Sym {
  *
  * @example
  * ```ts
+ * import { max, Ranges, symbol } from "./mod.ts";
+ *
  * simplify(max(symbol("s0"), 1), Ranges.of([["s0", { min: 2 }]])); // s0
  * ```
  */

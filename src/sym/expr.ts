@@ -201,7 +201,9 @@ export interface SymbolOptions {
  *
  * @example
  * ```ts
- * add(mul(2, symbol("s18")), 1).toString(); // "2*s18 + 1"
+ * import { sym } from "@fx2onnx/fx2onnx";
+ *
+ * sym.add(sym.mul(2, sym.symbol("s18")), 1).toString(); // "2*s18 + 1"
  * ```
  */
 export function symbol(name: string, kind: "int" | "float" = "int", options: SymbolOptions = {}): Sym {

@@ -44,6 +44,8 @@ const CLASSES: Readonly<Partial<Record<SymFn, string>>> = {
  *
  * @example
  * ```ts
+ * import { add, symbol } from "./mod.ts";
+ *
  * printSrepr(add(symbol("s77"), 1)); // Add(Symbol('s77', positive=True, integer=True), Integer(1))
  * ```
  */

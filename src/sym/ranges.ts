@@ -35,8 +35,10 @@ const NO_BOUND = 2 ** 62;
  *
  * @example
  * ```ts
- * const ranges = Ranges.of(new Map([["s0", { min: 2, max: 64 }]]));
- * ranges.rangeOf(floorDiv(symbol("s0"), 2)); // { min: 1, max: 32 }
+ * import { sym } from "@fx2onnx/fx2onnx";
+ *
+ * const ranges = sym.Ranges.of(new Map([["s0", { min: 2, max: 64 }]]));
+ * ranges.rangeOf(sym.floorDiv(sym.symbol("s0"), 2)); // { min: 1, max: 32 }
  * ```
  */
 export class Ranges {

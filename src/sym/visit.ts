@@ -46,6 +46,8 @@ interface ExactVisitor<T> extends Omit<Visitor<T>, "constant"> {
  *
  * @example
  * ```ts
+ * import { sub, symbol } from "./mod.ts";
+ *
  * visit(sub(symbol("s0"), 1), {
  *   constant: (value) => String(value),
  *   symbol: (name) => name,
@@ -151,6 +153,8 @@ export function rationalSym({ n, d }: Rational): Sym {
  *
  * @example
  * ```ts
+ * import { mul, symbol } from "./mod.ts";
+ *
  * substitute(mul(2, symbol("s0")), new Map([["s0", 21]])); // 42
  * ```
  */

@@ -160,7 +160,10 @@ export function* indices(shape: readonly number[]): Generator<readonly number[]>
  *
  * @example
  * ```ts
- * reduceDims(x, [1], false, "float32", (v) => v.reduce((a, b) => a + b, 0));
+ * import { Tensor } from "./mod.ts";
+ *
+ * const x = Tensor.of("float32", [2, 3], [1, 2, 3, 4, 5, 6]);
+ * reduceDims(x, [1], false, "float32", (v) => v.reduce((a, b) => a + b, 0)).toArray(); // [6, 15]
  * ```
  */
 export function reduceDims(

@@ -43,7 +43,12 @@ export interface TorchSaveOptions {
  *
  * @example
  * ```ts
- * const state = await readTorchSave(source);
+ * import { openFile } from "../io/file.ts";
+ * import { PyDict } from "../io/pickle_values.ts";
+ * import { TorchTensor } from "./values.ts";
+ *
+ * using file = await openFile("tests/torch_save/fixtures/values.pt");
+ * const state = await readTorchSave(file);
  * if (state instanceof PyDict) {
  *   for (const [name, value] of state) if (value instanceof TorchTensor) console.log(name, value.shape);
  * }

@@ -73,10 +73,12 @@ export function isInOnnxExport(): boolean {
  *   using _ = onnx.enableFakeMode();
  *   return await onnx.export(path, [], null, { optimize: false });
  * }
- * const program = await withoutWeights("model.pt2");
- * await program.applyWeights("model.safetensors.index.json");
- * await program.save("model.onnx", { externalData: true });
+ * const program = await withoutWeights("tests/fixtures/mlp.pt2");
+ * const weights = await onnx.load("tests/fixtures/mlp.pt2"); // or a state dict's file: mlp.safetensors, mlp.pth, an index
+ * await program.applyWeights(weights.stateDict);
+ * await program.save("mlp.onnx", { externalData: true });
  * await program.release();
+ * weights.archive?.close?.();
  * ```
  */
 export function enableFakeMode(): Scope {
