@@ -1,10 +1,16 @@
 /**
- * Assertions for tests of models, made for `deno test`: that a program exports to a model that computes the same, and that
- * two models are the same.
+ * Assertions for tests of models, made for `deno test`: that an exported program computes the same as the program it was
+ * made of, that a program can be exported so, and that two models are the same.
  *
  * @example
  * ```ts
- * import { assertExportMatches } from "@fx2onnx/fx2onnx/testing";
+ * import * as onnx from "@fx2onnx/fx2onnx";
+ * import { assertExportMatches, assertONNXProgram } from "@fx2onnx/fx2onnx/testing";
+ *
+ * Deno.test("the classifier keeps its digits", async () => {
+ *   await using program = await onnx.export("classifier.pt2");
+ *   await assertONNXProgram(program, { rtol: 1e-4, extremes: true });
+ * });
  *
  * Deno.test("the encoder exports", async () => {
  *   await assertExportMatches("tests/fixtures/transformer.pt2", { opsetVersion: 20 });
@@ -16,14 +22,59 @@
 import type { ExportedProgram } from "./src/fx/mod.ts";
 import type { SourceInput } from "./src/io/open.ts";
 import { VerificationError } from "./src/ir/mod.ts";
+import type { ONNXProgram } from "./src/export/onnx_program.ts";
 import type { ExportOptions } from "./src/export/options.ts";
 import type { Model } from "./src/onnx/model.ts";
-import type { VerificationReport, VerifyFileOptions, VerifyOptions } from "./src/verify/mod.ts";
+import type { ReferenceValue, VerificationReport, VerifyFileOptions, VerifyOptions } from "./src/verify/mod.ts";
 
 export type { VerificationReport, VerifyFileOptions, VerifyOptions };
 
+/** Options of {@linkcode assertONNXProgram}. */
+export interface AssertProgramOptions extends VerifyOptions {
+  /** Arguments to run with, in the program's own tree; default the archive's samples, else generated ones. */
+  readonly args?: readonly unknown[];
+  /** Keyword arguments. */
+  readonly kwargs?: Readonly<Record<string, unknown>>;
+}
+
+/**
+ * Asserts that an exported program computes what the program it was made of does, as `assert_onnx_program` of PyTorch does,
+ * with its `rtol`, `atol`, `args` and `kwargs`. Shapes and dtypes must be the same; the message of a failure names the first
+ * node that differs, with its source line.
+ *
+ * @returns the report of the verification
+ * @throws {VerificationError} with every difference, or when options don't fit
+ * @throws {TypeError} when `args` or `kwargs` are not what the program takes
+ *
+ * @example
+ * ```ts
+ * import * as onnx from "@fx2onnx/fx2onnx";
+ * import { assertONNXProgram } from "@fx2onnx/fx2onnx/testing";
+ *
+ * const program = await onnx.export(new URL("./tests/fixtures/mlp.pt2", import.meta.url));
+ * const { runs } = await assertONNXProgram(program, { ep: "wasm", atol: 1e-5 });
+ * console.log(runs.map((run) => run.inputs));
+ * program.release();
+ * ```
+ */
+export async function assertONNXProgram(
+  program: ONNXProgram,
+  options: AssertProgramOptions = {},
+): Promise<VerificationReport> {
+  const { args, kwargs, ...rest } = options;
+  const { verifyProgram } = await import("./src/verify/mod.ts");
+  const given: { inputs?: readonly ReferenceValue[] } = {};
+  if (args !== undefined || kwargs !== undefined) {
+    if (options.inputs !== undefined) throw new VerificationError("Options inputs and args exclude each other");
+    const { leavesOf } = await import("./src/export/call.ts");
+    given.inputs = leavesOf(program, args ?? [], kwargs ?? {});
+  }
+  const report = await verifyProgram(program, { intermediates: true, ...rest, ...given });
+  return await assertPassed(report, "The exported program does not match the program it was made of");
+}
+
 /** Options of {@linkcode assertExportMatches}: those of `export`, and those of its verification. */
-export interface AssertExportOptions extends Omit<ExportOptions, "verify" | "ep">, VerifyOptions {}
+export interface AssertExportOptions extends Omit<ExportOptions, "verify" | keyof VerifyOptions>, VerifyOptions {}
 
 /**
  * Asserts that a program can be exported and that the model computes what the program does, on the program's samples (or
@@ -34,30 +85,52 @@ export interface AssertExportOptions extends Omit<ExportOptions, "verify" | "ep"
  * @returns the report of the verification
  * @throws {VerificationError} with every difference
  * @throws {ExportError} when the program can't be exported
+ *
+ * @example
+ * ```ts
+ * import { assertExportMatches } from "@fx2onnx/fx2onnx/testing";
+ *
+ * const archive = new URL("./tests/fixtures/mlp.pt2", import.meta.url);
+ * await assertExportMatches(archive, { ep: "wasm", opsetVersion: 20 });
+ * ```
  */
 export async function assertExportMatches(
   model: SourceInput | ExportedProgram,
   options: AssertExportOptions = {},
 ): Promise<VerificationReport> {
-  const { ep, inputs, expected, intermediates = true, rtol, atol, ...exportOptions } = options;
+  const { exportOptions, verifyOptions } = split(options);
   const [{ exportProgram }, { verifyProgram }] = await Promise.all([
     import("./src/export/export.ts"),
     import("./src/verify/mod.ts"),
   ]);
   const program = await exportProgram(model, [], null, exportOptions);
   try {
-    const report = await verifyProgram(program, {
-      intermediates,
-      ...(ep === undefined ? {} : { ep }),
-      ...(inputs === undefined ? {} : { inputs }),
-      ...(expected === undefined ? {} : { expected }),
-      ...(rtol === undefined ? {} : { rtol }),
-      ...(atol === undefined ? {} : { atol }),
-    });
+    const report = await verifyProgram(program, { intermediates: true, ...verifyOptions });
     return await assertPassed(report, "The exported model does not match its program");
   } finally {
     if (typeof model !== "object" || !("graph" in model)) program.release();
   }
+}
+
+/** The options of verification; the others are of export. */
+const VERIFY_OPTIONS: { readonly [K in keyof Required<VerifyOptions>]: true } = {
+  ep: true,
+  inputs: true,
+  expected: true,
+  reference: true,
+  extremes: true,
+  intermediates: true,
+  intermediateBytes: true,
+  placement: true,
+  rtol: true,
+  atol: true,
+};
+
+function split(options: AssertExportOptions): { exportOptions: ExportOptions; verifyOptions: VerifyOptions } {
+  const parts: [[string, unknown][], [string, unknown][]] = [[], []];
+  for (const entry of Object.entries(options)) parts[Object.hasOwn(VERIFY_OPTIONS, entry[0]) ? 1 : 0].push(entry);
+  const [exportOptions, verifyOptions] = parts.map((part) => Object.fromEntries(part));
+  return { exportOptions, verifyOptions };
 }
 
 /**
@@ -65,6 +138,11 @@ export async function assertExportMatches(
  *
  * @throws {VerificationError} with every difference
  * @throws {ArchiveError} when the model or the archive can't be read
+ *
+ * @example
+ * ```ts ignore
+ * await assertModelMatches("model.onnx", { program: "model.pt2", expected: "outputs.safetensors" });
+ * ```
  */
 export async function assertModelMatches(
   model: SourceInput | Model,

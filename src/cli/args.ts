@@ -176,3 +176,29 @@ function checkOperands(given: readonly string[], { what, min, max, allowed }: Op
 export function optional<const K extends string, V>(name: K, value: V | undefined): { [P in K]?: V } {
   return value === undefined ? {} : { [name]: value } as { [P in K]?: V };
 }
+
+/**
+ * A tolerance: one number, or numbers by dtype, `float16=1e-2,float32=1e-4`.
+ *
+ * @param items what the flag `name` was given, at its commas
+ * @throws {Misuse} for what is neither; which dtypes there are is checked where they are used
+ */
+export function toleranceOf(
+  name: string,
+  items: readonly string[] | undefined,
+): number | Readonly<Record<string, number>> | undefined {
+  if (!items) return undefined;
+  const number = (text: string): number => {
+    const n = Number(text);
+    if (text === "" || !(n >= 0)) throw new Misuse(`Option --${name} must be a number of at least 0, met ${text}`);
+    return n;
+  };
+  if (items.length === 1 && !items[0].includes("=")) return number(items[0]);
+  const byDType: Record<string, number> = {};
+  for (const item of items) {
+    const match = /^(\w+)=(.+)$/.exec(item);
+    if (!match) throw new Misuse(`Option --${name} must be a number or DTYPE=NUMBER,…, met ${item}`);
+    byDType[match[1]] = number(match[2]);
+  }
+  return byDType;
+}

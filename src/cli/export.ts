@@ -3,7 +3,17 @@ import { type ExportOptions, OPSETS } from "../export/options.ts";
 import { exportProgram } from "../export/export.ts";
 import type { ONNXProgram } from "../export/onnx_program.ts";
 import type { OnnxValue } from "../onnx/model.ts";
-import { type Command, COMMON, defineCommand, type Flag, type Flags, Misuse, optional, QUIET } from "./args.ts";
+import {
+  type Command,
+  COMMON,
+  defineCommand,
+  type Flag,
+  type Flags,
+  Misuse,
+  optional,
+  QUIET,
+  toleranceOf,
+} from "./args.ts";
 import { API_FLAGS, apiOptions } from "./export_flags.ts";
 import { errorJson, showError } from "./errors.ts";
 import { formatBytes, formatTime, paint, StepView } from "./terminal.ts";
@@ -23,6 +33,17 @@ export const EP_FLAG = {
   about: "where the model is run",
   default: "auto",
 } as const satisfies Flag;
+
+/** How far outputs may be from their reference. */
+export const TOLERANCE_FLAGS = [
+  {
+    name: "rtol",
+    value: "R",
+    about: "relative tolerance of verification: a number, or by dtype, float16=1e-2,float32=1e-4",
+    default: "that of the dtype",
+  },
+  { name: "atol", value: "A", about: "absolute tolerance, likewise", default: "that of the dtype" },
+] as const satisfies readonly Flag[];
 
 /** Which program of an archive. */
 export const MODEL_FLAG = {
@@ -79,6 +100,7 @@ const FLAGS = [
   { name: "check", about: "reads and checks all weights' bytes first" },
   { name: "verify", about: "runs the model and compares it with the reference" },
   EP_FLAG,
+  ...TOLERANCE_FLAGS,
   ...COMMON,
   QUIET,
 ] as const satisfies readonly Flag[];
@@ -187,6 +209,8 @@ function optionsOf(flags: ExportFlags): ExportOptions {
     ...optional("ep", flags.oneOf("ep")),
     ...apiOptions(flags),
     ...(flags.flag("quiet") ? { verbose: false } : flags.flag("verbose") ? { verbose: true } : {}),
+    ...optional("rtol", toleranceOf("rtol", flags.list("rtol"))),
+    ...optional("atol", toleranceOf("atol", flags.list("atol"))),
     dims,
     optimize: !flags.flag("no-optimize"),
     check: flags.flag("check"),

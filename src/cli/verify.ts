@@ -1,6 +1,16 @@
 /** `fx2onnx verify`: a written model against its program. */
-import { type Command, COMMON, defineCommand, type Flag, type Flags, Misuse, optional, QUIET } from "./args.ts";
-import { EP_FLAG, MODEL_FLAG, printVerification, TABLE_FLAG, tableOf } from "./export.ts";
+import {
+  type Command,
+  COMMON,
+  defineCommand,
+  type Flag,
+  type Flags,
+  Misuse,
+  optional,
+  QUIET,
+  toleranceOf,
+} from "./args.ts";
+import { EP_FLAG, MODEL_FLAG, printVerification, TABLE_FLAG, tableOf, TOLERANCE_FLAGS } from "./export.ts";
 
 const FLAGS = [
   { name: "program", value: "FILE", about: "the archive the model was made of" },
@@ -14,12 +24,23 @@ const FLAGS = [
   {
     name: "expected",
     value: "FILE",
-    about: "a .safetensors file with output_0, output_1, …; default the eager interpreter",
+    about: "a .safetensors file with output_0, output_1, … to compare with",
   },
+  {
+    name: "reference",
+    value: "R",
+    allowed: ["eager", "wasm"],
+    about: "what else to compare with: the eager interpreter, or with WebGPU the same model on the CPU",
+    default: "eager",
+  },
+  { name: "extremes", about: "tries dynamic dims at the smallest size of their ranges and at a large one too" },
   { ...TABLE_FLAG, about: "the module that the model was exported with" },
   { name: "intermediates", about: "compares every value and names the first node that differs" },
-  { name: "rtol", value: "R", about: "relative tolerance instead of that of the dtype" },
-  { name: "atol", value: "A", about: "absolute tolerance instead of that of the dtype" },
+  {
+    name: "placement",
+    about: "tells which nodes run on the GPU, which on the CPU and why, and how many copies that takes",
+  },
+  ...TOLERANCE_FLAGS,
   ...COMMON,
   QUIET,
 ] as const satisfies readonly Flag[];
@@ -28,18 +49,20 @@ async function run(flags: Flags<typeof FLAGS[number]>): Promise<number> {
   const [model] = flags.positionals;
   const program = flags.text("program");
   if (program === undefined) throw new Misuse("Option --program is needed: the archive the model was made of");
-  const [rtol, atol] = [flags.number("rtol"), flags.number("atol")];
   const { verify } = await import("../verify/mod.ts");
   const report = await verify(model, {
     program,
     ...await tableOf(flags.text("custom-translation-table")),
     intermediates: flags.flag("intermediates"),
+    extremes: flags.flag("extremes"),
+    placement: flags.flag("placement"),
+    ...optional("reference", flags.oneOf("reference")),
     ...optional("model", flags.text("model")),
     ...optional("ep", flags.oneOf("ep")),
     ...optional("inputs", flags.text("inputs")),
     ...optional("expected", flags.text("expected")),
-    ...optional("rtol", rtol),
-    ...optional("atol", atol),
+    ...optional("rtol", toleranceOf("rtol", flags.list("rtol"))),
+    ...optional("atol", toleranceOf("atol", flags.list("atol"))),
   });
   if (flags.flag("json")) console.log(JSON.stringify(report));
   else if (!flags.flag("quiet")) {
@@ -61,7 +84,8 @@ export const command: Command = defineCommand({
   examples: [
     ["model.onnx --program model.pt2", "compares the outputs"],
     ["model.onnx --program model.pt2 --intermediates", "finds the first node that differs"],
-    ["model.onnx --program model.pt2 --ep webgpu", "insists on WebGPU"],
+    ["model.onnx --program model.pt2 --ep webgpu --placement", "insists on WebGPU, and tells what it runs"],
+    ["model.onnx --program model.pt2 --reference wasm", "compares WebGPU with the CPU"],
   ],
   run,
 });

@@ -81,7 +81,7 @@ export async function exportProgram(
       const { verifyProgram } = await import("../verify/mod.ts");
       result.verification = await steps.run(
         "Verify",
-        () => verifyProgram(result, { ep: settings.ep, ...(inputs ? { inputs } : {}) }),
+        () => verifyProgram(result, { ep: settings.ep, ...settings.tolerance, ...(inputs ? { inputs } : {}) }),
       );
     }
     return result;

@@ -2,6 +2,7 @@
 import type { CustomTranslationTable } from "../aten/custom.ts";
 import { OptionError } from "../ir/mod.ts";
 import { Artifacts } from "./artifacts.ts";
+import type { Tolerance, ToleranceValue } from "../verify/tolerance.ts";
 import type { SourceMap } from "./metadata.ts";
 
 /** Opsets that operators are lowered for. */
@@ -97,6 +98,10 @@ export interface ExportOptions {
   readonly target?: "generic" | "webgpu";
   /** Where `verify` runs. Default `auto`. */
   readonly ep?: ExecutionProvider;
+  /** Tolerance of `verify` relative to the reference, for all float dtypes or by dtype. Default: that of the dtype. */
+  readonly rtol?: ToleranceValue;
+  /** Absolute tolerance of `verify`, likewise. */
+  readonly atol?: ToleranceValue;
   /** Reads and checks all bytes of the archive before weights are left in place. Default false. */
   readonly check?: boolean;
   /** What times and memory are measured with, where that is not the system's own. */
@@ -188,6 +193,7 @@ export interface Settings {
   readonly sourceMap: SourceMap;
   readonly target: "generic" | "webgpu";
   readonly ep: ExecutionProvider;
+  readonly tolerance: Tolerance;
   readonly check: boolean;
   readonly instruments: Instruments;
   readonly onStep: (step: StepEvent) => void;
@@ -242,12 +248,17 @@ export function settingsOf(options: ExportOptions): Settings {
     sourceMap: oneOf("sourceMap", options.sourceMap ?? "relative", ["embed", "relative", "none"]),
     target: oneOf("target", options.target ?? "generic", ["generic", "webgpu"]),
     ep: oneOf("ep", options.ep ?? "auto", ["auto", "webgpu", "wasm"]),
+    tolerance: toleranceOf(options),
     check: options.check ?? false,
     instruments: options.instruments ?? {},
     onStep: options.verbose === false ? ignore : options.onStep ?? ignore,
     onProgress: options.onProgress ?? ignore,
     onWarning,
   };
+}
+
+function toleranceOf({ rtol, atol }: ExportOptions): Tolerance {
+  return { ...(rtol === undefined ? {} : { rtol }), ...(atol === undefined ? {} : { atol }) };
 }
 
 /** The data placement that an option's value means. */

@@ -12,7 +12,8 @@ import { type IntBound, integerBounds } from "./bounds.ts";
 import { bindingsOf, casesOfFile, type InputCase, inputsAt, readTensors, userInputs } from "./inputs.ts";
 import type { VerifyOptions } from "./options.ts";
 import { type ReferenceValue, runProgram } from "./reference.ts";
-import { firstSizes, inputSymbols, otherSizes } from "./sizes.ts";
+import { largeSizes, largestValue, smallestSizes } from "./extremes.ts";
+import { firstSizes, inputSymbols, otherSizes, type SizedProgram } from "./sizes.ts";
 import { asTensor, isUserOutput, type Subject } from "./subject.ts";
 
 /** Inputs with the reference's outputs, one per output of the model. */
@@ -28,6 +29,20 @@ export interface LostCase {
   readonly unfit: boolean;
 }
 
+/** Computes what a set of inputs should give, one value per output of the model. */
+export type Solver = (one: InputCase) => Promise<(Tensor | null)[]>;
+
+/** What the program itself gives. */
+export function eagerSolver({ program, table, outputs }: Subject): Solver {
+  return async ({ values }) => {
+    const results = await runProgram(program, table, values);
+    const bySpec = new Map(program.signature.outputSpecs.map((spec, i) => [spec, results[i]]));
+    return outputs.map(({ spec, value }) => asTensor(bySpec.get(spec) ?? null, value.meta, value.name));
+  };
+}
+
+/** Elements that any value of the program may have at a large size. */
+const MAX_LARGE = 2 ** 20;
 /** How many sizes are tried before giving up on a program that takes only some. */
 const MAX_TRIES = 8;
 
@@ -39,6 +54,7 @@ export class CaseFinder {
     private readonly subject: Subject,
     private readonly options: VerifyOptions,
     private readonly notes: string[],
+    private readonly solver: Solver,
   ) {
     this.bounds = integerBounds(subject.program, subject.table);
   }
@@ -58,8 +74,18 @@ export class CaseFinder {
     if (given) { for (const one of given) cases.push(await this.solve(one)); }
     else cases.push(await this.generated());
     const [first] = cases;
-    if (cases.length === 1 && "values" in first) cases.push(...await this.others(first, given !== null));
-    return cases;
+    if (cases.length === 1 && "values" in first) {
+      cases.push(...await this.others(first, given !== null, otherSizes));
+      if (this.options.extremes) {
+        const { program } = this.subject;
+        const fits = (bindings: Bindings): boolean => largestValue(program, bindings) <= MAX_LARGE;
+        cases.push(...await this.others(first, given !== null, smallestSizes));
+        cases.push(
+          ...await this.others(first, given !== null, (sized, base, only) => largeSizes(sized, base, fits, only)),
+        );
+      }
+    }
+    return distinct(cases);
   }
 
   /** Inputs of the user or the archive; null when there are none. */
@@ -116,15 +142,13 @@ export class CaseFinder {
 
   /** The reference's outputs for a set of inputs. */
   private async solve(one: InputCase): Promise<SolvedCase | LostCase> {
-    const { program, table, outputs } = this.subject;
     try {
-      const results = await runProgram(program, table, one.values);
-      const bySpec = new Map(program.signature.outputSpecs.map((spec, i) => [spec, results[i]]));
-      const expected = outputs.map(({ spec, value }) => asTensor(bySpec.get(spec) ?? null, value.meta, value.name));
-      return { ...one, expected };
+      return { ...one, expected: await this.solver(one) };
     } catch (error) {
       if (!(error instanceof Error)) throw error;
-      const unfit = error instanceof RangeError || error.cause instanceof RangeError;
+      // A runtime does not tell whether the inputs are to blame: other sizes may do.
+      const unfit = error instanceof RangeError || error.cause instanceof RangeError ||
+        this.options.reference === "wasm" && error instanceof VerificationError;
       return { label: one.label, reason: `The reference can't be computed: ${error.message}`, unfit };
     }
   }
@@ -144,21 +168,25 @@ export class CaseFinder {
    * The inputs at other sizes: all dynamic dims changed together, or where the program takes no such sizes, one after the
    * other. What can't be changed at all is noted.
    */
-  private async others(first: SolvedCase, isGiven: boolean): Promise<(SolvedCase | LostCase)[]> {
+  private async others(
+    first: SolvedCase,
+    isGiven: boolean,
+    sizes: (program: SizedProgram, base: Bindings, only?: string) => Iterable<Bindings>,
+  ): Promise<(SolvedCase | LostCase)[]> {
     const { program, dimName } = this.subject;
     const base = bindingsOf(program, first.values);
     const samples = isGiven ? first.values : null;
     const label = (bindings: Bindings): string => this.changes(bindings, base);
-    const all = await this.firstThatFits(otherSizes(program, base), samples, label);
+    const all = await this.firstThatFits(sizes(program, base), samples, label);
     if (!all) return [];
     if (!isUnfit(all)) return [all];
     const cases: (SolvedCase | LostCase)[] = [];
     for (const { key, kind } of inputSymbols(program)) {
       if (kind !== "int") continue;
-      const one = await this.firstThatFits(otherSizes(program, base, key), samples, label);
+      const one = await this.firstThatFits(sizes(program, base, key), samples, label);
       if (!one) continue;
       if (!isUnfit(one)) cases.push(one);
-      else this.notes.push(`No other size of ${dimName(symbol(key))} was compared. ${one.reason}`);
+      else this.note(`No other size of ${dimName(symbol(key))} was compared. ${one.reason}`);
     }
     return cases;
   }
@@ -182,11 +210,21 @@ export class CaseFinder {
     return lost;
   }
 
+  private note(text: string): void {
+    if (!this.notes.includes(text)) this.notes.push(text);
+  }
+
   /** `s18=98, s77=9`. */
   private changes(bindings: Bindings, base: Bindings): string {
     return [...bindings.values].filter(([name, value]) => Number(base.values.get(name)) !== Number(value))
       .map(([name, value]) => `${this.subject.dimName(symbol(name))}=${value}`).join(", ");
   }
+}
+
+/** The cases without those whose sizes came before. */
+function distinct(cases: readonly (SolvedCase | LostCase)[]): (SolvedCase | LostCase)[] {
+  const labels = new Set<string>();
+  return cases.filter(({ label }) => !labels.has(label) && labels.add(label));
 }
 
 function isUnfit(one: SolvedCase | LostCase): one is LostCase {

@@ -1,83 +1,84 @@
 /**
- * Compares a runtime's tensor with the reference: dtype, shape, NaN and infinities, then values within a tolerance.
- *
- * Integers and bools must be equal. A float passes when `|actual - expected| <= atol + rtol * |expected|`. The default
- * `atol` is multiplied by the typical magnitude of the reference (the median of its nonzero elements, at least 0.01), so
- * that outputs of 1e4 or 1e-4 are held to as many digits as outputs of 1. The defaults of each dtype leave room for another
- * order of summation and for a GPU's approximate functions over a whole network, not for another result.
+ * Compares a runtime's tensor with the reference: dtype, shape, NaN and infinities, then values within a tolerance, which
+ * `tolerance.ts` decides. A shape must be the same, not only broadcastable.
  */
-import { type Data, type DType, isBigData, isComplex, isFloat, type Tensor, toReal } from "../tensor/mod.ts";
-import type { OutputComparison } from "./report.ts";
+import { type Data, isBigData, isComplex, isFloat, type Tensor, toReal } from "../tensor/mod.ts";
+import { type DifferingElement, HISTOGRAM_EDGES, type OutputComparison, type SpecialValues } from "./report.ts";
+import type { Provider } from "./session.ts";
+import { type Limits, limitsOf, type Tolerance } from "./tolerance.ts";
 
-/** Tolerances given by the user: they are used as they are, for every float dtype. */
-export interface Tolerance {
-  /** Of the reference's magnitude. */
-  readonly rtol?: number;
-  /** In units of the values. */
-  readonly atol?: number;
-}
+export type { Tolerance } from "./tolerance.ts";
 
-const TOLERANCES: ReadonlyMap<DType, Required<Tolerance>> = new Map([
-  ["float64", { rtol: 1e-7, atol: 1e-8 }],
-  ["float32", { rtol: 1e-3, atol: 1e-4 }],
-  ["float16", { rtol: 1e-2, atol: 1e-2 }],
-  ["bfloat16", { rtol: 5e-2, atol: 5e-2 }],
-  ["float8_e4m3fn", { rtol: 0.13, atol: 0.13 }],
-  ["float8_e4m3fnuz", { rtol: 0.13, atol: 0.13 }],
-  ["float8_e5m2", { rtol: 0.26, atol: 0.26 }],
-  ["float8_e5m2fnuz", { rtol: 0.26, atol: 0.26 }],
-  ["float8_e8m0fnu", { rtol: 0, atol: 0 }],
-]);
+/** How many differing elements are shown. */
+const SHOWN = 5;
 
-/** Smallest magnitude that the default `atol` is scaled by: below it, noise of cancelled larger numbers counts. */
-const LEAST_SCALE = 0.01;
-/** How many elements the magnitude is estimated from. */
-const SCALE_SAMPLE = 4096;
-
-/** Compares an output with its reference. Both must be loaded. */
+/**
+ * Compares an output with its reference. Both must be loaded.
+ *
+ * @param provider where the output was computed: float32 has wider default tolerances on WebGPU
+ */
 export function compareTensors(
   name: string,
   actual: Tensor,
   expected: Tensor,
   tolerance: Tolerance = {},
+  provider: Provider = "wasm",
 ): OutputComparison {
+  const special = { nan: count(actual, expected, Number.isNaN), infinite: count(actual, expected, isInfinite) };
   const differ = describeDifference(actual, expected);
-  if (differ) {
-    return failed(name, describe(actual), describe(expected), differ);
-  }
+  if (differ) return { ...failed(name, describe(actual), describe(expected), differ), ...special };
   const [a, e] = [actual.data(), expected.data()];
   const float = isFloat(expected.dtype) || isComplex(expected.dtype);
-  const found = float ? compareFloats(a, e, toReal(expected.dtype), tolerance) : compareExact(a, e);
-  const { mismatches, maxAbs, maxRel } = found;
+  const limits = float ? limitsOf(e, toReal(expected.dtype), tolerance, provider) : EXACT;
+  const found = new Found();
+  if (float) compareFloats(a, e, limits, found);
+  else compareExact(a, e, found);
+  const { mismatches, maxAbs, maxRel, absolute, relative } = found;
   return {
     name,
     actual: describe(actual),
     expected: describe(expected),
-    maxAbs,
-    maxRel,
+    ...special,
+    ...limits,
+    maxAbs: found.nans > 0 ? NaN : maxAbs,
+    maxRel: found.nans > 0 ? NaN : maxRel,
+    absHistogram: absolute,
+    relHistogram: relative,
     mismatches,
+    first: found.first.map((i) => elementAt(i, a, e, actual)),
     passed: mismatches === 0,
-    reason: mismatches === 0 ? "" : explain(found, a, e, actual),
+    reason: mismatches === 0 ? "" : explain(found, float ? limits : null, a, e, actual),
   };
 }
 
+const EXACT: Limits = { rtol: 0, atol: 0 };
+const NONE: SpecialValues = { actual: 0, expected: 0 };
+
 /** The comparison with an output that is missing on one side, or can't be compared. */
 export function failed(name: string, actual: string, expected: string, reason: string): OutputComparison {
-  return { name, actual, expected, maxAbs: NaN, maxRel: NaN, mismatches: 0, passed: false, reason };
+  return { ...uncompared(name, actual, expected), maxAbs: NaN, maxRel: NaN, passed: false, reason };
 }
 
 /** Only dtype and shape are compared: for outputs that are random. */
 export function compareKind(name: string, actual: Tensor, expected: Tensor): OutputComparison {
   const reason = describeDifference(actual, expected);
+  return { ...uncompared(name, describe(actual), describe(expected)), passed: reason === "", reason };
+}
+
+function uncompared(name: string, actual: string, expected: string): Omit<OutputComparison, "passed" | "reason"> {
   return {
     name,
-    actual: describe(actual),
-    expected: describe(expected),
+    actual,
+    expected,
+    nan: NONE,
+    infinite: NONE,
+    ...EXACT,
     maxAbs: 0,
     maxRel: 0,
+    absHistogram: [],
+    relHistogram: [],
     mismatches: 0,
-    passed: reason === "",
-    reason,
+    first: [],
   };
 }
 
@@ -93,100 +94,125 @@ function describeDifference(actual: Tensor, expected: Tensor): string {
   return same ? "" : `shape [${actual.shape.join(", ")}] instead of [${expected.shape.join(", ")}]`;
 }
 
-interface Found {
-  mismatches: number;
-  maxAbs: number;
-  maxRel: number;
-  /** Index of the first element that differs too much; -1 when none does. */
-  first: number;
-  /** Elements of which only one is NaN. */
-  nans: number;
-  /** Elements of which one is infinite and the other is not the same infinity. */
-  infinities: number;
-  /** What was allowed, in words. */
-  allowed: string;
+function isInfinite(x: number): boolean {
+  return x === Infinity || x === -Infinity;
 }
 
-function compareExact(a: Data, e: Data): Found {
-  const found: Found = { mismatches: 0, maxAbs: 0, maxRel: 0, first: -1, nans: 0, infinities: 0, allowed: "" };
+/** How many elements of each tensor are special; of a complex one, parts. */
+function count(actual: Tensor, expected: Tensor, is: (x: number) => boolean): SpecialValues {
+  const of = (tensor: Tensor): number => {
+    if (!isFloat(tensor.dtype) && !isComplex(tensor.dtype)) return 0;
+    let n = 0;
+    for (const x of tensor.data() as Float64Array) if (is(x)) n++;
+    return n;
+  };
+  return { actual: of(actual), expected: of(expected) };
+}
+
+/** What a comparison finds as it goes. */
+class Found {
+  mismatches = 0;
+  maxAbs = 0;
+  maxRel = 0;
+  /** Indices of the first elements that differ too much. */
+  readonly first: number[] = [];
+  /** Elements of which only one is NaN. */
+  nans = 0;
+  /** Elements of which one is infinite and the other is not the same infinity. */
+  infinities = 0;
+  readonly absolute: number[] = new Array(HISTOGRAM_EDGES.length + 2).fill(0);
+  readonly relative: number[] = new Array(HISTOGRAM_EDGES.length + 2).fill(0);
+
+  /** Takes in a difference; NaN and infinite ones are in the last bin. */
+  note(difference: number, magnitude: number): void {
+    if (difference > this.maxAbs) this.maxAbs = difference;
+    const relative = difference === Infinity ? Infinity : difference / magnitude;
+    // Nothing is small or large beside a reference of 0: the absolute difference says what there is to say.
+    if (magnitude > 0 && relative > this.maxRel) this.maxRel = relative;
+    this.absolute[binOf(difference)]++;
+    this.relative[binOf(relative)]++;
+  }
+
+  mismatch(at: number): void {
+    if (this.first.length < SHOWN) this.first.push(at);
+    this.mismatches++;
+  }
+
+  equal(): void {
+    this.absolute[0]++;
+    this.relative[0]++;
+  }
+}
+
+/** The bin of a difference: 0 for none, then one per edge that it reaches. */
+function binOf(difference: number): number {
+  if (difference === 0) return 0;
+  let bin = HISTOGRAM_EDGES.length + 1;
+  while (bin > 1 && difference < HISTOGRAM_EDGES[bin - 2]) bin--;
+  return bin;
+}
+
+function compareExact(a: Data, e: Data, found: Found): void {
   const big = isBigData(a);
   for (let i = 0; i < a.length; i++) {
-    if (a[i] === e[i]) continue;
-    if (found.first < 0) found.first = i;
-    found.mismatches++;
+    if (a[i] === e[i]) {
+      found.equal();
+      continue;
+    }
+    found.mismatch(i);
     const difference = big ? Number((a[i] as bigint) - (e[i] as bigint)) : Number(a[i]) - Number(e[i]);
-    note(found, Math.abs(difference), Math.abs(Number(e[i])));
+    found.note(Math.abs(difference), Math.abs(Number(e[i])));
   }
-  return found;
 }
 
-function compareFloats(a: Data, e: Data, dtype: DType, given: Tolerance): Found {
-  const defaults = TOLERANCES.get(dtype)!;
-  const rtol = given.rtol ?? defaults.rtol;
-  const atol = given.atol ?? defaults.atol * scaleOf(e);
-  const allowed = `${show(atol)} + ${show(rtol)} × |expected|`;
-  const found: Found = { mismatches: 0, maxAbs: 0, maxRel: 0, first: -1, nans: 0, infinities: 0, allowed };
-  let onlyNan = false;
+function compareFloats(a: Data, e: Data, { rtol, atol }: Limits, found: Found): void {
   for (let i = 0; i < a.length; i++) {
     const [x, y] = [a[i] as number, e[i] as number];
-    if (x === y) continue;
     const [nanX, nanY] = [Number.isNaN(x), Number.isNaN(y)];
-    if (nanX && nanY) continue;
-    const difference = Math.abs(x - y);
+    if (x === y || nanX && nanY) {
+      found.equal();
+      continue;
+    }
     let wrong = true;
     if (nanX || nanY) {
       found.nans++;
-      onlyNan = true;
+      found.note(NaN, NaN);
     } else if (!Number.isFinite(x) || !Number.isFinite(y)) {
       found.infinities++;
-      note(found, Infinity, Infinity);
+      found.note(Infinity, Infinity);
     } else {
+      const difference = Math.abs(x - y);
       wrong = !(difference <= atol + rtol * Math.abs(y));
-      note(found, difference, Math.abs(y));
+      found.note(difference, Math.abs(y));
     }
-    if (!wrong) continue;
-    if (found.first < 0) found.first = i;
-    found.mismatches++;
+    if (wrong) found.mismatch(i);
   }
-  if (onlyNan) found.maxAbs = found.maxRel = NaN;
-  return found;
 }
 
-function note(found: Found, difference: number, magnitude: number): void {
-  if (difference > found.maxAbs) found.maxAbs = difference;
-  const relative = magnitude === Infinity ? Infinity : difference / magnitude;
-  if (magnitude > 0 && relative > found.maxRel) found.maxRel = relative;
-}
-
-/** Median magnitude of finite nonzero elements, taken from evenly spread ones. */
-function scaleOf(e: Data): number {
-  const step = Math.max(1, Math.floor(e.length / SCALE_SAMPLE));
-  const magnitudes: number[] = [];
-  for (let i = 0; i < e.length; i += step) {
-    const x = Math.abs(e[i] as number);
-    if (x > 0 && x < Infinity) magnitudes.push(x);
-  }
-  if (magnitudes.length === 0) return LEAST_SCALE;
-  magnitudes.sort((x, y) => x - y);
-  return Math.max(LEAST_SCALE, magnitudes[magnitudes.length >> 1]);
-}
-
-function explain(found: Found, a: Data, e: Data, { dtype, shape, numel }: Tensor): string {
-  const { mismatches, nans, infinities, first, allowed } = found;
-  const element = isComplex(dtype) ? Math.floor(first / 2) : first;
+/** Where an element lies and what it is. */
+function elementAt(i: number, a: Data, e: Data, { dtype, shape }: Pick<Tensor, "dtype" | "shape">): DifferingElement {
   const index: number[] = [];
-  for (let d = shape.length - 1, rest = element; d >= 0; d--) {
+  for (let d = shape.length - 1, rest = isComplex(dtype) ? Math.floor(i / 2) : i; d >= 0; d--) {
     index.unshift(rest % shape[d]);
     rest = Math.floor(rest / shape[d]);
   }
-  const count = isComplex(dtype) ? `${mismatches} parts of ${numel} elements` : `${mismatches} of ${numel} elements`;
+  return { index, actual: String(a[i]), expected: String(e[i]) };
+}
+
+function explain(found: Found, limits: Limits | null, a: Data, e: Data, tensor: Tensor): string {
+  const { mismatches, nans, infinities } = found;
+  const { numel } = tensor;
+  const { index, actual, expected } = elementAt(found.first[0], a, e, tensor);
+  const count = isComplex(tensor.dtype)
+    ? `${mismatches} parts of ${numel} elements`
+    : `${mismatches} of ${numel} elements`;
   const kinds = [
     ...(nans > 0 ? [`${nans} NaN on one side only`] : []),
     ...(infinities > 0 ? [`${infinities} infinite on one side only`] : []),
   ];
-  return `${count} differ${allowed === "" ? "" : ` by more than ${allowed}`}` +
-    (kinds.length > 0 ? ` (${kinds.join(", ")})` : "") +
-    `, first at [${index.join(", ")}]: ${a[first]} instead of ${e[first]}`;
+  const allowed = limits ? ` by more than ${show(limits.atol)} + ${show(limits.rtol)} × |expected|` : "";
+  return `${count} differ${allowed}${kinds.length > 0 ? ` (${kinds.join(", ")})` : ""}` +
+    `, first at [${index.join(", ")}]: ${actual} instead of ${expected}`;
 }
 
 function show(x: number): string {

@@ -1,23 +1,31 @@
 /** A verification report as text, one line per output. */
-import type { OutputComparison, RunComparison, VerificationReport } from "./report.ts";
+import { formatPlacement } from "./placement.ts";
+import type { Divergence, OutputComparison, RunComparison, VerificationReport } from "./report.ts";
 
 /** The lines of a report: every output with its differences, then what went wrong and what a reader should know. */
 export function formatReport(report: VerificationReport): string[] {
   const lines: string[] = [];
   if (report.failure !== null) lines.push(`❌ ${report.failure}`);
   for (const run of report.runs) lines.push(...formatRun(run, report.ep));
-  const { divergence } = report;
-  if (divergence) {
-    const { value, node, operator, source, comparison } = divergence;
-    lines.push(`First difference: ${value} of ${node} (${operator}): ${comparison.reason}`);
-    if (source !== null) lines.push(`  ${source}`);
-  }
+  if (report.divergence) lines.push(...formatDivergence(report.divergence));
   if (report.runtimeFusion) {
     lines.push("Every value agrees when all are outputs: the difference comes from runtime fusion in onnxruntime-web");
   }
   if (report.hidden.length > 0) lines.push(`Not shown: ${report.hidden.join(", ")}`);
+  if (report.placement) lines.push(...formatPlacement(report.placement));
   for (const note of report.notes) lines.push(`Note: ${note}`);
   return lines;
+}
+
+function formatDivergence({ value, onnxNode, node, operator, module, source, comparison }: Divergence): string[] {
+  return [
+    `First difference: ${value} of ${node} (${operator}): ${comparison.reason}`,
+    ...(module === null ? [] : [`  in ${module}`]),
+    ...(source === null ? [] : [`  ${source}`]),
+    ...(onnxNode === null ? [] : [`  given by ${onnxNode} of the model`]),
+    // The reason tells the first element.
+    ...comparison.first.slice(1).map((e) => `  [${e.index.join(", ")}]: ${e.actual} instead of ${e.expected}`),
+  ];
 }
 
 function formatRun(run: RunComparison, ep: string): string[] {

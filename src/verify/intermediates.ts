@@ -1,18 +1,22 @@
 /**
- * Compares values inside the model: one session in which all of them are outputs, against the reference's value of the same
- * FX node. Values appear in program order, so the first that differs tells where things go wrong.
+ * Compares values inside the model with the reference's value of the same FX node: in one session in which all of them are
+ * outputs, or where they are too large for that, in pieces. Values are compared in program order, so the first that differs
+ * tells where things go wrong, and the search ends there.
  */
 import { allNodes, type FxNode, type FxValue, graphsOf } from "../fx/mod.ts";
 import { Fx2OnnxError, locationOf } from "../ir/mod.ts";
 import type { OnnxValue } from "../onnx/model.ts";
-import type { Tensor } from "../tensor/mod.ts";
+import { itemsize, type Tensor } from "../tensor/mod.ts";
+import type { Bindings } from "./bindings.ts";
+import type { SolvedCase } from "./cases.ts";
 import { compareTensors } from "./compare.ts";
-import type { InputCase } from "./inputs.ts";
-import { observe, type Observed, passage } from "./observe.ts";
+import { bindingsOf } from "./inputs.ts";
+import { passage } from "./observe.ts";
+import { Pieces } from "./pieces.ts";
 import { runProgram } from "./reference.ts";
 import type { Divergence, OutputComparison } from "./report.ts";
-import { asTensor, fromRuntime } from "./subject.ts";
-import type { SolvedCase } from "./cases.ts";
+import type { Provider } from "./session.ts";
+import { asTensor } from "./subject.ts";
 import type { Verification } from "./verification.ts";
 
 /** What was found inside the model. */
@@ -20,61 +24,90 @@ export interface Intermediates {
   readonly divergence: Divergence | null;
   /** Values that could not be compared, each with the reason. */
   readonly hidden: readonly string[];
-  /** Whether the outputs agree when everything else is an output too. */
+  /** Whether the outputs agree when everything else is an output too; false where one session can't give everything. */
   readonly outputsPassed: boolean;
 }
 
+/** Bytes of values that one session gives by default. */
+const SESSION_BYTES = 2 ** 28;
+
+/** Ends the reference's run: what is looked for is found. */
+class Done extends Error {}
+
 /** Compares all values for one set of inputs. */
 export async function compareIntermediates(verification: Verification, one: SolvedCase): Promise<Intermediates> {
-  const { subject, notes } = verification;
+  const { subject, notes, options } = verification;
   const { visible, hidden } = choose(verification);
-  let observed: Observed;
-  let results: ReadonlyMap<string, Tensor>;
-  try {
-    observed = observe(subject.model, [...visible.values()].filter((value) => !value.initializer));
-    results = await run(verification, observed, one);
-  } catch (error) {
-    if (!(error instanceof Fx2OnnxError)) throw error;
-    notes.push(`Values inside the model could not be shown: ${error.message}`);
-    return { divergence: null, hidden, outputsPassed: false };
-  }
-  // Weights that values were folded to are not outputs: they are read.
-  const folded = new Map<OnnxValue, Tensor>();
-  for (const value of visible.values()) {
-    if (value.initializer) folded.set(value, await value.initializer.load());
-  }
+  const given = piecesOf(verification, visible, one, verification.provider);
+  const whole = await given.all();
+  const known = options.reference === "wasm" ? piecesOf(verification, visible, one, "wasm") : null;
+  await known?.all();
+
   let divergence: Divergence | null = null;
-  const onValue = (fx: FxValue, expected: Tensor): void => {
+  const compare = async (fx: FxValue, expected: Tensor): Promise<void> => {
     const value = visible.get(fx);
-    if (divergence || !value) return;
-    const result = value.initializer ? folded.get(value) : results.get(observed.outputs.get(value)!);
-    if (!result) return;
-    const actual = value.initializer ? result : fromRuntime(result, value.meta);
+    if (!value) return;
+    // Weights that values were folded to are not outputs: they are read.
+    const actual = value.initializer ? await value.initializer.load() : await given.get(value);
+    if (!actual) return;
     const comparison = compareTensors(
       value.name,
       actual,
       asTensor(expected, value.meta, fx.name),
-      verification.options,
+      options,
+      verification.provider,
     );
-    if (!comparison.passed) divergence = describe(fx, value, comparison);
+    if (comparison.passed) return;
+    divergence = describe(fx, value, comparison);
+    throw new Done();
   };
   try {
-    await runProgram(subject.program, subject.table, one.values, { onValue });
+    if (known) {
+      for (const [fx, value] of visible) {
+        const expected = value.initializer ? null : await known.get(value);
+        if (expected) await compare(fx, expected);
+      }
+    } else await runProgram(subject.program, subject.table, one.values, { onValue: compare });
   } catch (error) {
-    if (!(error instanceof Fx2OnnxError)) throw error;
-    notes.push(`Values after this node were not compared: ${error.message}`);
+    if (divergence === null) {
+      if (!(error instanceof Fx2OnnxError)) throw error;
+      notes.push(`Values after this node were not compared: ${error.message}`);
+    }
   }
-  const outputs = verification.compareOutputs(observed, results, one.expected);
-  return { divergence, hidden, outputsPassed: outputs.every((output) => output.passed) };
+  for (const message of new Set([...given.failures, ...known?.failures ?? []])) {
+    notes.push(`Not all values inside the model could be shown: ${message}`);
+  }
+  if (!whole && given.count > 1) notes.push(`Values inside the model were compared in ${given.count} pieces`);
+  const outputs = whole ? verification.compareOutputs(whole.observed, whole.results, one.expected) : null;
+  return { divergence, hidden, outputsPassed: outputs?.every((output) => output.passed) ?? false };
 }
 
-async function run(verification: Verification, observed: Observed, one: InputCase): Promise<Map<string, Tensor>> {
-  const session = await verification.open(observed);
-  try {
-    return await session.run(await verification.feeds(observed, one));
-  } finally {
-    await session.release();
-  }
+/** The values that can be compared, as a provider gives them. */
+function piecesOf(
+  verification: Verification,
+  visible: ReadonlyMap<FxValue, OnnxValue>,
+  one: SolvedCase,
+  provider: Provider,
+): Pieces {
+  const bindings = bindingsOf(verification.subject.program, one.values);
+  const shown = [...visible].filter(([, value]) => !value.initializer)
+    .map(([fx, value]) => ({ value, bytes: bytesOf(fx, bindings) }));
+  const limit = verification.options.intermediateBytes ?? SESSION_BYTES;
+  return new Pieces(verification.subject.model, shown, limit, async (observed) => {
+    const session = await verification.open(observed, provider);
+    try {
+      return await session.run(await verification.feeds(observed, one));
+    } finally {
+      await session.release();
+    }
+  });
+}
+
+/** About how many bytes a value takes: sizes that only running tells count as one. */
+function bytesOf({ meta }: FxValue, bindings: Bindings): number {
+  if (meta.kind !== "tensor") return 0;
+  const sizes = meta.shape.map((dim) => typeof dim === "number" || bindings.knows(dim) ? bindings.size(dim) : 1);
+  return sizes.reduce((a, b) => a * b, itemsize(meta.dtype));
 }
 
 /** The values that can be compared, by the program's. */
@@ -112,10 +145,13 @@ function whyHidden(value: OnnxValue | undefined, live: ReadonlySet<OnnxValue>): 
 function describe(fx: FxValue, value: OnnxValue, comparison: OutputComparison): Divergence {
   const node = fx.producer as FxNode;
   const location = node.origin ? locationOf(node.origin) : {};
+  const { producer } = value;
   return {
     value: value.name,
+    onnxNode: producer ? `${producer.name} (${producer.opType})` : null,
     node: node.name,
     operator: location.operator ?? node.target,
+    module: location.module ?? null,
     source: location.source ?? null,
     comparison,
   };

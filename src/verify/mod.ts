@@ -15,13 +15,23 @@ import type { BoundInput, BoundOutput } from "./subject.ts";
 import type { VerifyOptions } from "./options.ts";
 import { runVerification } from "./verification.ts";
 
-export { compareTensors, type Tolerance } from "./compare.ts";
+export { compareTensors } from "./compare.ts";
 export { formatReport } from "./format.ts";
 export { type ReferenceValue, type RunOptions, runProgram } from "./reference.ts";
-export { type Divergence, type OutputComparison, type RunComparison, type VerificationReport } from "./report.ts";
+export type { CpuNode, Placement } from "./placement.ts";
+export {
+  type DifferingElement,
+  type Divergence,
+  HISTOGRAM_EDGES,
+  type OutputComparison,
+  type RunComparison,
+  type SpecialValues,
+  type VerificationReport,
+} from "./report.ts";
 export { hasWebGpu } from "./session.ts";
 export type { BoundInput, BoundOutput } from "./subject.ts";
 export type { VerifyOptions } from "./options.ts";
+export type { Tolerance, ToleranceValue } from "./tolerance.ts";
 
 /** What an export yields, as far as verification needs it: an `ONNXProgram` is one. */
 export interface VerifiableProgram {

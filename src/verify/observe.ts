@@ -39,19 +39,26 @@ export interface Observed {
 }
 
 /**
- * Copies a model so that its outputs and `values` come out.
+ * Copies a model so that its outputs and `values` come out; with `only`, just the values, and of the model what they need.
  *
  * @throws {RangeError} for an input or output of a dtype that can't get in or out
  */
-export function observe(model: Model, values: Iterable<OnnxValue> = []): Observed {
-  return new Copy(model).run([...model.graph.outputs, ...values]);
+export function observe(
+  model: Model,
+  values: Iterable<OnnxValue> = [],
+  options: { readonly only?: boolean } = {},
+): Observed {
+  if (!options.only) return new Copy(model, null).run([...model.graph.outputs, ...values]);
+  const wanted = [...values];
+  return new Copy(model, neededBy(model.graph, wanted)).run(wanted);
 }
 
 class Copy {
   private readonly copies: Map<OnnxValue, OnnxValue> = new Map();
   private readonly names: Names = new Names();
 
-  constructor(private readonly original: Model) {}
+  /** @param needed nodes and weights of the graph that are copied; null copies all */
+  constructor(private readonly original: Model, private readonly needed: ReadonlySet<OnnxNode | OnnxValue> | null) {}
 
   run(wanted: readonly OnnxValue[]): Observed {
     const { graph } = this.original;
@@ -82,8 +89,11 @@ class Copy {
 
   /** Initializers and nodes. */
   private fill(into: OnnxGraph, from: OnnxGraph): void {
-    for (const value of from.initializers) into.initializers.add(this.value(value));
+    const isNeeded = (part: OnnxNode | OnnxValue): boolean =>
+      from !== this.original.graph || (this.needed?.has(part) ?? true);
+    for (const value of from.initializers) if (isNeeded(value)) into.initializers.add(this.value(value));
     for (const node of from.nodes()) {
+      if (!isNeeded(node)) continue;
       const attributes = new Map(node.attributes);
       for (const [name, attribute] of attributes) {
         if (attribute.type !== "GRAPH") continue;
@@ -147,6 +157,26 @@ function cast(from: OnnxValue, to: OnnxValue, dtype: DType): OnnxNode {
     outputs: [to],
     attributes: new Map([["to", { type: "INT", value: onnxDType(dtype) }]]),
   });
+}
+
+/** The nodes that values are computed by, and the values that these take. */
+function neededBy(graph: OnnxGraph, values: Iterable<OnnxValue>): Set<OnnxNode | OnnxValue> {
+  const needed = new Set<OnnxNode | OnnxValue>(values);
+  for (const node of [...graph.nodes()].reverse()) {
+    if (!node.outputs.some((value) => needed.has(value))) continue;
+    needed.add(node);
+    for (const value of takenBy(node)) needed.add(value);
+  }
+  return needed;
+}
+
+/** What a node and its subgraphs take. */
+function* takenBy(node: OnnxNode): Generator<OnnxValue> {
+  for (const value of node.inputs) if (value) yield value;
+  for (const inner of node.subgraphs()) {
+    yield* inner.outputs;
+    for (const each of inner.nodes()) yield* takenBy(each);
+  }
 }
 
 /** All values of a graph and its subgraphs. */

@@ -33,8 +33,11 @@ export class AssertionError extends RangeError {
 
 /** How a program is run. */
 export interface RunOptions {
-  /** Told of each tensor that a node computes, in program order; the tensor is loaded. */
-  readonly onValue?: (value: FxValue, tensor: Tensor) => void;
+  /**
+   * Told of each tensor that a node computes, in program order; the tensor is loaded. The run waits for it, and ends with
+   * what it throws.
+   */
+  readonly onValue?: (value: FxValue, tensor: Tensor) => void | Promise<void>;
 }
 
 /** Milliseconds of work after which others get their turn. */
@@ -178,6 +181,12 @@ class GraphRun implements GraphRunner {
       const results = await op.higherOrder.eager(this, call);
       this.assign(node.result, node.result instanceof FxValue ? results[0] : results);
     } else this.assign(node.result, eager.apply(op, eager.bind(op, args, kwargs)));
+    const { onValue } = this.whole.options;
+    if (!onValue) return;
+    for (const value of node.outputs) {
+      const tensor = this.values.get(value);
+      if (tensor) await onValue(value, tensor);
+    }
   }
 
   /** Assertions on sizes and values tell which inputs a program was captured for. */
@@ -254,7 +263,6 @@ class GraphRun implements GraphRunner {
       if (!(result instanceof Tensor)) throw new TypeError(`The kernel gave no tensor for result ${tree.name}`);
       this.checkResult(meta, result);
       this.values.set(tree, result);
-      this.whole.options.onValue?.(tree, result);
     } else throw new TypeError(`Result ${tree.name} is a ${meta.kind}`);
   }
 

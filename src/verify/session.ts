@@ -76,12 +76,14 @@ export class RuntimeSession {
    * Loads a model.
    *
    * @param initializer makes the session in place of onnxruntime-web; the model must be whole then
+   * @param options `log` lets the runtime log all it does
    * @throws {VerificationError} when the runtime refuses it
    */
   static async create(
     model: InMemoryModel,
     provider: Provider,
     initializer?: SessionInitializer,
+    options: { readonly log?: boolean } = {},
   ): Promise<RuntimeSession> {
     const ort = await loadRuntime(provider);
     const session = await guarded(
@@ -91,7 +93,7 @@ export class RuntimeSession {
         initializer?.(model.bytes) ?? ort.InferenceSession.create(model.bytes, {
           executionProviders: [provider],
           externalData: [...model.externalData],
-          logSeverityLevel: 4,
+          logSeverityLevel: options.log ? 0 : 4,
         }),
     );
     return new RuntimeSession(provider, ort, session);
@@ -172,6 +174,11 @@ function hintFor(provider: Provider, message: string): { hint?: string } {
   const lacksKernel = /Could not find an implementation|NOT_IMPLEMENTED|Provider type for .* is not set/i.test(message);
   if (lacksKernel && provider === "webgpu") {
     return { hint: "The runtime's WebGPU builds lack most float64 and int16 kernels: choose the provider wasm" };
+  }
+  if (provider === "webgpu" && /\bnot (?:yet )?support(?:ed)?\b|\bOnly .* supported/i.test(message)) {
+    return {
+      hint: "WebGPU lacks this kernel: export with target webgpu, which avoids it, or choose the provider wasm",
+    };
   }
   return {};
 }

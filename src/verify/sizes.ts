@@ -67,13 +67,14 @@ export function* otherSizes(program: SizedProgram, base: Bindings, only?: string
   }
 }
 
-interface Interval {
+/** Values that a symbol may take. */
+export interface Interval {
   readonly min: number;
   readonly max: number;
 }
 
 /** Bindings by a rule, unless a size that follows from them is none. */
-function* fitting(
+export function* fitting(
   program: SizedProgram,
   symbols: readonly Sym[],
   choose: (symbol: Sym, index: number, interval: Interval) => number | bigint,
@@ -101,7 +102,8 @@ function interval(program: SizedProgram, symbol: Sym): Interval {
   return { min: Math.max(min, Math.min(2, max)), max };
 }
 
-function clamp(value: number, min: number, max: number): number {
+/** The value nearest to `value` within bounds. */
+export function clamp(value: number, min: number, max: number): number {
   return Math.min(max, Math.max(min, value));
 }
 

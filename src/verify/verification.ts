@@ -1,24 +1,50 @@
 /** One verification: runs the model on each set of inputs and compares what it gives with the reference. */
 import { type FxValue, tensorOf } from "../fx/mod.ts";
-import { Fx2OnnxError } from "../ir/mod.ts";
+import { Fx2OnnxError, VerificationError } from "../ir/mod.ts";
 import type { Model, OnnxGraph, OnnxValue } from "../onnx/model.ts";
 import { serializeForRuntime } from "../onnx/write_model.ts";
 import type { Tensor } from "../tensor/mod.ts";
-import { CaseFinder, type SolvedCase } from "./cases.ts";
+import { CaseFinder, eagerSolver, type LostCase, type SolvedCase, type Solver } from "./cases.ts";
 import { compareKind, compareTensors, describe, failed } from "./compare.ts";
 import { type InputCase, userInputs } from "./inputs.ts";
 import { compareIntermediates } from "./intermediates.ts";
 import { observe, type Observed, passage } from "./observe.ts";
 import type { VerifyOptions } from "./options.ts";
+import type { Placement } from "./placement.ts";
 import { randomValues } from "./reference.ts";
 import type { OutputComparison, RunComparison, VerificationReport } from "./report.ts";
 import { chooseProvider, type Provider, RuntimeSession } from "./session.ts";
 import { asTensor, fromRuntime, type Subject, toRuntime } from "./subject.ts";
+import { checkTolerance } from "./tolerance.ts";
 
-/** Runs a verification. @throws {VerificationError} when options or inputs do not fit, or a provider is missing */
+/**
+ * Runs a verification.
+ *
+ * @throws {VerificationError} when options or inputs do not fit, or a provider is missing
+ */
 export async function runVerification(subject: Subject, options: VerifyOptions): Promise<VerificationReport> {
-  const provider = await chooseProvider(options.ep ?? "auto");
+  checkOptions(options);
+  const provider = await chooseProvider(options.reference === "wasm" ? "webgpu" : options.ep ?? "auto");
   return await new Verification(subject, options, provider).run();
+}
+
+function checkOptions(options: VerifyOptions): void {
+  checkTolerance(options);
+  const { reference, expected, ep, intermediateBytes: bytes } = options;
+  if (reference !== undefined && reference !== "eager" && reference !== "wasm") {
+    throw new VerificationError(`Option reference must be eager or wasm, met ${String(reference)}`);
+  }
+  if (reference !== undefined && expected !== undefined) {
+    throw new VerificationError("Options reference and expected exclude each other");
+  }
+  if (reference === "wasm" && ep === "wasm") {
+    throw new VerificationError("Option reference is wasm, which is also where option ep lets the model run", {
+      hint: "Choose ep webgpu: a run compared with itself shows nothing",
+    });
+  }
+  if (bytes !== undefined && !(bytes > 0)) {
+    throw new VerificationError(`Option intermediateBytes must be a positive number, met ${bytes}`);
+  }
 }
 
 /** What a verification and its comparison of intermediates share. */
@@ -33,43 +59,124 @@ export class Verification {
   }
 
   async run(): Promise<VerificationReport> {
-    const cases = await new CaseFinder(this.subject, this.options, this.notes).find();
+    const placement = await this.placement();
+    const runs: RunComparison[] = [];
+    let cases: readonly (SolvedCase | LostCase)[];
+    if (this.options.reference === "wasm") {
+      try {
+        cases = await this.withReferenceSession((solve) => this.findCases(solve));
+      } catch (error) {
+        if (error instanceof NoReference) return this.report([], { placement, failure: error.message });
+        throw error;
+      }
+    } else cases = await this.findCases(eagerSolver(this.subject));
+    try {
+      await this.runAll(this.observed(), cases, runs);
+    } catch (error) {
+      return this.report([], { placement, failure: messageOf(error) + foreignNodes(this.subject.model) });
+    }
+    if (!this.options.intermediates) return this.report(runs, { placement });
+    const failing = runs.findIndex((run) => !run.passed && run.reason === "");
+    const chosen = cases[Math.max(0, failing)];
+    if ("reason" in chosen) return this.report(runs, { placement });
+    const found = await compareIntermediates(this, chosen);
+    const runtimeFusion = failing >= 0 && found.divergence === null && found.outputsPassed;
+    return this.report(runs, { placement, divergence: found.divergence, hidden: found.hidden, runtimeFusion });
+  }
+
+  private async findCases(solve: Solver): Promise<(SolvedCase | LostCase)[]> {
+    return await new CaseFinder(this.subject, this.options, this.notes, solve).find();
+  }
+
+  /** Runs `body` with outputs that the CPU computes for inputs. */
+  private async withReferenceSession<T>(body: (solve: Solver) => Promise<T>): Promise<T> {
     let session: RuntimeSession;
     let observed: Observed;
     try {
       observed = this.observed();
-      session = await this.open(observed);
+      session = await this.open(observed, "wasm");
     } catch (error) {
-      return this.report([], { failure: messageOf(error) + foreignNodes(this.subject.model) });
+      throw new NoReference(messageOf(error) + foreignNodes(this.subject.model));
     }
-    const runs: RunComparison[] = [];
+    try {
+      return await body(async (one) => {
+        const results = await session.run(await this.feeds(observed, one));
+        return this.subject.outputs.map(({ value }) => {
+          const result = results.get(observed.outputs.get(value)!);
+          return result ? fromRuntime(result, value.meta) : null;
+        });
+      });
+    } finally {
+      await session.release();
+    }
+  }
+
+  private async placement(): Promise<Placement | null> {
+    if (!this.options.placement) return null;
+    const { placeNodes } = await import("./placement.ts");
+    await chooseProvider("webgpu");
+    try {
+      return await placeNodes(this.subject.model);
+    } catch (error) {
+      this.notes.push(`Where WebGPU runs the nodes is not known: ${messageOf(error)}`);
+      return null;
+    }
+  }
+
+  /** Runs every set of inputs, all with one provider: where any will do and WebGPU fails at one, all on the CPU. */
+  private async runAll(
+    observed: Observed,
+    cases: readonly (SolvedCase | LostCase)[],
+    runs: RunComparison[],
+  ): Promise<void> {
+    const session = await this.open(observed);
     try {
       for (const { label, ...inputs } of cases) {
-        runs.push(
-          "reason" in inputs ? lost(label, inputs.reason) : await this.compare(session, observed, { label, ...inputs }),
-        );
+        if ("reason" in inputs) {
+          runs.push(lost(label, inputs.reason));
+          continue;
+        }
+        const one = { label, ...inputs };
+        const feeds = await this.feeds(observed, one);
+        try {
+          runs.push(this.compare(observed, one, await session.run(feeds)));
+        } catch (error) {
+          const reason = messageOf(error);
+          if (this.mayLeaveWebGpu) {
+            this.leaveWebGpu(reason);
+            break;
+          }
+          runs.push(lost(label, reason));
+        }
       }
     } finally {
       await session.release();
     }
-    if (!this.options.intermediates) return this.report(runs, {});
-    const failing = runs.findIndex((run) => !run.passed && run.reason === "");
-    const chosen = cases[Math.max(0, failing)];
-    if ("reason" in chosen) return this.report(runs, {});
-    const found = await compareIntermediates(this, chosen);
-    const runtimeFusion = failing >= 0 && found.divergence === null && found.outputsPassed;
-    return this.report(runs, { divergence: found.divergence, hidden: found.hidden, runtimeFusion });
+    if (this.provider === "webgpu" || session.provider === this.provider) return;
+    runs.length = 0;
+    await this.runAll(observed, cases, runs);
+  }
+
+  private get mayLeaveWebGpu(): boolean {
+    const { ep = "auto", reference } = this.options;
+    return this.provider === "webgpu" && ep === "auto" && reference !== "wasm";
+  }
+
+  private leaveWebGpu(why: string): void {
+    this.notes.push(`WebGPU was not used: ${why}`);
+    this.provider = "wasm";
   }
 
   private report(runs: readonly RunComparison[], rest: Partial<VerificationReport>): VerificationReport {
     const failure = rest.failure ?? null;
     return {
       ep: this.provider,
-      reference: this.options.expected === undefined ? "eager" : "expected",
+      reference: this.options.expected === undefined ? this.options.reference ?? "eager" : "expected",
       runs,
       divergence: null,
       runtimeFusion: false,
       hidden: [],
+      placement: null,
       notes: this.notes,
       ...rest,
       failure,
@@ -87,31 +194,22 @@ export class Verification {
     return { model, inputs: named(this.subject.inputs.map((i) => i.value)), outputs: named(model.graph.outputs) };
   }
 
-  /** A session for a copy of the model; where any provider will do, the CPU takes what WebGPU can't. */
-  async open(observed: Observed): Promise<RuntimeSession> {
+  /** A session for a copy of the model; where any provider will do, the CPU takes what WebGPU can't load. */
+  async open(observed: Observed, provider: Provider = this.provider): Promise<RuntimeSession> {
     const { model, bytes } = this.subject;
     const input = observed.model === model && bytes
       ? { bytes: bytes as Uint8Array<ArrayBuffer>, externalData: [] }
       : await serializeForRuntime(observed.model);
     try {
-      return await RuntimeSession.create(input, this.provider);
+      return await RuntimeSession.create(input, provider);
     } catch (error) {
-      if (this.provider !== "webgpu" || this.options.ep === "webgpu") throw error;
-      this.notes.push(`WebGPU was not used: ${messageOf(error)}`);
-      this.provider = "wasm";
+      if (provider !== "webgpu" || !this.mayLeaveWebGpu) throw error;
+      this.leaveWebGpu(messageOf(error));
       return await RuntimeSession.create(input, "wasm");
     }
   }
 
-  /** Runs the model on a set of inputs and compares its outputs. */
-  private async compare(session: RuntimeSession, observed: Observed, one: SolvedCase): Promise<RunComparison> {
-    let results: ReadonlyMap<string, Tensor>;
-    try {
-      results = await session.run(await this.feeds(observed, one));
-    } catch (error) {
-      if (!(error instanceof Fx2OnnxError)) throw error;
-      return lost(one.label, error.message);
-    }
+  private compare(observed: Observed, one: SolvedCase, results: ReadonlyMap<string, Tensor>): RunComparison {
     const outputs = this.compareOutputs(observed, results, one.expected);
     return { inputs: one.label, outputs, passed: outputs.every((output) => output.passed), reason: "" };
   }
@@ -143,7 +241,7 @@ export class Verification {
       if (!result) return [failed(value.name, "", describe(reference), "the runtime gave no such output")];
       const actual = fromRuntime(result, value.meta);
       if (!this.random.has(spec.arg as FxValue)) {
-        return [compareTensors(value.name, actual, reference, this.options)];
+        return [compareTensors(value.name, actual, reference, this.options, this.provider)];
       }
       this.note(`Output ${value.name} is random: only its dtype and shape were compared`);
       return [compareKind(value.name, actual, reference)];
@@ -172,6 +270,9 @@ function foreignNodes({ graph }: Model): string {
 
 /** Domains that onnxruntime has operators of. */
 const RUNTIME_DOMAINS: ReadonlySet<string> = new Set(["", "ai.onnx", "ai.onnx.ml", "com.microsoft"]);
+
+/** The model can't be run on the CPU to compare with. */
+class NoReference extends Error {}
 
 function lost(inputs: string, reason: string): RunComparison {
   return { inputs, outputs: [], passed: false, reason };

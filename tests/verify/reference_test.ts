@@ -94,7 +94,7 @@ Deno.test("reference: a weight is read when it is needed, and once", async () =>
   const built = program.build();
   const input = Tensor.of("float32", [2], [1, 1]);
   const [result] = await runProgram(built, await tableOf(built), [input], {
-    onValue: (value) => reads.push(value.name),
+    onValue: (value) => void reads.push(value.name),
   });
   assertEquals((result as Tensor).toArray(), [0, 2]);
   assertEquals(reads, ["neg", "read", "add", "mul"]);
