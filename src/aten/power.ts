@@ -9,6 +9,7 @@ import { mapComplex, mapComplexes } from "../tensor/complex_loops.ts";
 import * as complexMath from "../tensor/complex_math.ts";
 import * as forms from "./complex_forms.ts";
 import { choose, constantLike, emit, emitTest, FLOATS, NUMBERS, WIDE } from "./emit.ts";
+import { emitRepeat } from "./loop.ts";
 import { defineOp } from "./op.ts";
 import { both, bothToFloat, ofScalar, promotedSelf, scalarLike, withScalar } from "./overloads.ts";
 import { broadcastOther, element, refuse, requireReal, unary } from "./rules.ts";
@@ -49,14 +50,35 @@ function emitRepeated(b: OnnxBuilder, x: OnnxValue, exponent: number): OnnxValue
   return result ?? b.op("Expand", [b.scalar(1, b.meta(x).dtype), b.ints(b.meta(x).shape)]);
 }
 
-/** An integer base that gives the same and no infinity on the way: 0 to a negative power is 0, as all but those of ±1 are. */
-function baseFor(b: OnnxBuilder, self: OnnxValue, exponent: OnnxValue): OnnxValue {
+/**
+ * Integers to the power of integers, by squaring: exact and wrapping in 64 bits, so that what narrower integers keep of it
+ * is right too. Negative powers are 0, but for those of ±1.
+ */
+function emitIntegerPower(b: OnnxBuilder, self: OnnxValue, exponent: OnnxValue): OnnxValue {
   const { dtype } = b.meta(self);
-  if (dtype.startsWith("uint") || self.content?.every((v) => v !== 0)) return self;
-  const zero = b.scalar(0, dtype);
-  const negative = emitTest(b, NUMBERS, "Less", [exponent, zero]);
-  const none = b.op("And", [emitTest(b, NUMBERS, "Equal", [self, zero]), negative]);
-  return choose(b, none, b.scalar(2, dtype), self);
+  const [base, power] = [b.cast(self, "int64"), b.cast(exponent, "int64")];
+  const [zero, one] = [b.scalar(0, "int64"), b.scalar(1, "int64")];
+  const shape = b.ints(broadcastShapes(b.meta(self).shape, b.meta(exponent).shape));
+  const isUnsigned = dtype === "bool" || dtype.startsWith("uint");
+  const states = [one, base, isUnsigned ? power : b.op("Abs", [power])].map((x) => b.op("Expand", [x, shape]));
+  const [result] = emitRepeat(b, 63, states, (inner, _, [product, square, left]) => {
+    const two = inner.scalar(2, "int64");
+    const isOdd = inner.cast(inner.op("Mod", [left, two]), "bool");
+    const rest = inner.op("Div", [left, two]);
+    const open = inner.op("ReduceSum", [inner.op("Sign", [rest])], { keepdims: 0 });
+    return {
+      states: [
+        inner.op("Where", [isOdd, inner.op("Mul", [product, square]), product]),
+        inner.op("Mul", [square, square]),
+        rest,
+      ],
+      goOn: inner.op("Greater", [open, zero]),
+    };
+  });
+  if (isUnsigned) return b.cast(result, dtype);
+  const isWhole = b.op("GreaterOrEqual", [power, zero]);
+  const isUnit = b.op("Equal", [b.op("Abs", [base]), one]);
+  return b.cast(b.op("Where", [b.op("Or", [isWhole, isUnit]), result, zero]), dtype);
 }
 
 function emitConstantPower(b: OnnxBuilder, x: OnnxValue, given: Scalar): OnnxValue {
@@ -123,8 +145,8 @@ export const powTensor = defineOp("aten::pow.Tensor_Tensor(Tensor self, Tensor e
       : mapBinary(self, exponent, self.dtype, kernelOf(self.dtype)),
   complex: { elementwise: forms.powForm },
   onnx: (b, { self, exponent }) => {
-    const base = isFloat(b.meta(self).dtype) ? self : baseFor(b, self, exponent);
-    return emit(b, WIDE, "Pow", [base, exponent]);
+    if (!isFloat(b.meta(self).dtype)) return emitIntegerPower(b, self, exponent);
+    return emit(b, WIDE, "Pow", [self, exponent]);
   },
   inplace: ["aten::pow_.Tensor"],
 });

@@ -1,13 +1,14 @@
 /** Sums, means, products and truth over dims, and what is made of them: counts, variances, logarithms of sums. */
 import type { OnnxBuilder } from "../onnx/builder.ts";
 import type { OnnxValue } from "../onnx/model.ts";
-import { eq } from "../sym/mod.ts";
+import { type Dim, eq, prod as sizeOf } from "../sym/mod.ts";
 import { type DType, isFloat, isInt, type Meta, type Tensor, toReal } from "../tensor/mod.ts";
 import { convert, reduceDims } from "../tensor/loops.ts";
 import { ne } from "./compare.ts";
 import { div } from "./division.ts";
 import { COMPARED, constantLike, emit, FLOATS, NUMBERS, WIDE } from "./emit.ts";
 import { emitReduce, reducedCount, reducedDims, reducedShape } from "./dims.ts";
+import { emitRepeat } from "./loop.ts";
 import { type Calls, type ComplexForm, defineOp, type PartsAlike } from "./op.ts";
 import { prodForm } from "./complex_products.ts";
 import { element, PARTS, refuse, requireFloat, requireReal } from "./rules.ts";
@@ -62,9 +63,52 @@ function reduction({ opType, dtype: dtypeOf, fn, complex }: Kind) {
       if (opType === "ReduceMean" && reducedCount(shape, dims) === 0) {
         return emit(b, NUMBERS, "Div", [emitReduce(b, WIDE, "ReduceSum", x, dims, keepdim), constantLike(b, x, 0)]);
       }
-      return emitReduce(b, WIDE, opType, x, dims, keepdim);
+      const isExact = b.meta(x).dtype !== "int64" || opType === "ReduceMean" || isNarrow(b, self, opType);
+      if (isExact) return emitReduce(b, WIDE, opType, x, dims, keepdim);
+      const whole = opType === "ReduceSum" ? emitIntegerSum(b, x, dims) : emitIntegerProduct(b, x, dims);
+      return keepdim ? b.reshape(whole, reducedShape(shape, dims, true)) : whole;
     },
   };
+}
+
+/** Whether a value holds integers of few bits, even where it was converted to another dtype: doubles reduce them exactly. */
+function isNarrow(b: OnnxBuilder, x: OnnxValue, opType: string): boolean {
+  const source = x.producer?.opType === "Cast" ? x.producer.inputs[0]! : x;
+  if (opType === "ReduceProd") return b.meta(source).dtype === "bool";
+  return ["bool", "uint8", "int8", "uint16", "int16", "int32", "uint32"].includes(b.meta(source).dtype);
+}
+
+/** The tensor with the reduced dims as its last one. */
+function gathered(b: OnnxBuilder, x: OnnxValue, dims: readonly number[]): OnnxValue {
+  const { shape } = b.meta(x);
+  const kept = [...shape.keys()].filter((d) => !dims.includes(d));
+  const size = sizeOf(dims.map((d) => shape[d]));
+  return b.reshape(b.transpose(x, [...kept, ...dims]), [...kept.map((d) => shape[d]), size]);
+}
+
+/** onnxruntime's ReduceSum of int64 goes through doubles, its MatMul does not. */
+function emitIntegerSum(b: OnnxBuilder, x: OnnxValue, dims: readonly number[]): OnnxValue {
+  const { shape } = b.meta(x);
+  const rank = shape.length;
+  if (rank === 0) return x;
+  const ones = (size: Dim): OnnxValue => b.op("Expand", [b.scalar(1, "int64"), b.ints([size])]);
+  // A list is multiplied from the left with the last dim but one.
+  if (dims.length === 1 && dims[0] === rank - 2) return b.op("MatMul", [ones(shape[rank - 2]), x]);
+  const last = gathered(b, x, dims);
+  return b.op("MatMul", [last, ones(b.meta(last).shape.at(-1)!)]);
+}
+
+/** The same of ReduceProd: factor by factor. */
+function emitIntegerProduct(b: OnnxBuilder, x: OnnxValue, dims: readonly number[]): OnnxValue {
+  if (b.meta(x).shape.length === 0) return x;
+  const last = gathered(b, x, dims);
+  const { shape } = b.meta(last);
+  const axis = shape.length - 1;
+  const start = b.op("Expand", [b.scalar(1, "int64"), b.ints(shape.slice(0, -1))]);
+  const [product] = emitRepeat(b, shape[axis], [start], (inner, turn, [state]) => ({
+    states: [inner.op("Mul", [state, inner.op("Gather", [last, turn], { axis })])],
+  }));
+  return product;
 }
 
 /** A sum; bigints at run time for 64-bit integers. */
