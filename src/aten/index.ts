@@ -52,6 +52,7 @@ export const FAMILIES: Readonly<Record<string, () => Promise<Record<string, unkn
   gather: () => import("./gather.ts"),
   gradient: () => import("./gradient.ts"),
   grid: () => import("./grid.ts"),
+  grouped: () => import("./grouped.ts"),
   higher_order_autocast: () => import("./higher_order_autocast.ts"),
   higher_order_batch: () => import("./higher_order_batch.ts"),
   higher_order_control: () => import("./higher_order_control.ts"),
@@ -284,6 +285,7 @@ export const NAMES: readonly (readonly [family: string, names: string])[] = [
     "grid",
     " aten::_grid_sampler_2d_cpu_fallback aten::affine_grid_generator aten::grid_sampler aten::grid_sampler_2d aten::grid_sampler_3d ",
   ],
+  ["grouped", " aten::_grouped_mm transformers::grouped_mm_fallback "],
   ["higher_order_autocast", " higher_order::wrap_with_autocast "],
   [
     "higher_order_batch",
