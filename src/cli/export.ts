@@ -16,41 +16,8 @@ import {
 } from "./args.ts";
 import { API_FLAGS, apiOptions } from "./export_flags.ts";
 import { errorJson, showError } from "./errors.ts";
+import { EP_FLAG, EXTERNAL_DATA_FLAG, MODEL_FLAG, TABLE_FLAG, tableOf, TOLERANCE_FLAGS } from "./shared_flags.ts";
 import { formatBytes, formatTime, paint, StepView } from "./terminal.ts";
-
-/** The flag that `export` and `verify` share. */
-export const TABLE_FLAG = {
-  name: "custom-translation-table",
-  value: "FILE",
-  about: "a module with translations of operators by name, which is run (see README)",
-} as const satisfies Flag;
-
-/** Where models are run. */
-export const EP_FLAG = {
-  name: "ep",
-  value: "P",
-  allowed: ["auto", "webgpu", "wasm"],
-  about: "where the model is run",
-  default: "auto",
-} as const satisfies Flag;
-
-/** How far outputs may be from their reference. */
-export const TOLERANCE_FLAGS = [
-  {
-    name: "rtol",
-    value: "R",
-    about: "relative tolerance of verification: a number, or by dtype, float16=1e-2,float32=1e-4",
-    default: "that of the dtype",
-  },
-  { name: "atol", value: "A", about: "absolute tolerance, likewise", default: "that of the dtype" },
-] as const satisfies readonly Flag[];
-
-/** Which program of an archive. */
-export const MODEL_FLAG = {
-  name: "model",
-  value: "NAME",
-  about: "which model of an archive that holds several",
-} as const satisfies Flag;
 
 const FLAGS = [
   { name: "output", alias: "o", value: "FILE", about: "where the model goes (one input)" },
@@ -65,13 +32,7 @@ const FLAGS = [
     about: `ONNX opset, ${OPSETS.first} to ${OPSETS.last}`,
     default: `${OPSETS.default}`,
   },
-  {
-    name: "external-data",
-    value: "M",
-    allowed: ["auto", "always", "never", "in-place"],
-    about: "where weights go",
-    default: "auto",
-  },
+  EXTERNAL_DATA_FLAG,
   { name: "dim", value: "SYMBOL=NAME", about: "names a symbolic dim", repeatable: true },
   {
     name: "state",
@@ -161,13 +122,6 @@ async function exportOne(
   } finally {
     await view.close();
   }
-}
-
-/** The user's own operators. Imported for the command's user only: it is code. */
-export async function tableOf(file: string | undefined): Promise<Pick<ExportOptions, "customTranslationTable">> {
-  if (file === undefined) return {};
-  const { importTable } = await import("./translation_table.ts");
-  return { customTranslationTable: await importTable(file) };
 }
 
 /** Where each input's model goes. */

@@ -1,21 +1,9 @@
 /** Finds the command and loads only that. Exit codes: 0 all well, 1 something failed, 2 misuse. */
-import { type Command, Misuse } from "./args.ts";
+import { Misuse } from "./args.ts";
+import { COMMANDS } from "./commands.ts";
 
 /** The version of the package: a test holds it to deno.json. */
 const VERSION = "0.1.0";
-
-interface Entry {
-  readonly synopsis: string;
-  load(): Promise<{ readonly command: Command }>;
-}
-
-/** The commands, with what the list of them says. */
-export const COMMANDS: ReadonlyMap<string, Entry> = new Map<string, Entry>([
-  ["export", { synopsis: "MODEL.pt2 [MORE.pt2 …]", load: () => import("./export.ts") }],
-  ["verify", { synopsis: "MODEL.onnx --program MODEL.pt2", load: () => import("./verify.ts") }],
-  ["inspect", { synopsis: "FILE …", load: () => import("./inspect.ts") }],
-  ["ops", { synopsis: "[FILTER …]", load: () => import("./ops.ts") }],
-]);
 
 function usage(): string {
   return [

@@ -10,7 +10,8 @@ import {
   QUIET,
   toleranceOf,
 } from "./args.ts";
-import { EP_FLAG, MODEL_FLAG, printVerification, TABLE_FLAG, tableOf, TOLERANCE_FLAGS } from "./export.ts";
+import { printVerification } from "./export.ts";
+import { EP_FLAG, MODEL_FLAG, TABLE_FLAG, tableOf, TOLERANCE_FLAGS } from "./shared_flags.ts";
 
 const FLAGS = [
   { name: "program", value: "FILE", about: "the archive the model was made of" },

@@ -38,9 +38,7 @@ export function applyTensors(program: ONNXProgram, given: ReadonlyMap<string, Te
       problems.push(`${name} and ${before.name} are one weight, but are given as two`);
     } else chosen.set(owner, { name, tensor });
   }
-  if (problems.length > 0) {
-    throw new OptionError(`The weights do not fit the program:\n${problems.map((line) => `  ${line}`).join("\n")}`);
-  }
+  if (problems.length > 0) throw doNotFit("program", problems);
   const initializers = new Map([...model.graph.initializers].map((value): [string, OnnxValue] => [value.name, value]));
   for (const [owner, { tensor }] of chosen) {
     const value = initializers.get(owner);
@@ -57,11 +55,18 @@ export function applyTensors(program: ONNXProgram, given: ReadonlyMap<string, Te
   return { missing: [...exportedProgram.stateDict.keys()].filter((name) => !chosen.has(owners.get(name) ?? name)) };
 }
 
-function textOf({ dtype, shape }: Tensor): string {
+/** The error that has all that is wrong with given weights. */
+export function doNotFit(what: "program" | "model", problems: readonly string[]): OptionError {
+  return new OptionError(`The weights do not fit the ${what}:\n${problems.map((line) => `  ${line}`).join("\n")}`);
+}
+
+/** Dtype and shape of a tensor, for messages. */
+export function textOf({ dtype, shape }: Tensor): string {
   return `${dtype}[${shape.join(", ")}]`;
 }
 
 /** Whether two tensors are known to be the same without reading them. */
-function isSame(a: Tensor, b: Tensor): boolean {
-  return a === b || a.storage === b.storage && a.offset === b.offset && a.strides.join() === b.strides.join();
+export function isSame(a: Tensor, b: Tensor): boolean {
+  return a === b || a.storage === b.storage && a.offset === b.offset && a.dtype === b.dtype &&
+      a.shape.join() === b.shape.join() && a.strides.join() === b.strides.join();
 }

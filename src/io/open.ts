@@ -30,6 +30,16 @@ export async function openSource(input: SourceInput, name?: string): Promise<Sou
   throw new TypeError(`Cannot open ${typeof input}: expected a path, a URL, a Blob, bytes or a Source`);
 }
 
+/**
+ * The input that stands for a file at a relative path (with `/`) from an input's folder; null where inputs have no folder.
+ */
+export function siblingOf(input: SourceInput, path: string): SourceInput | null {
+  if (input instanceof URL) return new URL(path.split("/").map(encodeURIComponent).join("/"), input);
+  if (typeof input !== "string") return null;
+  // Backslashes separate only where drive letters or shares are: elsewhere they may be part of a name.
+  return input.replace(/^([A-Za-z]:|\\\\)/.test(input) ? /[^\\/]*$/ : /[^/]*$/, "") + path;
+}
+
 async function fetchSource(url: URL, name: string = url.protocol === "data:" ? "data URL" : url.href): Promise<Source> {
   const response = await fetch(url);
   if (!response.ok) {

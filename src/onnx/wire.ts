@@ -92,20 +92,38 @@ export class MessageWriter<P extends Payload = Payload> {
     this.#tag(field, LENGTH_DELIMITED);
     this.#reserve(10);
     this.#length = putVarint(this.#buffer, this.#length, payload.byteLength);
-    this.#splices.push({ at: this.#length, payload });
-    this.#payloadBytes += payload.byteLength;
+    this.encodedPayload(payload);
   }
 
   /** A message field; what `body` writes is its contents. */
   message(field: number, body: () => void): void {
+    const close = this.open(field);
+    body();
+    close();
+  }
+
+  /** Begins a message field: what is written until the result is called is its contents. */
+  open(field: number): () => void {
     this.#tag(field, LENGTH_DELIMITED);
     const start = this.#length;
     const firstSplice = this.#splices.length;
     const payloadBytes = this.#payloadBytes;
     this.#reserve(1);
     this.#length++;
-    body();
-    this.#prefix(start, firstSplice, this.#length - start - 1 + this.#payloadBytes - payloadBytes);
+    return () => this.#prefix(start, firstSplice, this.#length - start - 1 + this.#payloadBytes - payloadBytes);
+  }
+
+  /** Fields that are encoded already. */
+  encoded(fields: Uint8Array): void {
+    this.#reserve(fields.byteLength);
+    this.#buffer.set(fields, this.#length);
+    this.#length += fields.byteLength;
+  }
+
+  /** Fields that are encoded already and written later. */
+  encodedPayload(fields: P): void {
+    this.#splices.push({ at: this.#length, payload: fields });
+    this.#payloadBytes += fields.byteLength;
   }
 
   /** The message in order: bytes, and payloads where they belong. The bytes stay valid until more is written. */

@@ -151,7 +151,7 @@ function planAndEncode(
 }
 
 /** Writes the data file of a plan. */
-async function writeData(sink: Sink, plan: WeightPlan, onBytes: (count: number) => void): Promise<void> {
+export async function writeData(sink: Sink, plan: WeightPlan, onBytes: (count: number) => void): Promise<void> {
   const start = sink.position;
   const scratch = new Scratch();
   for (const { tensor, name, offset } of plan.copies) {
@@ -205,7 +205,7 @@ export async function serializeForRuntime(
 }
 
 /** Last part of a path. */
-function nameOf(path: string | URL): string {
+export function nameOf(path: string | URL): string {
   if (path instanceof URL) return decodeURIComponent(path.pathname.split("/").at(-1)!);
   return path.split(separators(path)).at(-1)!;
 }
@@ -216,7 +216,7 @@ function separators(path: string): RegExp {
 }
 
 /** A file in the same folder. */
-function sibling(path: string | URL, name: string): string | URL {
+export function sibling(path: string | URL, name: string): string | URL {
   if (path instanceof URL) return new URL(encodeURIComponent(name), path);
   return path.slice(0, path.length - nameOf(path).length) + name;
 }

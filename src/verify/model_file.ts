@@ -1,7 +1,7 @@
 /** Reads a written model and finds, by position and by name, what in it belongs to which part of the program. */
 import type { CustomTranslationTable } from "../aten/custom.ts";
 import { type ExportedProgram, FxValue, type OutputSpec } from "../fx/mod.ts";
-import { openSource, type SourceInput } from "../io/open.ts";
+import { openSource, siblingOf, type SourceInput } from "../io/open.ts";
 import type { Source } from "../io/source.ts";
 import { ArchiveError, VerificationError } from "../ir/mod.ts";
 import { readModel } from "../onnx/deserialize.ts";
@@ -35,7 +35,13 @@ export async function openModel(input: SourceInput | Model): Promise<OpenedModel
     let isWhole = true;
     const externalData = async (location: string): Promise<Source> => {
       isWhole = false;
-      const file = await openSource(besides(input, location, source.name));
+      const beside = siblingOf(input, location);
+      if (beside === null) {
+        throw new ArchiveError(
+          `Cannot read external data ${location} of ${source.name}: the model was not given as a path or URL`,
+        );
+      }
+      const file = await openSource(beside);
       opened.push(file);
       return file;
     };
@@ -45,18 +51,6 @@ export async function openModel(input: SourceInput | Model): Promise<OpenedModel
     close();
     throw error;
   }
-}
-
-/** The input that stands for a file in the model's folder. */
-function besides(input: SourceInput, location: string, name: string): SourceInput {
-  if (input instanceof URL) return new URL(location.split("/").map(encodeURIComponent).join("/"), input);
-  if (typeof input !== "string") {
-    throw new ArchiveError(
-      `Cannot read external data ${location} of ${name}: the model was not given as a path or URL`,
-    );
-  }
-  const separator = /^([A-Za-z]:|\\\\)/.test(input) ? /[^\\/]*$/ : /[^/]*$/;
-  return input.replace(separator, "") + location;
 }
 
 /**

@@ -1,34 +1,8 @@
 /** The command from outside: what it writes, prints and exits with. */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { fromFileUrl, join } from "@std/path";
+import { join } from "@std/path";
 import { fixture } from "../fixtures.ts";
-
-const cli = fromFileUrl(new URL("../../cli.ts", import.meta.url));
-
-interface Result {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-async function run(...args: string[]): Promise<Result> {
-  const output = await new Deno.Command(Deno.execPath(), { args: ["run", "-A", cli, ...args] }).output();
-  const text = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
-  return { code: output.code, stdout: text(output.stdout), stderr: text(output.stderr) };
-}
-
-async function inFolder(body: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir();
-  try {
-    await body(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-}
-
-function files(folder: string): string[] {
-  return [...Deno.readDirSync(folder)].map((e) => e.name).sort();
-}
+import { files, inFolder, run } from "./run.ts";
 
 const MISUSE: readonly (readonly [string, readonly string[], string])[] = [
   ["no command", [], "Usage"],
