@@ -4,7 +4,7 @@
  */
 import { readZipDirectory, type Zip, type ZipEntry } from "../io/zip.ts";
 import { type ByteRange, checkBounds, type Source } from "../io/source.ts";
-import { JsonObject, parseJson } from "../io/json.ts";
+import { parseJson } from "../io/json.ts";
 import { ArchiveError } from "../ir/errors.ts";
 import { Field, quote } from "./fields.ts";
 
@@ -18,7 +18,10 @@ const MAX_SMALL = 1 << 16;
 /** Levels of nesting: graphs in graphs take about seven each. */
 const MAX_DEPTH = 400;
 
-/** How the parts of an archive are laid out. */
+/** The program in archives before torch 2.8. */
+export const OLD_PROGRAM = "serialized_exported_program.json";
+
+/** How the parts of an archive are laid out: as `files` before torch 2.8. */
 export type Layout = "package" | "files";
 
 /** An open archive. */
@@ -150,11 +153,7 @@ export async function openArchive(source: Source, file: string): Promise<Archive
   const kind = await guarded(file, () => kindOfFile(source));
   if (kind !== "zip") fail(`Cannot open the archive: it is ${kind}`, SAVE_HINT);
   const zip = await guarded(file, () => readZipDirectory(source));
-  if (zip.entries.has("serialized_exported_program.json")) {
-    const archive = new Archive(file, zip, "files", "");
-    await checkVersion(archive, await archive.readText("version"));
-    return archive;
-  }
+  if (zip.entries.has(OLD_PROGRAM)) return new Archive(file, zip, "files", "");
   const first = zip.entries.keys().next().value ?? fail("Cannot open the archive: it is empty", SAVE_HINT);
   const root = first.slice(0, first.indexOf("/") + 1);
   const archive = new Archive(file, zip, "package", root);
@@ -168,7 +167,7 @@ export async function openArchive(source: Source, file: string): Promise<Archive
   return archive;
 }
 
-const SAVE_HINT = "Pass a file that torch.export.save wrote (torch 2.6 or newer)";
+const SAVE_HINT = "Pass a file that torch.export.save wrote (torch 2.1 or newer)";
 
 /** What a file is by its first bytes. */
 async function kindOfFile(source: Source): Promise<string> {
@@ -208,54 +207,4 @@ export function modelNames(archive: Archive): string[] {
     return archive.fail(`Cannot open the archive: it is ${COMPILED}`);
   }
   return archive.fail("Cannot open the archive: it holds no model; torch.export.save may have failed");
-}
-
-/** Releases of torch by the version that their archives bear. */
-const RELEASES: ReadonlyMap<string, string> = new Map([
-  ["1", "2.1"],
-  ["2", "2.2"],
-  ["5.1", "2.3"],
-  ["5.3", "2.4"],
-  ["7.3", "2.5"],
-]);
-/** The same by major version, for builds between releases. */
-const MAJORS: ReadonlyMap<number, string> = new Map([
-  [1, "2.1"],
-  [2, "2.2"],
-  [3, "2.2 to 2.3"],
-  [4, "2.2 to 2.3"],
-  [5, "2.3 to 2.4"],
-  [6, "2.4 to 2.5"],
-  [7, "2.5 to 2.6"],
-]);
-const MAJOR = 8;
-
-/** Refuses the versions before torch 2.6, which an old archive states in an entry of its own. */
-async function checkVersion(archive: Archive, version: string | null): Promise<void> {
-  let text = version;
-  if (text === null) {
-    const schema = (await archive.readJson("serialized_exported_program.json")).get("schema_version");
-    text = schema.json instanceof JsonObject
-      ? `${schema.get("major").int()}.${schema.get("minor").int()}`
-      : String(schema.int());
-  }
-  if (!/^\d{1,9}(\.\d{1,9})?$/.test(text)) archive.fail(`Cannot read version: ${quote(text)} is not a version`);
-  refuseVersion(archive, text);
-}
-
-/** Refuses schema versions that this reader does not know. */
-export function refuseVersion(archive: Archive, version: string, torchVersion = ""): void {
-  const [major, minor] = version.split(".").map(Number);
-  if (major === MAJOR || (major === 0 && (minor ?? 0) === 0)) return;
-  if (major > MAJOR) {
-    archive.fail(
-      `Cannot read the program: it has schema version ${version}, at most ${MAJOR} is supported`,
-      `${torchVersion === "" ? "A newer torch" : `torch ${torchVersion}`} wrote it; use a newer fx2onnx`,
-    );
-  }
-  const release = torchVersion || RELEASES.get(version) || MAJORS.get(major) || "2.1 to 2.5";
-  archive.fail(
-    `Cannot read the program: torch ${release} wrote it (schema version ${version}), supported are archives since torch 2.6`,
-    `Load the model in Python and write it anew with torch 2.6 or newer: torch.export.export, then torch.export.save`,
-  );
 }

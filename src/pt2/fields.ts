@@ -42,6 +42,13 @@ export class Field {
     this.about = node;
   }
 
+  /** The same place with another value; `note` follows the name of the entry, which only a root has. */
+  replaced(json: Json, note = ""): Field {
+    const { parent } = this;
+    const place = note === "" || parent instanceof Field ? parent : { ...parent, entry: parent.entry + note };
+    return new Field(json, place, this.key);
+  }
+
   /** A required field of an object. */
   get(key: string): Field {
     const value = this.map().get(key);

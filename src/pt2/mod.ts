@@ -1,5 +1,5 @@
 /**
- * Reads the archives of `torch.export.save`, of torch 2.6 and newer, without Python. Opening one reads its zip directory,
+ * Reads the archives of `torch.export.save`, of torch 2.1 and newer, without Python. Opening one reads its zip directory,
  * its JSON and its indexes, never a weight: those stay ranges of the file.
  */
 import type { Source } from "../io/source.ts";

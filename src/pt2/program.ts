@@ -11,7 +11,7 @@ import { countLeaves, plainCall } from "../fx/tree.ts";
 import { isSym, parseInfix, Ranges, type Sym } from "../sym/mod.ts";
 import { childrenOf } from "../sym/expr.ts";
 import type { Tensor } from "../tensor/mod.ts";
-import { type Archive, refuseVersion } from "./archive.ts";
+import { type Archive, OLD_PROGRAM } from "./archive.ts";
 import { type Field, quote } from "./fields.ts";
 import { type GraphContext, readGraph } from "./graphs.ts";
 import { SymReader } from "./metas.ts";
@@ -20,52 +20,52 @@ import { readPickledWeights } from "./pickled.ts";
 import { readSamples } from "./samples.ts";
 import { readInputDrafts, readSignature } from "./signature.ts";
 import { readModuleCallGraph } from "./tree_spec.ts";
+import { readVersion, type SchemaVersion } from "./versions.ts";
 import { checkDistinct, checkTotal, readWeights, type Weights } from "./weights.ts";
 
-/** The newest minor version that is known; later ones may have kinds of values that are not. */
-const KNOWN_MINOR = 20;
 const KNOWN_VERIFIERS: ReadonlySet<string> = new Set(["ATEN", "TRAINING", ""]);
 
-/** Names of the entries that make up a program. */
+/** Names of the entries that make up a program, besides its graph. */
 interface Parts {
-  readonly program: string;
   readonly samples: string;
   readonly state: Part;
-  readonly constants: Part;
+  /** Torch 2.1 had constants among the weights. */
+  readonly constants: Part | null;
 }
 
-interface Part {
-  readonly folder: "data/weights/" | "data/constants/";
-  /** A `torch.save` file, or null where there is an index. */
-  readonly pickle: string | null;
-  readonly index: string;
-}
+/** A `torch.save` file, or an index of the files in a folder. */
+type Part = string | { readonly folder: "data/weights/" | "data/constants/"; readonly index: string };
 
-function partsOf(archive: Archive, model: string): Parts {
-  const part = (folder: Part["folder"], old: string, index: string): Part => {
-    const pickle = archive.layout === "files" ? old : `${folder}${model}.pt`;
-    return { folder, index, pickle: archive.layout === "files" || archive.find(pickle) !== null ? pickle : null };
-  };
-  const isOld = archive.layout === "files";
+function partsOf(archive: Archive, model: string, { text: version }: SchemaVersion): Parts {
+  if (archive.layout === "files") {
+    // Before torch 2.3 the names claim JSON, which the files are not.
+    const suffix = version === "1" || version === "2" ? "json" : "pt";
+    return {
+      samples: "serialized_example_inputs.pt",
+      state: `serialized_state_dict.${suffix}`,
+      constants: version === "1" ? null : `serialized_constants.${suffix}`,
+    };
+  }
+  const part = (folder: "data/weights/" | "data/constants/", index: string): Part =>
+    archive.find(`${folder}${model}.pt`) === null ? { folder, index } : `${folder}${model}.pt`;
   return {
-    program: isOld ? "serialized_exported_program.json" : `models/${model}.json`,
-    samples: isOld ? "serialized_example_inputs.pt" : `data/sample_inputs/${model}.pt`,
-    state: part("data/weights/", "serialized_state_dict.pt", `${model}_weights_config.json`),
-    constants: part("data/constants/", "serialized_constants.pt", `${model}_constants_config.json`),
+    samples: `data/sample_inputs/${model}.pt`,
+    state: part("data/weights/", `${model}_weights_config.json`),
+    constants: part("data/constants/", `${model}_constants_config.json`),
   };
 }
 
 /** Reads the program of one model. */
 export async function readProgram(archive: Archive, model: string): Promise<ExportedProgram> {
-  const parts = partsOf(archive, model);
-  const root = await archive.readJson(parts.program);
-  const version = root.get("schema_version");
-  const schemaVersion = `${version.get("major").size()}.${version.get("minor").size()}`;
-  const torchVersion = root.find("torch_version")?.string() ?? "";
-  refuseVersion(archive, schemaVersion, torchVersion.slice(0, 40));
+  const entry = archive.layout === "files" ? OLD_PROGRAM : `models/${model}.json`;
+  let root = await archive.readJson(entry);
   const warnings: string[] = [];
-  if (version.get("minor").size() > KNOWN_MINOR) {
-    warnings.push(`The program has schema version ${schemaVersion}, which is newer than 8.${KNOWN_MINOR}`);
+  const version = await readVersion(archive, root, warnings);
+  const parts = partsOf(archive, model, version);
+  const torchVersion = root.find("torch_version")?.string() ?? version.release ?? "";
+  if (version.release !== null) {
+    const { upgradeProgram } = await import("./upgrade/mod.ts");
+    root = upgradeProgram(root, version.text);
   }
   const verifiers = root.find("verifiers")?.list().map((f) => f.string()) ?? [];
   for (const name of verifiers) {
@@ -92,14 +92,14 @@ export async function readProgram(archive: Archive, model: string): Promise<Expo
   if (context.stacks.ambiguous) {
     warnings.push("Some nodes have a module stack that can't be told apart; it is left out");
   }
-  const file = { file: archive.file, entry: parts.program };
+  const file = { file: archive.file, entry };
   const moduleCallGraph = checkCalls(module.get("module_call_graph"), file, signature);
   const ranges = readRanges(root.get("range_constraints"), context.syms);
 
   let samples: Promise<readonly SampleInput[] | null> | null = null;
   const readAllSamples = async (): Promise<readonly SampleInput[] | null> => {
-    const entry = archive.find(parts.samples);
-    if (entry === null || entry.size === 0) return null;
+    const file = archive.find(parts.samples);
+    if (file === null || file.size === 0) return null;
     try {
       return await readSamples(archive, parts.samples, { signature, moduleCallGraph });
     } catch (error) {
@@ -123,7 +123,7 @@ export async function readProgram(archive: Archive, model: string): Promise<Expo
     sampleInputs: () => samples ??= readAllSamples(),
     verifiers,
     torchVersion,
-    schemaVersion,
+    schemaVersion: version.text,
     guardsCode: root.find("guards_code")?.list().map((f) => f.string()) ?? [],
     serializationId: await archive.readText(".data/serialization_id"),
     warnings,
@@ -135,10 +135,11 @@ function readNamedTuples(field: Field | null): ReadonlyMap<string, readonly stri
   return new Map([...entries].map(([name, def]) => [name, def.get("field_names").list().map((f) => f.string())]));
 }
 
-async function readPart(archive: Archive, part: Part, warnings: string[]): Promise<Weights> {
-  return part.pickle === null
-    ? await readWeights(archive, part.folder, part.index, warnings)
-    : await readPickledWeights(archive, part.pickle, warnings);
+async function readPart(archive: Archive, part: Part | null, warnings: string[]): Promise<Weights> {
+  if (part === null) return { tensors: new Map(), objects: new Set() };
+  return typeof part === "string"
+    ? await readPickledWeights(archive, part, warnings)
+    : await readWeights(archive, part.folder, part.index, warnings);
 }
 
 /** What an input stands for must be there, and be of the dtype and shape that the graph says. */

@@ -43,6 +43,12 @@ const STRENGTH: ReadonlyMap<string, number> = new Map([
 ]);
 const NOT_STRENGTH = 3, RELATION_STRENGTH = 4, UNARY_STRENGTH = 11;
 
+/** What the text of an expression does not say. */
+export interface InfixOptions {
+  /** Whether the integer symbol of a name may be negative; by default only those are taken for it that start with `u`. */
+  readonly isSigned?: (name: string) => boolean;
+}
+
 /**
  * Parses an expression as `str` of a SymPy expression writes it. Constants are returned as plain values. Symbols are
  * integers, except PyTorch's float symbols (`zf…`, `zuf…`).
@@ -55,8 +61,8 @@ const NOT_STRENGTH = 3, RELATION_STRENGTH = 4, UNARY_STRENGTH = 11;
  * parseInfix("((s0 + 3)//4) + 1"); // FloorDiv(s0 + 3, 4) + 1
  * ```
  */
-export function parseInfix(text: string): Sym | number | boolean {
-  const scanner = new Scanner(text);
+export function parseInfix(text: string, options: InfixOptions = {}): Sym | number | boolean {
+  const scanner = new Scanner(text, options.isSigned);
   return scanner.finish(parse(scanner, 0));
 }
 
@@ -172,7 +178,9 @@ function parseName(scanner: Scanner, name: string, position: number): Sym {
   }
   if (name === "zoo") throw scanner.error('"zoo" has no value', position);
   if (name === "and" || name === "or" || name.length > 256) throw scanner.error("expected an operand", position);
-  return NAMED_CONSTANTS.get(name) ?? symbol(name, /^zu?f\d+$/.test(name) ? "float" : "int");
+  const constant = NAMED_CONSTANTS.get(name);
+  if (constant !== undefined) return constant;
+  return symbol(name, /^zu?f\d+$/.test(name) ? "float" : "int", scanner.isSigned(name) ? { nonnegative: false } : {});
 }
 
 function parseCall(scanner: Scanner, name: string, position: number): Sym {

@@ -19,13 +19,17 @@ export class Scanner {
   position = 0;
   #nesting = 0;
 
-  constructor(text: string) {
+  /** Whether the symbol of a name may be negative, where the text does not say so. */
+  readonly isSigned: (name: string) => boolean;
+
+  constructor(text: string, isSigned: (name: string) => boolean = () => false) {
     if (text.length > MAX_LENGTH) {
       throw new SyntaxError(
         `Cannot parse symbolic expression: ${text.length} characters, more than the limit of ${MAX_LENGTH}`,
       );
     }
     this.text = text;
+    this.isSigned = isSigned;
   }
 
   /** Skips blanks and tells the next character, empty at the end. */

@@ -247,7 +247,7 @@ Deno.test("older layouts keep weights in torch.save files", async () => {
   delete (nested as Parts)[CONSTANTS];
   const program28 = await read(nested);
   const files: Parts = {
-    "serialized_exported_program.json": good[MODEL],
+    "serialized_exported_program.json": { ...good[MODEL], schema_version: { major: 8, minor: 2 } },
     "serialized_state_dict.pt": state,
     "serialized_constants.pt": constants,
     "serialized_example_inputs.pt": samples,
