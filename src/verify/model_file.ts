@@ -5,7 +5,7 @@ import { openSource, siblingOf, type SourceInput } from "../io/open.ts";
 import type { Source } from "../io/source.ts";
 import { ArchiveError, VerificationError } from "../ir/mod.ts";
 import { readModel } from "../onnx/deserialize.ts";
-import { Model, type OnnxValue, SERIALIZATION_ID } from "../onnx/model.ts";
+import { Model, OnnxNode, type OnnxValue, SERIALIZATION_ID } from "../onnx/model.ts";
 import { prepare } from "../passes/mod.ts";
 import { formatMeta, isComplex, type Meta, toReal } from "../tensor/mod.ts";
 import { isFed, userInputs } from "./inputs.ts";
@@ -126,7 +126,10 @@ function hasValue({ arg }: OutputSpec): boolean {
   return value !== null && typeof value !== "string";
 }
 
-/** Outputs by position; other values by the program's name for them, where dtype and rank are the program's too. */
+/**
+ * Outputs by position; other values by the program's name for them, where the node that gives them has that name too, or dtype
+ * and rank are the program's.
+ */
 function findValues(
   model: Model,
   program: ExportedProgram,
@@ -137,10 +140,14 @@ function findValues(
   for (const node of model.graph.nodes()) for (const value of node.outputs) named.set(value.name, value);
   const values = new Map<FxValue, OnnxValue>();
   const add = (fx: FxValue, value: OnnxValue | undefined): void => {
-    if (fx.meta.kind === "tensor" && value?.meta && sameKind(value.meta, fx.meta)) values.set(fx, value);
+    if (fx.meta.kind !== "tensor" || !value?.meta) return;
+    const isIts = value.producer instanceof OnnxNode && value.producer.name === `node_${fx.name}`;
+    if (isIts || sameKind(value.meta, fx.meta)) values.set(fx, value);
   };
   for (const node of program.graph.nodes()) for (const fx of node.outputs) add(fx, named.get(fx.name));
-  for (const { spec, value } of outputs) if (spec.arg instanceof FxValue) add(spec.arg, value);
+  for (const { spec, value } of outputs) {
+    if (spec.arg instanceof FxValue && spec.arg.meta.kind === "tensor" && value.meta) values.set(spec.arg, value);
+  }
   return values;
 }
 
