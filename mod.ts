@@ -49,7 +49,16 @@ export { loadOps } from "./src/aten/mod.ts";
 export type { DType, Meta } from "./src/tensor/mod.ts";
 export { Storage, Tensor } from "./src/tensor/mod.ts";
 export { type Operators, ops } from "./src/aten/ops.ts";
-export type { ComplexForm, ComplexRule, ElementwiseForm, PartsAlike, Writes } from "./src/aten/op.ts";
+export type {
+  ComplexForm,
+  ComplexRule,
+  ElementwiseForm,
+  FormName,
+  Forms,
+  NamedForm,
+  PartsAlike,
+  Writes,
+} from "./src/aten/op.ts";
 export { saveProgram } from "./src/export/save_program.ts";
 export type { Kwargs } from "./src/export/call.ts";
 export type { AppliedWeights } from "./src/export/apply_weights.ts";

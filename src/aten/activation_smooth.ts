@@ -7,7 +7,8 @@ import { choose, constantLike, emit, emitTest, FLOATS, type Native, NUMBERS, SIN
 import { defineOp } from "./op.ts";
 import { like, refuse, requireFloat, sameAsSelf, unary } from "./rules.ts";
 import { erf as erfOf, softplus as softplusOf } from "./special.ts";
-import { erf, sigmoid } from "./unary.ts";
+import { erf } from "./erf.ts";
+import { sigmoid } from "./sigmoid.ts";
 
 /** Nodes over one value and constants of its dtype. */
 class Formula {

@@ -5,7 +5,8 @@ import { all, any, logsumexp } from "./reduce.ts";
 import { roundDecimals } from "./rounding.ts";
 import { logSoftmax, softmax } from "./softmax.ts";
 import { acos, acosh, asin, asinh, atan, atanh, sinc } from "./trigonometry.ts";
-import { erfc, exp2, expm1, logit } from "./unary.ts";
+import { erfc } from "./erf.ts";
+import { exp2, expm1, logit } from "./unary.ts";
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.arccos.html */
 export const arccos = defineOp("aten::arccos(Tensor self) -> Tensor", {

@@ -7,7 +7,6 @@ import { broadcastShapes, type DType, isComplex, type Tensor } from "../tensor/m
 import { mapBinary } from "../tensor/loops.ts";
 import { mapComplexes } from "../tensor/complex_loops.ts";
 import * as complexMath from "../tensor/complex_math.ts";
-import * as forms from "./complex_forms.ts";
 import { choose, constantLike, emit, emitTest, NUMBERS } from "./emit.ts";
 import { defineOp } from "./op.ts";
 import { alias, both, scalarLike, withScalar } from "./overloads.ts";
@@ -54,7 +53,7 @@ export const mul = defineOp("aten::mul.Tensor(Tensor self, Tensor other) -> Tens
   promote: both,
   meta: broadcastOther,
   kernel: ({ self, other }) => binary(multiply(self.dtype), undefined, complexMath.mul)({ self, other }),
-  complex: { elementwise: forms.mulForm },
+  complex: { elementwise: "mulForm" },
   onnx: (b, { self, other }) => emitProduct(b, self, other),
 });
 
@@ -74,7 +73,7 @@ export const square = defineOp("aten::square(Tensor self) -> Tensor", {
     const x = t.meta(self).dtype === "bool" ? t.cast(self, "int64") : self;
     return t.call(mul, x, x);
   },
-  complex: { elementwise: forms.squareForm },
+  complex: { elementwise: "squareForm" },
 });
 
 /** A Python number as a complex one. */
@@ -95,7 +94,7 @@ export const add = defineOp("aten::add.Tensor(Tensor self, Tensor other, *, Scal
     if (isComplex(self.dtype)) return complexSum(self, other, complexOf(alpha));
     return mapBinary(self, scaledTensor(other, alpha), self.dtype, adder(self.dtype));
   },
-  complex: { elementwise: forms.addForm },
+  complex: { elementwise: "addForm" },
   onnx: (b, { self, other, alpha }) => emitSum(b, self, scaled(b, other, alpha)),
 });
 
@@ -122,7 +121,7 @@ export const sub = defineOp("aten::sub.Tensor(Tensor self, Tensor other, *, Scal
     requireDifference(b.meta(self).dtype);
     return emit(b, NUMBERS, "Sub", [self, scaled(b, other, alpha)]);
   },
-  complex: { elementwise: forms.subForm },
+  complex: { elementwise: "subForm" },
 });
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.sub.html */
@@ -178,8 +177,7 @@ function interpolate(x: number, y: number, w: number): number {
 /** https://docs.pytorch.org/docs/stable/generated/torch.lerp.html */
 export const lerpScalar = defineOp("aten::lerp.Scalar(Tensor self, Tensor end, Scalar weight) -> Tensor", {
   promote: interpolated,
-  complex: (t, { self, end, weight }) =>
-    forms.lerpForm(t, { self, end, weight: t.full([], weight, t.meta(self).dtype) }),
+  complex: { form: "lerpScalarForm" },
   meta: (_, { self, end }) => ({ dtype: self.dtype, shape: broadcastShapes(self.shape, end.shape) }),
   kernel: ({ self, end, weight }) => {
     requireReal(self.dtype);
@@ -206,7 +204,7 @@ export const lerp = defineOp("aten::lerp.Tensor(Tensor self, Tensor end, Tensor 
     dtype: self.dtype,
     shape: broadcastShapes(self.shape, end.shape, weight.shape),
   }),
-  complex: (t, args) => forms.lerpForm(t, args),
+  complex: { form: "lerpForm" },
   kernel: ({ self, end, weight }) => {
     requireReal(self.dtype);
     return mapTernary([self, end, weight], self.dtype, interpolate);

@@ -35,12 +35,19 @@ import {
   toReal,
 } from "../tensor/mod.ts";
 import { type BoundArgs, type CallArg, complete, promote } from "./bind.ts";
-import { complexDType, formOf, onEachPart } from "./complex_calls.ts";
+import { complexDType, formOf, isElementwiseForm, onEachPart } from "./complex_calls.ts";
 import type { OpTable } from "./mod.ts";
-import type { Calls, MetaContext, Op } from "./op.ts";
+import type { Calls, ComplexForm, Forms, MetaContext, Op } from "./op.ts";
 
 /** What all interpreters share. */
 export abstract class Interpreter<T extends object> implements Calls<T> {
+  /** The forms that records name; null where there are no complex values. */
+  protected readonly forms: Forms | null;
+
+  constructor(forms: Forms | null) {
+    this.forms = forms;
+  }
+
   // deno-lint-ignore no-explicit-any -- the schema types of `Calls` say what goes in and out
   call(op: Op, ...args: any[]): any {
     return this.apply(op, this.bind(op, args));
@@ -106,8 +113,8 @@ export function isRandom({ target, args, kwargs }: FxNode, table: OpTable): bool
 export class MetaInterpreter extends Interpreter<Meta> {
   readonly context: MetaContext;
 
-  constructor(ranges?: Ranges) {
-    super();
+  constructor(ranges?: Ranges, forms: Forms | null = null) {
+    super(forms);
     let n = 0;
     this.context = { ranges, freshSymbol: (): Sym => symbol(`u_${n++}`) };
   }
@@ -115,9 +122,9 @@ export class MetaInterpreter extends Interpreter<Meta> {
   apply(op: Op, args: BoundArgs): unknown {
     // deno-lint-ignore no-explicit-any -- bound arguments are typed by the schema at the definition
     if (op.meta) return op.meta(this.context, args as any);
-    const form = formOf(op);
+    const form = this.complexOf(args) && formOf(op, this.forms);
     // deno-lint-ignore no-explicit-any -- as above
-    if (form && this.complexOf(args)) return form(this as Calls<Meta>, args as any, op);
+    if (form) return form(this as Calls<Meta>, args as any, op);
     return this.decomposed(op, args, "meta rule");
   }
 
@@ -149,11 +156,12 @@ export class MetaInterpreter extends Interpreter<Meta> {
 
 /** Reference results on concrete tensors. Arguments must be loaded. `loops` is passed in, so that it loads with the kernels. */
 export class EagerInterpreter extends Interpreter<Tensor> {
-  private readonly metas: MetaInterpreter = new MetaInterpreter();
+  private readonly metas: MetaInterpreter;
   private readonly loops: Loops;
 
-  constructor(loops: Loops) {
-    super();
+  constructor(loops: Loops, forms: Forms | null = null) {
+    super(forms);
+    this.metas = new MetaInterpreter(undefined, forms);
     this.loops = loops;
   }
 
@@ -162,9 +170,9 @@ export class EagerInterpreter extends Interpreter<Tensor> {
     if (dtype) {
       const parts = this.onParts(op, args);
       if (parts) return parts.result;
-      const form = formOf(op);
+      const form = op.kernel && isElementwiseForm(op) ? null : formOf(op, this.forms);
       // deno-lint-ignore no-explicit-any -- bound arguments are typed by the schema at the definition
-      if (form && (!op.kernel || form === op.complex)) return form(this as Calls<Tensor>, args as any, op);
+      if (form) return form(this as Calls<Tensor>, args as any, op);
     }
     // deno-lint-ignore no-explicit-any -- as above
     if (op.kernel && (!dtype || op.complex)) return op.kernel(args as any);
@@ -212,10 +220,10 @@ export class OnnxInterpreter extends Interpreter<OnnxValue> {
   readonly builder: OnnxBuilder;
   private readonly metas: MetaInterpreter;
 
-  constructor(builder: OnnxBuilder, ranges?: Ranges) {
-    super();
+  constructor(builder: OnnxBuilder, ranges?: Ranges, forms: Forms | null = null) {
+    super(forms);
     this.builder = builder;
-    this.metas = new MetaInterpreter(ranges);
+    this.metas = new MetaInterpreter(ranges, forms);
   }
 
   apply(op: Op, args: BoundArgs): unknown {
@@ -223,7 +231,8 @@ export class OnnxInterpreter extends Interpreter<OnnxValue> {
     if (dtype) {
       const parts = this.together(op, args) ?? this.onParts(op, args);
       if (parts) return parts.result;
-      if (formOf(op)) return this.onForm(op, args);
+      const form = formOf(op, this.forms);
+      if (form) return this.onForm(op, form, args);
     }
     // deno-lint-ignore no-explicit-any -- bound arguments are typed by the schema at the definition
     if (op.onnx && (!dtype || op.complex)) return op.onnx(this.builder, args as any);
@@ -247,12 +256,12 @@ export class OnnxInterpreter extends Interpreter<OnnxValue> {
    * A complex form. Elementwise ones take packed values as columns: one node splits them, and one puts the result
    * together, where parts of the value's own shape would have to lose and get a dim each.
    */
-  private onForm(op: Op, args: BoundArgs): unknown {
+  private onForm(op: Op, form: ComplexForm<string>, args: BoundArgs): unknown {
     // deno-lint-ignore no-explicit-any -- bound arguments are typed by the schema at the definition
-    const run = (given: BoundArgs): unknown => formOf(op)!(this as Calls<OnnxValue>, given as any, op);
+    const run = (given: BoundArgs): unknown => form(this as Calls<OnnxValue>, given as any, op);
     let packed = false;
     mapTensors(args, (v) => packed ||= v instanceof ComplexValue && v.form.kind !== "parts");
-    if (typeof op.complex === "function" || !packed) return run(args);
+    if (!isElementwiseForm(op) || !packed) return run(args);
     const { builder } = this;
     const result = run(mapTensors(args, (v) => {
       if (v instanceof ComplexValue) return ComplexValue.parts(...v.asColumns(builder));
@@ -360,11 +369,11 @@ export class TraceInterpreter extends Interpreter<FxValue> {
   private readonly names: Names;
   private readonly metas: MetaInterpreter;
 
-  constructor(graph: FxGraph, names: Names, ranges?: Ranges) {
-    super();
+  constructor(graph: FxGraph, names: Names, ranges?: Ranges, forms: Forms | null = null) {
+    super(forms);
     this.graph = graph;
     this.names = names;
-    this.metas = new MetaInterpreter(ranges);
+    this.metas = new MetaInterpreter(ranges, forms);
   }
 
   /** Records the arguments as given: whoever runs the graph promotes them. */

@@ -3,7 +3,6 @@ import type { OnnxBuilder } from "../onnx/builder.ts";
 import type { OnnxValue } from "../onnx/model.ts";
 import { isFloat } from "../tensor/mod.ts";
 import type { C } from "../tensor/complex_math.ts";
-import * as forms from "./complex_forms.ts";
 import { choose, constantLike, emit, emitTest, FLOATS, type Native, NUMBERS } from "./emit.ts";
 import { defineOp } from "./op.ts";
 import { alias, both, withScalar } from "./overloads.ts";
@@ -36,7 +35,7 @@ export const eq = defineOp(
   "aten::eq.Tensor(Tensor self, Tensor other) -> Tensor",
   {
     ...comparison("Equal", (x, y) => x === y, isSame),
-    complex: { elementwise: forms.eqForm },
+    complex: { elementwise: "eqForm" },
   },
 );
 
@@ -48,7 +47,7 @@ export const ne = defineOp("aten::ne.Tensor(Tensor self, Tensor other) -> Tensor
   promote: both,
   meta: broadcastBool,
   kernel: binary((x, y) => x !== y, "bool", (x, y) => !isSame(x, y)),
-  complex: { elementwise: forms.neForm },
+  complex: { elementwise: "neForm" },
   onnx: (b, { self, other }) =>
     b.meta(self).dtype === "bool"
       ? b.op("Xor", [self, other])
@@ -130,7 +129,7 @@ export const isclose = defineOp(
   {
     promote: both,
     meta: broadcastBool,
-    complex: (t, args) => forms.iscloseForm(t, args),
+    complex: { form: "iscloseForm" },
     kernel: ({ self, other, rtol, atol, equal_nan }) => {
       requireReal(self.dtype);
       return binary((p, q) => {

@@ -18,7 +18,7 @@ import {
 import { mapComplex, mapComplexes } from "../tensor/complex_loops.ts";
 import * as complexMath from "../tensor/complex_math.ts";
 import type { Tensor } from "../tensor/mod.ts";
-import * as forms from "./complex_forms.ts";
+import { polarForm } from "./complex_forms.ts";
 import { expand } from "./expand.ts";
 import type { OnnxBuilder } from "../onnx/builder.ts";
 import type { OnnxValue } from "../onnx/model.ts";
@@ -57,7 +57,7 @@ export const polar = defineOp("aten::polar(Tensor abs, Tensor angle) -> Tensor",
   },
   kernel: ({ abs, angle }) =>
     mapComplexes([abs, angle], toComplex(abs.dtype), ([r], [phi]) => complexMath.polar(r, phi)),
-  decompose: (t, args) => forms.polarForm(t, args),
+  decompose: (t, args) => polarForm(t, args),
 });
 
 const asReal = {

@@ -5,7 +5,7 @@
 import { Complex, type Scalar } from "../fx/mod.ts";
 import { type DType, isComplex, isDType, toReal } from "../tensor/mod.ts";
 import type { BoundArgs } from "./bind.ts";
-import type { Calls, ComplexForm, Op, PartsAlike } from "./op.ts";
+import type { Calls, ComplexForm, Forms, Op, PartsAlike } from "./op.ts";
 
 type IsTensor<T> = (x: unknown) => x is T;
 
@@ -37,11 +37,24 @@ function isComplexDType(x: unknown): x is DType {
   return typeof x === "string" && isDType(x) && isComplex(x);
 }
 
-/** The rule that takes parts, if there is one. */
-export function formOf(op: Op): ComplexForm<string> | null {
-  const rule = op.complex;
+/**
+ * The rule that takes parts, if there is one.
+ *
+ * @param forms the forms that records name; null where there are no complex values
+ */
+export function formOf({ complex: rule, name }: Op, forms: Forms | null): ComplexForm<string> | null {
   if (typeof rule === "function") return rule;
-  return typeof rule === "object" && "elementwise" in rule ? rule.elementwise : null;
+  if (typeof rule !== "object" || "alike" in rule) return null;
+  const form = "form" in rule ? rule.form : rule.elementwise;
+  if (typeof form === "function") return form;
+  if (!forms) throw new TypeError(`${name} is called with complex values, for which its form is not loaded`);
+  // Each form takes the arguments of the records that name it.
+  return forms[form] as unknown as ComplexForm<string>;
+}
+
+/** Whether the form of an operator takes the elements one by one. */
+export function isElementwiseForm({ complex: rule }: Op): boolean {
+  return typeof rule === "object" && "elementwise" in rule;
 }
 
 /** Calls an operator that treats parts alike, once for each part. `apply` calls it with real arguments. */

@@ -2,6 +2,9 @@
  * Functions of complex tensors in terms of functions of their parts. An imaginary part that is null is zero: what it would
  * add is left out, so that an infinity beside it gives no NaN, which it does where PyTorch multiplies it by that zero.
  * Branch cuts lie where PyTorch's do; the signs of zero on them are not followed.
+ *
+ * Records name these forms, and interpreters are given them: programs on real numbers do without this file and what it
+ * imports.
  */
 import type { Scalar } from "../fx/mod.ts";
 import { isSym } from "../sym/mod.ts";
@@ -15,6 +18,8 @@ import type { Calls } from "./op.ts";
 import { atan2, cos, cosh, sin, sinh, tanh } from "./trigonometry.ts";
 import { abs, exp, expm1, isfinite, isinf, isnan, log, log1p, neg, reciprocal, sqrt } from "./unary.ts";
 import { where } from "./where.ts";
+
+export * from "./complex_products.ts";
 
 /** A complex value in parts. */
 interface Num<T> {
@@ -452,19 +457,23 @@ export function logaddexpForm<T extends object>(t: Calls<T>, { self, other }: Pa
   return t.call(add, large, t.call(log1p, t.call(exp, t.call(sub, small, large))));
 }
 
-interface Lerp<T> {
+interface Lerp<T, W> {
   readonly self: T;
   readonly end: T;
-  readonly weight: T;
+  readonly weight: W;
 }
 
 /** From the nearer end, as PyTorch has it. */
-export function lerpForm<T extends object>(t: Calls<T>, { self, end, weight }: Lerp<T>): T {
+export function lerpForm<T extends object>(t: Calls<T>, { self, end, weight }: Lerp<T, T>): T {
   const difference = t.call(sub, end, self);
   const isNear = t.call(ltScalar, modulus(t, numOf(t, weight)), 0.5);
   const rest = t.call(sub, t.full([], 1, t.meta(weight).dtype), weight);
   const [first, last] = [t.call(mul, difference, weight), t.call(mul, difference, rest)];
   return t.call(where, isNear, t.call(add, self, first), t.call(sub, end, last));
+}
+
+export function lerpScalarForm<T extends object>(t: Calls<T>, { self, end, weight }: Lerp<T, Scalar>): T {
+  return lerpForm(t, { self, end, weight: t.full([], weight, t.meta(self).dtype) });
 }
 
 export function isrealForm<T extends object>(t: Calls<T>, { self }: Self<T>): T {

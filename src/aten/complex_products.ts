@@ -1,16 +1,22 @@
 /** Products of complex tensors in terms of products of their parts. */
+import type { Scalar } from "../fx/mod.ts";
 import { isSym } from "../sym/mod.ts";
 import { type DType, isComplex, normalizeDim } from "../tensor/mod.ts";
 import { add, mul, sub } from "./binary.ts";
-import { refuse } from "./rules.ts";
-import type { Calls, Op } from "./op.ts";
 import { cat } from "./cat.ts";
+import { conjPhysical } from "./complex.ts";
+import { expand } from "./expand.ts";
+import { isNumber, matmul } from "./linear.ts";
+import type { Calls, Op } from "./op.ts";
+import { transpose } from "./permute.ts";
+import { sumDim } from "./reduce.ts";
+import { refuse } from "./rules.ts";
 import { slice } from "./slice.ts";
 import { neg } from "./unary.ts";
-import { flatten, squeezeDim } from "./view.ts";
+import { flatten, squeezeDim, unsqueeze } from "./view.ts";
 
 /** A function that is linear in each operand: the sum over all ways to take a part of each, with `i` for imaginary ones. */
-export function multilinear<T extends object>(
+function multilinear<T extends object>(
   t: Calls<T>,
   operands: readonly T[],
   fn: (...parts: T[]) => T,
@@ -35,16 +41,99 @@ export function multilinear<T extends object>(
 }
 
 /** An operator whose schema the type checker doesn't see. */
-export type AnyOp = Pick<Op, "parsed">;
+type AnyOp = Pick<Op, "parsed">;
 
 /** Calls an operator with one result by the names of its arguments. */
-export function callByName<T extends object>(
+function callByName<T extends object>(
   t: Calls<T>,
   op: AnyOp,
   args: Readonly<Record<string, unknown>>,
 ): T {
   const given = op.parsed.args.map(({ name }) => args[name]);
   return (t.call as (op: AnyOp, ...args: unknown[]) => T).call(t, op, ...given);
+}
+
+interface Pair<T> {
+  readonly self: T;
+  readonly other: T;
+}
+
+/** An operator that is linear in both of its operands. */
+export function bilinearForm<T extends object>(t: Calls<T>, { self, other }: Pair<T>, op: AnyOp): T {
+  return multilinear(t, [self, other], (self, other) => callByName(t, op, { self, other }));
+}
+
+/** Of real numbers, the conjugate is the number. */
+export function vdotForm<T extends object>(t: Calls<T>, { self, other }: Pair<T>): T {
+  return t.call(matmul, t.call(conjPhysical, self), other);
+}
+
+interface Linear<T> {
+  readonly input: T;
+  readonly weight: T;
+  readonly bias: T | null;
+}
+
+export function linearForm<T extends object>(t: Calls<T>, { input, weight, bias }: Linear<T>): T {
+  const columns = t.meta(weight).shape.length === 2 ? t.call(transpose, weight, 0, 1) : weight;
+  const y = t.call(matmul, input, columns);
+  return bias ? t.call(add, y, bias) : y;
+}
+
+/** A convolution is linear in input and weight; the bias is added once. */
+export function convolutionForm<T extends object>(t: Calls<T>, args: Linear<T>, op: AnyOp): T {
+  const [re, im] = args.bias ? t.parts(args.bias) : [null, null];
+  let left: (T | null)[] = [re, im];
+  // The first term of each kind takes its bias along: that of real parts, then that of imaginary parts.
+  return multilinear(t, [args.input, args.weight], (input, weight) => {
+    const [bias = null, ...rest] = left;
+    left = rest;
+    return callByName(t, op, { ...args, input, weight, bias });
+  });
+}
+
+interface Einsum<T> {
+  readonly equation: string;
+  readonly tensors: readonly T[];
+}
+
+export function einsumForm<T extends object>(t: Calls<T>, { equation, tensors }: Einsum<T>, op: AnyOp): T {
+  return multilinear(t, tensors, (...parts) => callByName(t, op, { equation, tensors: parts, path: null }));
+}
+
+interface Scaled<T> {
+  readonly self: T;
+  readonly beta: Scalar;
+  readonly alpha: Scalar;
+}
+
+/** `beta * self + alpha * product`; the factors may be complex too. */
+function combined<T extends object>(t: Calls<T>, { self, beta, alpha }: Scaled<T>, y: T): T {
+  const scaled = (x: T, by: Scalar): T => isNumber(by, 1) ? x : t.call(mul, x, t.full([], by, t.meta(x).dtype));
+  const { shape } = t.meta(y);
+  return isNumber(beta, 0)
+    ? scaled(y, alpha)
+    : t.call(add, t.call(expand, scaled(self, beta), shape), scaled(y, alpha));
+}
+
+export function addmmForm<T extends object>(t: Calls<T>, args: Scaled<T> & { mat1: T; mat2: T }): T {
+  return combined(t, args, t.call(matmul, args.mat1, args.mat2));
+}
+
+export function baddbmmForm<T extends object>(t: Calls<T>, args: Scaled<T> & { batch1: T; batch2: T }): T {
+  return combined(t, args, t.call(matmul, args.batch1, args.batch2));
+}
+
+export function addbmmForm<T extends object>(t: Calls<T>, args: Scaled<T> & { batch1: T; batch2: T }): T {
+  return combined(t, args, t.call(sumDim, t.call(matmul, args.batch1, args.batch2), [0]));
+}
+
+export function addmvForm<T extends object>(t: Calls<T>, args: Scaled<T> & { mat: T; vec: T }): T {
+  return combined(t, args, t.call(matmul, args.mat, args.vec));
+}
+
+export function addrForm<T extends object>(t: Calls<T>, args: Scaled<T> & { vec1: T; vec2: T }): T {
+  return combined(t, args, t.call(mul, t.call(unsqueeze, args.vec1, 1), args.vec2));
 }
 
 interface Prod<T> {

@@ -4,33 +4,19 @@ import type { OnnxValue } from "../onnx/model.ts";
 import type { Meta, Tensor } from "../tensor/mod.ts";
 import { permuteDims } from "../tensor/loops.ts";
 import { type ConvolutionArgs, convolutionKernel, convolutionMeta, convolutionNode } from "./convolve.ts";
-import { type AnyOp, callByName, multilinear } from "./complex_products.ts";
-import { type Calls, defineOp, type MetaContext } from "./op.ts";
+import { defineOp, type MetaContext, type NamedForm } from "./op.ts";
 
 type Operands<T> = ConvolutionArgs & { readonly input: T; readonly weight: T; readonly bias: T | null };
 
-/** A convolution is linear in input and weight; the bias is added once. */
-function convolutionForm<T extends object>(t: Calls<T>, args: Operands<T>, op: AnyOp): T {
-  const [re, im] = args.bias ? t.parts(args.bias) : [null, null];
-  let left: (T | null)[] = [re, im];
-  // The first term of each kind takes its bias along: that of real parts, then that of imaginary parts.
-  return multilinear(t, [args.input, args.weight], (input, weight) => {
-    const [bias = null, ...rest] = left;
-    left = rest;
-    const given: Readonly<Record<string, unknown>> = { ...args, input, weight, bias };
-    return callByName(t, op, given);
-  });
-}
-
 /** Rules of a convolution whose schema has the usual names; `fixed` are arguments that the schema lacks. */
 function rulesOf(fixed: { readonly transposed?: boolean } = {}): {
-  complex: typeof convolutionForm;
+  complex: NamedForm;
   meta: (_: MetaContext, args: Operands<Meta>) => Meta;
   kernel: (args: Operands<Tensor>) => Tensor;
   onnx: (b: OnnxBuilder, args: Operands<OnnxValue>) => OnnxValue;
 } {
   return {
-    complex: convolutionForm,
+    complex: { form: "convolutionForm" },
     meta: (_, args) => convolutionMeta(args.input, args.weight, { ...args, ...fixed }),
     kernel: (args) => convolutionKernel(args.input, args.weight, args.bias, { ...args, ...fixed }),
     onnx: (b, args) => convolutionNode(b, args.input, args.weight, args.bias, { ...args, ...fixed }),

@@ -5,7 +5,6 @@ import { broadcastShapes, type DType, isFloat, isSigned, type Meta } from "../te
 import { convert, mapBinary } from "../tensor/loops.ts";
 import * as complexMath from "../tensor/complex_math.ts";
 import { add } from "./binary.ts";
-import * as forms from "./complex_forms.ts";
 import { choose, constantLike, emit, emitTest, FLOATS, NUMBERS } from "./emit.ts";
 import { defineOp } from "./op.ts";
 import { alias, both, bothToFloat, ofScalar, scalarLike, withScalar } from "./overloads.ts";
@@ -17,7 +16,7 @@ export const div = defineOp("aten::div.Tensor(Tensor self, Tensor other) -> Tens
   promote: bothToFloat,
   meta: broadcastOther,
   kernel: binary((x, y) => x / y, undefined, complexMath.div),
-  complex: { elementwise: forms.divForm },
+  complex: { elementwise: "divForm" },
   onnx: (b, { self, other }) => emit(b, NUMBERS, "Div", [self, other]),
 });
 

@@ -6,7 +6,6 @@ import type { Dim } from "../sym/mod.ts";
 import { contiguousStrides, elementCount, type Meta, newData, Tensor } from "../tensor/mod.ts";
 import { convert, indices, store } from "../tensor/loops.ts";
 import { broadcastShapes } from "../tensor/mod.ts";
-import { multilinear } from "./complex_products.ts";
 import { diagonal } from "./diagonal.ts";
 import { type Calls, defineOp } from "./op.ts";
 import { permute } from "./permute.ts";
@@ -118,7 +117,7 @@ export const einsum = defineOp("aten::einsum(str equation, Tensor[] tensors, *, 
     return convert(contract(parsed, operands), tensors[0].dtype);
   },
   views: (t, { equation, tensors }) => [tensors.length === 1 ? rearranged(t, equation, tensors) : null],
-  complex: (t, { equation, tensors }, op) => multilinear(t, tensors, (...parts) => t.call(op, equation, parts)),
+  complex: { form: "einsumForm" },
   onnx: (b, { equation, tensors }) => {
     const parsed = parseEquation(equation, tensors.map((x) => b.meta(x).shape.length));
     const wide = productDType(b.meta(tensors[0]).dtype);

@@ -3,16 +3,16 @@ import { isComplex, isFloat, isInt, type Meta, newData, Tensor } from "../tensor
 import { mapComplex } from "../tensor/complex_loops.ts";
 import { filled } from "../tensor/loops.ts";
 import { mul, sub } from "./binary.ts";
-import * as forms from "./complex_forms.ts";
 import { eqScalar, gtScalar, ltScalar, neScalar } from "./compare.ts";
 import { emitTest, NUMBERS } from "./emit.ts";
+import { erfc } from "./erf.ts";
 import { clamp } from "./extrema.ts";
 import { defineOp } from "./op.ts";
 import { bothToFloat, ofScalar, scalarLike, withScalar } from "./overloads.ts";
 import { powOfScalar } from "./power.ts";
 import { trunc } from "./rounding.ts";
 import { like, requireReal } from "./rules.ts";
-import { abs, erfc, isnan, log, log1p, neg, signbit } from "./unary.ts";
+import { abs, isnan, log, log1p, neg, signbit } from "./unary.ts";
 import { where } from "./where.ts";
 
 const toFloat = { args: ["self"], to: "float" } as const;
@@ -58,7 +58,7 @@ export const ldexp = defineOp("aten::ldexp.Tensor(Tensor self, Tensor other) -> 
 /** The angle of a real number is 0 or π, or NaN: https://docs.pytorch.org/docs/stable/generated/torch.angle.html */
 export const angle = defineOp("aten::angle(Tensor self) -> Tensor", {
   promote: toFloat,
-  complex: { elementwise: forms.angleForm },
+  complex: { elementwise: "angleForm" },
   decompose: (t, { self }) => {
     const [zero, half] = [scalarLike(t, self, 0), scalarLike(t, self, Math.PI)];
     return t.call(where, t.call(isnan, self), self, t.call(where, t.call(ltScalar, self, 0n), half, zero));
@@ -70,7 +70,7 @@ export const isreal = defineOp("aten::isreal(Tensor self) -> Tensor", {
   meta: (_, { self }): Meta => like(self, "bool"),
   kernel: ({ self }) =>
     isComplex(self.dtype) ? mapComplex(self, "bool", (z) => z[1] === 0) : filled("bool", self.shape, true),
-  complex: { elementwise: forms.isrealForm },
+  complex: { elementwise: "isrealForm" },
   onnx: (b, { self }) => b.op("Expand", [b.scalar(true, "bool"), b.ints(b.meta(self).shape)]),
 });
 

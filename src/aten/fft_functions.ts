@@ -17,6 +17,8 @@ import { constantPadNd } from "./pad.ts";
 import { refuse, requireFloat } from "./rules.ts";
 import { slice } from "./slice.ts";
 
+export * as forms from "./complex_forms.ts";
+
 const toFloat = { args: ["self"], to: "float" } as const;
 
 /** How a transform in one direction is scaled. */

@@ -8,7 +8,7 @@ import type { OnnxGraph, OnnxValue } from "../onnx/model.ts";
 import type { Ranges } from "../sym/mod.ts";
 import type { Tensor } from "../tensor/mod.ts";
 import type { CallArg } from "./bind.ts";
-import type { Op } from "./op.ts";
+import type { Forms, Op } from "./op.ts";
 
 /** A node whose arguments an interpreter has resolved; graphs stay graphs. */
 export interface HigherOrderCall<T> {
@@ -44,6 +44,8 @@ export type Adapt = (x: Expansion, node: FxNode) => { args: readonly FxArg[]; kw
 export interface Expansion {
   /** Bounds of the program's symbols. */
   readonly ranges: Ranges;
+  /** What becomes of complex values, if there are any. */
+  readonly forms: Forms | null;
   /** The argument in the new graph. */
   read(arg: FxArg): FxArg;
   /** Copies the nodes of a graph. `names` are those that its results shall bear. */

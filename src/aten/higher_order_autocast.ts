@@ -101,7 +101,7 @@ function resultTypes(
     const { expr, type } = arg.meta;
     return type === "int" && typeof expr === "number" ? BigInt(expr) : expr;
   };
-  const metas = new MetaInterpreter(x.ranges);
+  const metas = new MetaInterpreter(x.ranges, x.forms);
   try {
     const bound = metas.bind(op, args.map(toMeta), new Map([...kwargs].map(([name, arg]) => [name, toMeta(arg)])));
     const results = [metas.apply(op, bound)].flat(2);

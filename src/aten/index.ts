@@ -40,6 +40,7 @@ export const FAMILIES: Readonly<Record<string, () => Promise<Record<string, unkn
   embedding: () => import("./embedding.ts"),
   embedding_renorm: () => import("./embedding_renorm.ts"),
   equality: () => import("./equality.ts"),
+  erf: () => import("./erf.ts"),
   error_function: () => import("./error_function.ts"),
   expand: () => import("./expand.ts"),
   extrema: () => import("./extrema.ts"),
@@ -107,6 +108,7 @@ export const FAMILIES: Readonly<Record<string, () => Promise<Record<string, unkn
   searchsorted: () => import("./searchsorted.ts"),
   segment: () => import("./segment.ts"),
   shift: () => import("./shift.ts"),
+  sigmoid: () => import("./sigmoid.ts"),
   slice: () => import("./slice.ts"),
   softmax: () => import("./softmax.ts"),
   solve: () => import("./solve.ts"),
@@ -249,6 +251,7 @@ export const NAMES: readonly (readonly [family: string, names: string])[] = [
   ],
   ["embedding_renorm", " aten::embedding_renorm "],
   ["equality", " aten::allclose aten::equal aten::is_nonzero aten::is_same_size "],
+  ["erf", " aten::erf aten::erfc aten::special_erf "],
   [
     "error_function",
     " aten::erfinv aten::special_erfcx aten::special_erfinv aten::special_log_ndtr aten::special_ndtri ",
@@ -445,6 +448,7 @@ export const NAMES: readonly (readonly [family: string, names: string])[] = [
     "shift",
     " aten::__ilshift__.Scalar aten::__ilshift__.Tensor aten::__irshift__.Scalar aten::__irshift__.Tensor aten::__lshift__.Scalar aten::__lshift__.Tensor aten::__rshift__.Scalar aten::__rshift__.Tensor aten::bitwise_left_shift.Scalar_Tensor aten::bitwise_left_shift.Tensor aten::bitwise_left_shift.Tensor_Scalar aten::bitwise_right_shift.Scalar_Tensor aten::bitwise_right_shift.Tensor aten::bitwise_right_shift.Tensor_Scalar ",
   ],
+  ["sigmoid", " aten::sigmoid aten::special_expit "],
   [
     "slice",
     " aten::narrow aten::narrow.Tensor aten::narrow_copy aten::select.int aten::select_copy.int aten::select_scatter aten::slice.Tensor aten::slice_copy.Tensor aten::slice_scatter ",
@@ -486,7 +490,7 @@ export const NAMES: readonly (readonly [family: string, names: string])[] = [
   ],
   [
     "unary",
-    " aten::abs aten::absolute aten::deg2rad aten::erf aten::erfc aten::exp aten::exp2 aten::expm1 aten::isfinite aten::isinf aten::isnan aten::isneginf aten::isposinf aten::log aten::log10 aten::log1p aten::log2 aten::logit aten::nan_to_num aten::neg aten::negative aten::positive aten::rad2deg aten::reciprocal aten::rsqrt aten::sgn aten::sigmoid aten::sign aten::signbit aten::special_erf aten::special_expit aten::special_log1p aten::sqrt ",
+    " aten::abs aten::absolute aten::deg2rad aten::exp aten::exp2 aten::expm1 aten::isfinite aten::isinf aten::isnan aten::isneginf aten::isposinf aten::log aten::log10 aten::log1p aten::log2 aten::logit aten::nan_to_num aten::neg aten::negative aten::positive aten::rad2deg aten::reciprocal aten::rsqrt aten::sgn aten::sign aten::signbit aten::special_log1p aten::sqrt ",
   ],
   ["unique", " aten::_unique aten::_unique2 aten::unique_consecutive aten::unique_dim aten::unique_dim_consecutive "],
   ["unpool", " aten::fractional_max_pool2d aten::fractional_max_pool3d aten::max_unpool2d aten::max_unpool3d "],

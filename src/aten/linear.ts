@@ -5,14 +5,7 @@ import { float, type OnnxValue } from "../onnx/model.ts";
 import { isSym } from "../sym/mod.ts";
 import { broadcastShapes, isFloat, type Meta, type Tensor } from "../tensor/mod.ts";
 import { convert, expandTo, mapBinary, mapUnary, matmul as product, permuteDims } from "../tensor/loops.ts";
-import { add, mul } from "./binary.ts";
-import { conjPhysical } from "./complex.ts";
-import { multilinear } from "./complex_products.ts";
-import { expand } from "./expand.ts";
-import { type Calls, defineOp } from "./op.ts";
-import { transpose } from "./permute.ts";
-import { sumDim } from "./reduce.ts";
-import { unsqueeze } from "./view.ts";
+import { defineOp } from "./op.ts";
 import { computeIn, factorNode, isSingle, productDType, widen } from "./precision.ts";
 import { element } from "./rules.ts";
 
@@ -28,11 +21,7 @@ export const linear = defineOp("aten::linear(Tensor input, Tensor weight, Tensor
     const shaped = y.reshape([...input.shape.slice(0, -1), ...weight.shape.slice(0, -1)]);
     return convert(bias ? mapBinary(shaped, widen(bias), shaped.dtype, (a, b) => a + b) : shaped, input.dtype);
   },
-  complex: (t, { input, weight, bias }) => {
-    const columns = t.meta(weight).shape.length === 2 ? t.call(transpose, weight, 0, 1) : weight;
-    const y = t.call(matmul, input, columns);
-    return bias ? t.call(add, y, bias) : y;
-  },
+  complex: { form: "linearForm" },
   onnx: (b, { input, weight, bias }) => {
     const [x, w] = [b.meta(input), b.meta(weight)];
     return computeIn(b, productDType(x.dtype), [input, weight, bias], (input, weight, bias) => {
@@ -75,7 +64,7 @@ export function matmulNode(b: OnnxBuilder, x: OnnxValue, y: OnnxValue): OnnxValu
 export const matmul = defineOp("aten::matmul(Tensor self, Tensor other) -> Tensor", {
   meta: (_, { self, other }) => ({ dtype: self.dtype, shape: matmulShape(self, other) }),
   kernel: ({ self, other }) => rounded(self, other),
-  complex: (t, { self, other }, op) => multilinear(t, [self, other], (x, y) => t.call(op, x, y)),
+  complex: { form: "bilinearForm" },
   onnx: (b, { self, other }) => matmulNode(b, self, other),
 });
 
@@ -106,7 +95,7 @@ export const dot = defineOp("aten::dot(Tensor self, Tensor tensor) -> Tensor", {
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.vdot.html: the conjugate makes no difference to real numbers. */
 export const vdot = defineOp("aten::vdot(Tensor self, Tensor other) -> Tensor", {
-  complex: (t, { self, other }) => t.call(matmul, t.call(conjPhysical, self), other),
+  complex: { form: "vdotForm" },
   decompose: (t, { self, other }) => t.call(matmul, self, other),
 });
 
@@ -121,7 +110,7 @@ export const linalgMultiDot = defineOp("aten::linalg_multi_dot(Tensor[] tensors)
 });
 
 /** Whether a Python number is known to be the given one. */
-function isNumber(value: Scalar, n: number): boolean {
+export function isNumber(value: Scalar, n: number): boolean {
   return !isSym(value) && typeof value !== "object" && Number(value) === n;
 }
 
@@ -141,15 +130,6 @@ function addScaledKernel(self: Tensor, y: Tensor, beta: Scalar, alpha: Scalar): 
   return convert(expandTo(sum, y.shape), self.dtype);
 }
 
-/** The same of complex tensors: the factors may be complex too. */
-function combined<T extends object>(t: Calls<T>, self: T, y: T, beta: Scalar, alpha: Scalar): T {
-  const scaled = (x: T, by: Scalar): T => isNumber(by, 1) ? x : t.call(mul, x, t.full([], by, t.meta(x).dtype));
-  const { shape } = t.meta(y);
-  return isNumber(beta, 0)
-    ? scaled(y, alpha)
-    : t.call(add, t.call(expand, scaled(self, beta), shape), scaled(y, alpha));
-}
-
 /** https://docs.pytorch.org/docs/stable/generated/torch.addmm.html */
 export const addmm = defineOp(
   "aten::addmm(Tensor self, Tensor mat1, Tensor mat2, *, Scalar beta=1, Scalar alpha=1) -> Tensor",
@@ -157,7 +137,7 @@ export const addmm = defineOp(
     meta: (_, { self, mat1, mat2 }) => ({ dtype: self.dtype, shape: matmulShape(mat1, mat2) }),
     kernel: ({ self, mat1, mat2, beta, alpha }) =>
       addScaledKernel(self, multiply(widen(mat1), widen(mat2)), beta, alpha),
-    complex: (t, { self, mat1, mat2, beta, alpha }) => combined(t, self, t.call(matmul, mat1, mat2), beta, alpha),
+    complex: { form: "addmmForm" },
     onnx: (b, { self, mat1, mat2, beta, alpha }) => {
       const { dtype } = b.meta(self);
       return computeIn(b, productDType(dtype), [self, mat1, mat2], (self, mat1, mat2) => {
@@ -180,8 +160,7 @@ export const baddbmm = defineOp(
     meta: (_, { self, batch1, batch2 }) => ({ dtype: self.dtype, shape: matmulShape(batch1, batch2) }),
     kernel: ({ self, batch1, batch2, beta, alpha }) =>
       addScaledKernel(self, multiply(widen(batch1), widen(batch2)), beta, alpha),
-    complex: (t, { self, batch1, batch2, beta, alpha }) =>
-      combined(t, self, t.call(matmul, batch1, batch2), beta, alpha),
+    complex: { form: "baddbmmForm" },
     onnx: (b, { self, batch1, batch2, beta, alpha }) =>
       computeIn(
         b,
@@ -206,8 +185,7 @@ export const addbmm = defineOp(
       const columns = widen(batch2).reshape([count * k, m]);
       return addScaledKernel(self, multiply(rows, columns), beta, alpha);
     },
-    complex: (t, { self, batch1, batch2, beta, alpha }) =>
-      combined(t, self, t.call(sumDim, t.call(matmul, batch1, batch2), [0]), beta, alpha),
+    complex: { form: "addbmmForm" },
     onnx: (b, { self, batch1, batch2, beta, alpha }) =>
       computeIn(b, productDType(b.meta(self).dtype), [self, batch1, batch2], (self, x, y) => {
         const sum = b.op("ReduceSum", [b.op("MatMul", [x, y]), b.ints([0])], { keepdims: 0 });
@@ -222,7 +200,7 @@ export const addmv = defineOp(
   {
     meta: (_, { self, mat }) => ({ dtype: self.dtype, shape: mat.shape.slice(0, 1) }),
     kernel: ({ self, mat, vec, beta, alpha }) => addScaledKernel(self, multiply(widen(mat), widen(vec)), beta, alpha),
-    complex: (t, { self, mat, vec, beta, alpha }) => combined(t, self, t.call(matmul, mat, vec), beta, alpha),
+    complex: { form: "addmvForm" },
     onnx: (b, { self, mat, vec, beta, alpha }) =>
       computeIn(
         b,
@@ -243,8 +221,7 @@ export const addr = defineOp(
       const [x, y] = [widen(vec1).reshape([vec1.shape[0], 1]), widen(vec2)];
       return addScaledKernel(self, mapBinary(x, y, x.dtype, (p, q) => p * q), beta, alpha);
     },
-    complex: (t, { self, vec1, vec2, beta, alpha }) =>
-      combined(t, self, t.call(mul, t.call(unsqueeze, vec1, 1), vec2), beta, alpha),
+    complex: { form: "addrForm" },
     onnx: (b, { self, vec1, vec2, beta, alpha }) => {
       const { dtype } = b.meta(self);
       const column = b.unsqueeze(vec1, 1);

@@ -2,11 +2,11 @@
  * The operator table: finds the record of an operator by its name and loads its family only then. `index.ts` is generated
  * from the families by `deno task ops`.
  */
+import { type FxGraph, hasComplex, targetsOf } from "../fx/mod.ts";
 import { FAMILIES, NAMES } from "./index.ts";
-import type { Op } from "./op.ts";
+import type { Forms, Op } from "./op.ts";
 
-export { defineHigherOrder } from "./higher_order.ts";
-export { type Calls, defineOp, type MetaContext, type Op, type Promotion, type Rules } from "./op.ts";
+export { type Calls, defineOp, type Forms, type MetaContext, type Op, type Promotion, type Rules } from "./op.ts";
 
 /** A name resolved to the record that says what it does. */
 export interface Resolved {
@@ -26,11 +26,22 @@ export class OpTable {
   /** A user's records, which win over all others. */
   private readonly custom: Map<string, Op> = new Map();
 
+  /** What records do with complex values; null where there are none. */
+  forms: Forms | null = null;
+
   /** A table with the families of the given operators loaded; names without a record are left out. */
   static async load(targets: Iterable<string>, custom: Iterable<Op> = []): Promise<OpTable> {
     const table = new OpTable();
     for (const op of custom) for (const name of [op.name, ...op.inplace ?? []]) table.custom.set(name, op);
     await table.extend(targets);
+    return table;
+  }
+
+  /** A table for the operators of a graph, and for its complex values if it has any. */
+  static async for(graph: FxGraph, custom: readonly Op[] = []): Promise<OpTable> {
+    const table = await OpTable.load(targetsOf(graph), custom);
+    // What a user's own operators make of real numbers is not known before they run.
+    if (custom.length > 0 || hasComplex(graph)) table.forms ??= await import("./complex_forms.ts");
     return table;
   }
 
@@ -43,7 +54,11 @@ export class OpTable {
       else for (const other of familiesOfOverloads(target)) families.add(other);
     }
     const modules = await Promise.all([...families].map((family) => FAMILIES[family]()));
-    for (const module of modules) for (const op of Object.values(module)) this.add(op);
+    for (const module of modules) {
+      for (const op of Object.values(module)) this.add(op);
+      // Families with complex values between real arguments and real results bring the forms along.
+      if ("forms" in module) this.forms = module.forms as Forms;
+    }
     const uses = modules.flatMap((module) =>
       Object.values(module).flatMap((op) => isOp(op) ? op.higherOrder?.uses ?? [] : [])
     );

@@ -75,14 +75,26 @@ export interface PartsAlike {
   readonly together?: true;
 }
 
+/** Forms that are made of other families' operators. They load when a program has complex values. */
+export type Forms = typeof import("./complex_forms.ts");
+
+/** The name of such a form. */
+export type FormName = keyof Forms;
+
+/** The form is one of those. */
+export interface NamedForm {
+  /** Its name. */
+  readonly form: FormName;
+}
+
 /** Elementwise operators: the form may be given parts with one more dim of size 1 at the end. */
 export interface ElementwiseForm<S extends string> {
   /** The form. */
-  readonly elementwise: ComplexForm<S>;
+  readonly elementwise: FormName | ComplexForm<S>;
 }
 
 /** What an operator does with complex tensors and numbers; `native`: its other rules know of them. */
-export type ComplexRule<S extends string> = "native" | PartsAlike | ElementwiseForm<S> | ComplexForm<S>;
+export type ComplexRule<S extends string> = "native" | PartsAlike | NamedForm | ElementwiseForm<S> | ComplexForm<S>;
 
 /** What an operator writes to beside giving its results. */
 export interface Writes<S extends string> {

@@ -7,7 +7,6 @@ import { broadcastShapes, type DType, isComplex, isFloat, type Meta } from "../t
 import { mapBinary } from "../tensor/loops.ts";
 import { mapComplex, mapComplexes } from "../tensor/complex_loops.ts";
 import * as complexMath from "../tensor/complex_math.ts";
-import * as forms from "./complex_forms.ts";
 import { choose, constantLike, emit, emitTest, FLOATS, NUMBERS, WIDE } from "./emit.ts";
 import { emitRepeat } from "./loop.ts";
 import { defineOp } from "./op.ts";
@@ -109,7 +108,7 @@ function emitConstantPower(b: OnnxBuilder, x: OnnxValue, given: Scalar): OnnxVal
 export const pow = defineOp("aten::pow.Tensor_Scalar(Tensor self, Scalar exponent) -> Tensor", {
   promote: { args: ["self", "exponent"], to: "default" },
   meta: promotedSelf,
-  complex: { elementwise: forms.powScalarForm },
+  complex: { elementwise: "powScalarForm" },
   kernel: ({ self, exponent }) => {
     if (isComplex(self.dtype)) {
       const w: complexMath.C = exponent instanceof Complex
@@ -143,7 +142,7 @@ export const powTensor = defineOp("aten::pow.Tensor_Tensor(Tensor self, Tensor e
     isComplex(self.dtype)
       ? mapComplexes([self, exponent], self.dtype, complexMath.pow)
       : mapBinary(self, exponent, self.dtype, kernelOf(self.dtype)),
-  complex: { elementwise: forms.powForm },
+  complex: { elementwise: "powForm" },
   onnx: (b, { self, exponent }) => {
     if (!isFloat(b.meta(self).dtype)) return emitIntegerPower(b, self, exponent);
     return emit(b, WIDE, "Pow", [self, exponent]);
@@ -230,7 +229,7 @@ export const hypot = defineOp("aten::hypot(Tensor self, Tensor other) -> Tensor"
 export const logaddexp = defineOp("aten::logaddexp(Tensor self, Tensor other) -> Tensor", {
   promote: bothToFloat,
   meta: broadcastOther,
-  complex: (t, args) => forms.logaddexpForm(t, args),
+  complex: { form: "logaddexpForm" },
   kernel: ({ self, other }) => {
     requireReal(self.dtype);
     return mapBinary(self, other, self.dtype, logSum(Math.exp, Math.log1p));

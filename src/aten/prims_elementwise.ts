@@ -27,10 +27,9 @@ import { hypot, powTensor } from "./power.ts";
 import { ceil, floor, round, trunc } from "./rounding.ts";
 import { leftShift, rightShift } from "./shift.ts";
 import { acos, acosh, asin, asinh, atan, atan2, atanh, cos, cosh, sin, sinh, tan, tanh } from "./trigonometry.ts";
+import { erf, erfc } from "./erf.ts";
 import {
   abs,
-  erf,
-  erfc,
   exp,
   exp2,
   expm1,

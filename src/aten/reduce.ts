@@ -9,8 +9,7 @@ import { div } from "./division.ts";
 import { COMPARED, constantLike, emit, FLOATS, NUMBERS, WIDE } from "./emit.ts";
 import { emitReduce, reducedCount, reducedDims, reducedShape } from "./dims.ts";
 import { emitRepeat } from "./loop.ts";
-import { type Calls, type ComplexForm, defineOp, type PartsAlike } from "./op.ts";
-import { prodForm } from "./complex_products.ts";
+import { type Calls, defineOp, type NamedForm, type PartsAlike } from "./op.ts";
 import { element, PARTS, refuse, requireFloat, requireReal } from "./rules.ts";
 import { add, sub } from "./binary.ts";
 import { amax } from "./reduce_extrema.ts";
@@ -39,7 +38,7 @@ interface Kind {
   readonly opType: string;
   readonly dtype: (dtype: DType, given: DType | null) => DType;
   readonly fn: (values: number[], dtype: DType) => number;
-  readonly complex: PartsAlike | ComplexForm<"aten::prod(Tensor self, *, ScalarType? dtype=None) -> Tensor">;
+  readonly complex: PartsAlike | NamedForm;
 }
 
 /** Rules of a reduction with an optional result dtype. */
@@ -122,7 +121,7 @@ const PROD: Kind = {
   opType: "ReduceProd",
   dtype: sumDType,
   fn: (values, dtype) => values.reduce((x, y) => x * y, element(1n, dtype)),
-  complex: prodForm,
+  complex: { form: "prodForm" },
 };
 
 const MEAN: Kind = {

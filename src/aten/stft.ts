@@ -24,6 +24,8 @@ import { slice } from "./slice.ts";
 import { unfold } from "./strided.ts";
 import { reshape, squeezeDim, unsqueeze } from "./view.ts";
 
+export * as forms from "./complex_forms.ts";
+
 interface Frames<T> {
   readonly self: T;
   readonly n_fft: number;

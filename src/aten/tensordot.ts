@@ -4,7 +4,6 @@ import type { OnnxValue } from "../onnx/model.ts";
 import { mul } from "../sym/mod.ts";
 import { normalizeDim } from "../tensor/mod.ts";
 import { convert, mapBinary } from "../tensor/loops.ts";
-import { multilinear } from "./complex_products.ts";
 import { einsum } from "./einsum.ts";
 import { mul as product } from "./binary.ts";
 import { defineOp } from "./op.ts";
@@ -81,7 +80,7 @@ export const kron = defineOp("aten::kron(Tensor self, Tensor other) -> Tensor", 
     const y = mapBinary(self.reshape(left), other.reshape(right), self.dtype, (a, b) => a * b);
     return y.reshape(Array.from({ length: rank }, (_, i) => left[2 * i] * right[2 * i + 1]));
   },
-  complex: (t, { self, other }, op) => multilinear(t, [self, other], (x, y) => t.call(op, x, y)),
+  complex: { form: "bilinearForm" },
   onnx: (b, { self, other }) => {
     const { rank, left, right } = interleaved(b.meta(self).shape, b.meta(other).shape);
     const y = times(b, b.reshape(self, left), b.reshape(other, right));

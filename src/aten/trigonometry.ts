@@ -6,10 +6,9 @@ import type { OnnxBuilder } from "../onnx/builder.ts";
 import type { OnnxValue } from "../onnx/model.ts";
 import type { ElementFn } from "../tensor/loops.ts";
 import * as complexMath from "../tensor/complex_math.ts";
-import * as forms from "./complex_forms.ts";
 import { choose, constantLike, emit, emitTest, FLOATS, NUMBERS, SIGNED, SINGLE } from "./emit.ts";
 import * as arc from "./emit_arc.ts";
-import { type ComplexForm, defineOp } from "./op.ts";
+import { defineOp, type FormName } from "./op.ts";
 import { binary, broadcastOther, sameAsSelf, unary } from "./rules.ts";
 
 interface Self {
@@ -23,7 +22,7 @@ function node(
   opType: string,
   fn: ElementFn,
   complexFn: (z: complexMath.C) => complexMath.C,
-  form: ComplexForm<"aten::sin(Tensor self) -> Tensor">,
+  form: FormName,
   wide?: (b: OnnxBuilder, x: OnnxValue) => OnnxValue,
 ) {
   return {
@@ -49,73 +48,73 @@ function cosh64(b: OnnxBuilder, x: OnnxValue): OnnxValue {
 /** https://docs.pytorch.org/docs/stable/generated/torch.sin.html */
 export const sin = defineOp(
   "aten::sin(Tensor self) -> Tensor",
-  node("Sin", Math.sin, complexMath.sin, forms.sinForm, direct("Sin")),
+  node("Sin", Math.sin, complexMath.sin, "sinForm", direct("Sin")),
 );
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.cos.html */
 export const cos = defineOp(
   "aten::cos(Tensor self) -> Tensor",
-  node("Cos", Math.cos, complexMath.cos, forms.cosForm, direct("Cos")),
+  node("Cos", Math.cos, complexMath.cos, "cosForm", direct("Cos")),
 );
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.tan.html */
 export const tan = defineOp(
   "aten::tan(Tensor self) -> Tensor",
-  node("Tan", Math.tan, complexMath.tan, forms.tanForm, (b, x) => b.op("Div", [b.op("Sin", [x]), b.op("Cos", [x])])),
+  node("Tan", Math.tan, complexMath.tan, "tanForm", (b, x) => b.op("Div", [b.op("Sin", [x]), b.op("Cos", [x])])),
 );
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.asin.html */
 export const asin = defineOp(
   "aten::asin(Tensor self) -> Tensor",
-  node("Asin", Math.asin, complexMath.asin, forms.asinForm, arc.emitAsin),
+  node("Asin", Math.asin, complexMath.asin, "asinForm", arc.emitAsin),
 );
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.acos.html */
 export const acos = defineOp(
   "aten::acos(Tensor self) -> Tensor",
-  node("Acos", Math.acos, complexMath.acos, forms.acosForm, arc.emitAcos),
+  node("Acos", Math.acos, complexMath.acos, "acosForm", arc.emitAcos),
 );
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.atan.html */
 export const atan = defineOp(
   "aten::atan(Tensor self) -> Tensor",
-  node("Atan", Math.atan, complexMath.atan, forms.atanForm, arc.emitAtan),
+  node("Atan", Math.atan, complexMath.atan, "atanForm", arc.emitAtan),
 );
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.sinh.html */
 export const sinh = defineOp(
   "aten::sinh(Tensor self) -> Tensor",
-  node("Sinh", Math.sinh, complexMath.sinh, forms.sinhForm, (b, x) => b.op("Mul", [b.op("Tanh", [x]), cosh64(b, x)])),
+  node("Sinh", Math.sinh, complexMath.sinh, "sinhForm", (b, x) => b.op("Mul", [b.op("Tanh", [x]), cosh64(b, x)])),
 );
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.cosh.html */
 export const cosh = defineOp(
   "aten::cosh(Tensor self) -> Tensor",
-  node("Cosh", Math.cosh, complexMath.cosh, forms.coshForm, cosh64),
+  node("Cosh", Math.cosh, complexMath.cosh, "coshForm", cosh64),
 );
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.tanh.html */
 export const tanh = defineOp(
   "aten::tanh(Tensor self) -> Tensor",
-  node("Tanh", Math.tanh, complexMath.tanh, forms.tanhForm, direct("Tanh")),
+  node("Tanh", Math.tanh, complexMath.tanh, "tanhForm", direct("Tanh")),
 );
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.asinh.html */
 export const asinh = defineOp(
   "aten::asinh(Tensor self) -> Tensor",
-  node("Asinh", Math.asinh, complexMath.asinh, forms.asinhForm, arc.emitAsinh),
+  node("Asinh", Math.asinh, complexMath.asinh, "asinhForm", arc.emitAsinh),
 );
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.acosh.html */
 export const acosh = defineOp(
   "aten::acosh(Tensor self) -> Tensor",
-  node("Acosh", Math.acosh, complexMath.acosh, forms.acoshForm, arc.emitAcosh),
+  node("Acosh", Math.acosh, complexMath.acosh, "acoshForm", arc.emitAcosh),
 );
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.atanh.html */
 export const atanh = defineOp(
   "aten::atanh(Tensor self) -> Tensor",
-  node("Atanh", Math.atanh, complexMath.atanh, forms.atanhForm, arc.emitAtanh),
+  node("Atanh", Math.atanh, complexMath.atanh, "atanhForm", arc.emitAtanh),
 );
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.sinc.html */
@@ -126,7 +125,7 @@ export const sinc = defineOp("aten::sinc(Tensor self) -> Tensor", {
     const angle = complexMath.scale(z, Math.PI);
     return z[0] === 0 && z[1] === 0 ? [1, 0] : complexMath.div(complexMath.sin(angle), angle);
   }),
-  complex: { elementwise: forms.sincForm },
+  complex: { elementwise: "sincForm" },
   onnx: (b, { self }) => {
     const angle = emit(b, NUMBERS, "Mul", [self, constantLike(b, self, Math.PI)]);
     const quotient = emit(b, NUMBERS, "Div", [emit(b, FLOATS, "Sin", [angle]), angle]);

@@ -6,12 +6,9 @@ import { type DType, isComplex, isFloat, toReal } from "../tensor/mod.ts";
 import { type ElementFn, mapUnary } from "../tensor/loops.ts";
 import { mapComplex } from "../tensor/complex_loops.ts";
 import * as complexMath from "../tensor/complex_math.ts";
-import * as forms from "./complex_forms.ts";
-import { choose, constantLike, emit, emitTest, FLOATS, type Native, NUMBERS, SIGNED, SINGLE } from "./emit.ts";
-import { emitErf, emitErfc } from "./emit_error.ts";
+import { choose, constantLike, emit, emitTest, FLOATS, type Native, NUMBERS, SIGNED } from "./emit.ts";
 import { defineOp } from "./op.ts";
 import { like, PARTS, refuse, requireReal, sameAsSelf, unary } from "./rules.ts";
-import { erf as erfOf, erfc as erfcOf } from "./special.ts";
 
 interface Self<T> {
   readonly self: T;
@@ -119,31 +116,13 @@ export const sign = defineOp("aten::sign(Tensor self) -> Tensor", {
 /** https://docs.pytorch.org/docs/stable/generated/torch.sgn.html */
 export const sgn = defineOp("aten::sgn(Tensor self) -> Tensor", {
   decompose: (t, { self }) => t.call(sign, self),
-  complex: { elementwise: forms.sgnForm },
-});
-
-/** https://docs.pytorch.org/docs/stable/generated/torch.sigmoid.html */
-export const sigmoid = defineOp("aten::sigmoid(Tensor self) -> Tensor", {
-  promote: toFloat,
-  meta: sameAsSelf,
-  kernel: unary((x) => 1 / (1 + Math.exp(-x)), undefined, complexMath.sigmoid),
-  complex: { elementwise: forms.sigmoidForm },
-  onnx: (b, { self }) => {
-    if (b.meta(self).dtype !== "float64") return emit(b, SINGLE, "Sigmoid", [self]);
-    // onnxruntime fuses x · Sigmoid(x) to an operator that it lacks in float64, and then refuses the model.
-    return b.op("Reciprocal", [b.op("Add", [b.op("Exp", [b.op("Neg", [self])]), b.scalar(1, "float64")])]);
-  },
-});
-
-/** https://docs.pytorch.org/docs/stable/special.html#torch.special.expit */
-export const specialExpit = defineOp("aten::special_expit(Tensor self) -> Tensor", {
-  decompose: (t, { self }) => t.call(sigmoid, self),
+  complex: { elementwise: "sgnForm" },
 });
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.exp.html */
 export const exp = defineOp("aten::exp(Tensor self) -> Tensor", {
   ...floatNode("Exp", Math.exp, FLOATS, complexMath.exp),
-  complex: { elementwise: forms.expForm },
+  complex: { elementwise: "expForm" },
 });
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.exp2.html */
@@ -151,7 +130,7 @@ export const exp2 = defineOp("aten::exp2(Tensor self) -> Tensor", {
   promote: toFloat,
   meta: sameAsSelf,
   kernel: unary((x) => 2 ** x, undefined, (z) => complexMath.exp(complexMath.scale(z, Math.LN2))),
-  complex: { elementwise: forms.exp2Form },
+  complex: { elementwise: "exp2Form" },
   onnx: (b, { self }) => emit(b, FLOATS, "Pow", [constantLike(b, self, 2), self]),
 });
 
@@ -160,7 +139,7 @@ export const expm1 = defineOp("aten::expm1(Tensor self) -> Tensor", {
   promote: toFloat,
   meta: sameAsSelf,
   kernel: unary(Math.expm1, undefined, complexMath.expm1),
-  complex: { elementwise: forms.expm1Form },
+  complex: { elementwise: "expm1Form" },
   // tanh(x/2) · (exp(x) + 1) has no cancellation near 0.
   onnx: (b, { self }) => {
     const half = emit(b, FLOATS, "Tanh", [scaled(b, self, 0.5)]);
@@ -172,7 +151,7 @@ export const expm1 = defineOp("aten::expm1(Tensor self) -> Tensor", {
 /** https://docs.pytorch.org/docs/stable/generated/torch.log.html */
 export const log = defineOp("aten::log(Tensor self) -> Tensor", {
   ...floatNode("Log", Math.log, FLOATS, complexMath.log),
-  complex: { elementwise: forms.logForm },
+  complex: { elementwise: "logForm" },
 });
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.log1p.html */
@@ -180,7 +159,7 @@ export const log1p = defineOp("aten::log1p(Tensor self) -> Tensor", {
   promote: toFloat,
   meta: sameAsSelf,
   kernel: unary(Math.log1p, undefined, complexMath.log1p),
-  complex: { elementwise: forms.log1pForm },
+  complex: { elementwise: "log1pForm" },
   onnx: (b, { self }) => {
     const { dtype } = b.meta(self);
     if (dtype !== "float64") {
@@ -207,7 +186,7 @@ export const log2 = defineOp("aten::log2(Tensor self) -> Tensor", {
   promote: toFloat,
   meta: sameAsSelf,
   kernel: unary(Math.log2, undefined, (z) => complexMath.scale(complexMath.log(z), 1 / Math.LN2)),
-  complex: { elementwise: forms.log2Form },
+  complex: { elementwise: "log2Form" },
   onnx: (b, { self }) => emit(b, NUMBERS, "Div", [emit(b, FLOATS, "Log", [self]), constantLike(b, self, Math.LN2)]),
 });
 
@@ -216,14 +195,14 @@ export const log10 = defineOp("aten::log10(Tensor self) -> Tensor", {
   promote: toFloat,
   meta: sameAsSelf,
   kernel: unary(Math.log10, undefined, (z) => complexMath.scale(complexMath.log(z), 1 / Math.LN10)),
-  complex: { elementwise: forms.log10Form },
+  complex: { elementwise: "log10Form" },
   onnx: (b, { self }) => emit(b, NUMBERS, "Div", [emit(b, FLOATS, "Log", [self]), constantLike(b, self, Math.LN10)]),
 });
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.sqrt.html */
 export const sqrt = defineOp("aten::sqrt(Tensor self) -> Tensor", {
   ...floatNode("Sqrt", Math.sqrt, FLOATS, complexMath.sqrt),
-  complex: { elementwise: forms.sqrtForm },
+  complex: { elementwise: "sqrtForm" },
 });
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.reciprocal.html */
@@ -231,7 +210,7 @@ export const reciprocal = defineOp(
   "aten::reciprocal(Tensor self) -> Tensor",
   {
     ...floatNode("Reciprocal", (x) => 1 / x, FLOATS, complexMath.reciprocal),
-    complex: { elementwise: forms.reciprocalForm },
+    complex: { elementwise: "reciprocalForm" },
   },
 );
 
@@ -240,32 +219,8 @@ export const rsqrt = defineOp("aten::rsqrt(Tensor self) -> Tensor", {
   promote: toFloat,
   meta: sameAsSelf,
   kernel: unary((x) => 1 / Math.sqrt(x), undefined, (z) => complexMath.reciprocal(complexMath.sqrt(z))),
-  complex: { elementwise: forms.rsqrtForm },
+  complex: { elementwise: "rsqrtForm" },
   decompose: (t, { self }) => t.call(reciprocal, t.call(sqrt, self)),
-});
-
-/** https://docs.pytorch.org/docs/stable/generated/torch.erf.html */
-export const erf = defineOp("aten::erf(Tensor self) -> Tensor", {
-  promote: toFloat,
-  meta: sameAsSelf,
-  kernel: unary(erfOf),
-  onnx: (b, { self }) => b.meta(self).dtype === "float64" ? emitErf(b, self) : emit(b, SINGLE, "Erf", [self]),
-});
-
-/** https://docs.pytorch.org/docs/stable/special.html#torch.special.erf */
-export const specialErf = defineOp("aten::special_erf(Tensor self) -> Tensor", {
-  decompose: (t, { self }) => t.call(erf, self),
-});
-
-/** https://docs.pytorch.org/docs/stable/generated/torch.erfc.html */
-export const erfc = defineOp("aten::erfc(Tensor self) -> Tensor", {
-  promote: toFloat,
-  meta: sameAsSelf,
-  kernel: unary(erfcOf),
-  onnx: (b, { self }) =>
-    b.meta(self).dtype === "float64"
-      ? emitErfc(b, self)
-      : emit(b, NUMBERS, "Sub", [constantLike(b, self, 1), emit(b, SINGLE, "Erf", [self])]),
 });
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.deg2rad.html */
@@ -317,7 +272,7 @@ function boolLike(_: unknown, { self }: Self<ReturnType<typeof like>>): ReturnTy
 export const isnan = defineOp("aten::isnan(Tensor self) -> Tensor", {
   meta: boolLike,
   kernel: unary((x) => x !== x, "bool", (z) => z.some(Number.isNaN)),
-  complex: { elementwise: forms.isnanForm },
+  complex: { elementwise: "isnanForm" },
   onnx: (b, { self }) => isFloat(b.meta(self).dtype) ? emitTest(b, FLOATS, "IsNaN", [self]) : flat(b, self, false),
 });
 
@@ -325,7 +280,7 @@ export const isnan = defineOp("aten::isnan(Tensor self) -> Tensor", {
 export const isinf = defineOp("aten::isinf(Tensor self) -> Tensor", {
   meta: boolLike,
   kernel: unary((x) => x === Infinity || x === -Infinity, "bool", (z) => z.some((x) => Math.abs(x) === Infinity)),
-  complex: { elementwise: forms.isinfForm },
+  complex: { elementwise: "isinfForm" },
   onnx: (b, { self }) => {
     const { dtype } = b.meta(self);
     if (!isFloat(dtype)) return flat(b, self, false);
@@ -338,7 +293,7 @@ export const isinf = defineOp("aten::isinf(Tensor self) -> Tensor", {
 export const isfinite = defineOp("aten::isfinite(Tensor self) -> Tensor", {
   meta: boolLike,
   kernel: unary((x) => typeof x === "bigint" || Number.isFinite(x), "bool", (z) => z.every(Number.isFinite)),
-  complex: { elementwise: forms.isfiniteForm },
+  complex: { elementwise: "isfiniteForm" },
   onnx: (b, { self }) => {
     if (!isFloat(b.meta(self).dtype)) return flat(b, self, true);
     return emitTest(b, NUMBERS, "Less", [emit(b, NUMBERS, "Abs", [self]), constantLike(b, self, Infinity)]);

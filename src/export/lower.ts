@@ -11,7 +11,6 @@ import { Model, type OnnxValue } from "../onnx/model.ts";
 import { isSym } from "../sym/mod.ts";
 import type { Meta, Storage } from "../tensor/mod.ts";
 import { GraphLowering, scalarDType } from "./lower_graph.ts";
-import { preflight } from "./preflight.ts";
 
 /** What the lowering needs to know beyond the program. */
 export interface LowerOptions {
@@ -54,8 +53,8 @@ export function afterOptimization(lowered: Lowered): Lowered {
 /**
  * Lowers a functional program.
  *
- * @param refused what passes before could not do
- * @throws {ExportError} with every refusal: operators without a rule first, then nodes in program order
+ * @param refused what is refused already: operators without a record, calls that passes could not replace
+ * @throws {ExportError} with every refusal: those first, then nodes in program order
  * @throws {OptionError} when a name is given to an input and to another value
  */
 export function lower(
@@ -93,7 +92,7 @@ class Lowering {
 
   run(): Lowered {
     const { builder, options } = this;
-    this.errors.push(...preflight(this.program.graph, this.table), ...this.refused);
+    this.errors.push(...this.refused);
     for (const name of [...options.inputNames ?? [], ...options.outputNames ?? []]) this.keep(name);
     const inputs = this.addInputs();
     for (const node of this.program.graph.nodes()) this.graph.lowerNode(node);

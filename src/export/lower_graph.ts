@@ -33,7 +33,7 @@ export class GraphLowering implements GraphEmitter {
   private readonly interpreter: OnnxInterpreter;
 
   constructor(readonly b: OnnxBuilder, readonly state: LoweringState) {
-    this.interpreter = new OnnxInterpreter(b, state.ranges);
+    this.interpreter = new OnnxInterpreter(b, state.ranges, state.table.forms);
   }
 
   get ranges(): Ranges {

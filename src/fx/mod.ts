@@ -13,4 +13,4 @@ export {
 export type { Args, Positional, Result } from "./schema_types.ts";
 export { candidateName, FxNamespace } from "./namespace.ts";
 export { formatArg, formatGraph, formatNode, formatSignature, formatTarget, operatorText } from "./print.ts";
-export { allNodes, calledBy, graphsOf, targetsOf } from "./walk.ts";
+export { allNodes, calledBy, graphsOf, hasComplex, targetsOf } from "./walk.ts";

@@ -1,6 +1,7 @@
 /** Walks over graphs and the graphs nested in them. */
-import { type FxArg, OperatorArg } from "./args.ts";
-import { FxGraph, type FxNode } from "./graph.ts";
+import { isComplex } from "../tensor/mod.ts";
+import { Complex, DTypeArg, type FxArg, OperatorArg } from "./args.ts";
+import { FxGraph, type FxNode, FxValue } from "./graph.ts";
 
 /** The graphs that a node is given. */
 export function graphsOf(node: FxNode): FxGraph[] {
@@ -40,4 +41,26 @@ export function calledBy(node: FxNode): string[] {
   const targets = [node.target];
   for (const arg of argumentsOf(node)) if (arg instanceof OperatorArg) targets.push(arg.target);
   return targets;
+}
+
+/** Whether a graph, or one that is nested in it, has complex values, numbers or dtypes. */
+export function hasComplex(graph: FxGraph): boolean {
+  if (graph.inputs.some(isComplexArg)) return true;
+  for (const node of graph.nodes()) {
+    if (node.outputs.some(isComplexArg)) return true;
+    for (const arg of argumentsOf(node)) if (isComplexArg(arg)) return true;
+  }
+  return false;
+}
+
+function isComplexArg(arg: FxArg): boolean {
+  if (arg instanceof FxValue) {
+    const { meta } = arg;
+    return meta.kind === "tensor" ? isComplex(meta.dtype) : meta.kind === "constant" && isComplexArg(meta.value);
+  }
+  if (arg instanceof DTypeArg) return isComplex(arg.dtype);
+  if (arg instanceof FxGraph) return hasComplex(arg);
+  if (Array.isArray(arg)) return arg.some(isComplexArg);
+  if (arg instanceof Map) return [...arg.values()].some(isComplexArg);
+  return arg instanceof Complex;
 }

@@ -6,7 +6,7 @@
 import type { CallArg } from "../aten/bind.ts";
 import { TraceInterpreter } from "../aten/calls.ts";
 import { type Adapt, type Expansion, slotsOf } from "../aten/higher_order.ts";
-import { isSupported, type Op, type OpTable } from "../aten/mod.ts";
+import { type Forms, isSupported, type Op, type OpTable } from "../aten/mod.ts";
 import {
   allNodes,
   calledBy,
@@ -28,9 +28,8 @@ export interface Expanded {
   readonly errors: readonly Fx2OnnxError[];
 }
 
-/** Expands a program. One that needs it nowhere is returned as it is. */
+/** Expands a program. */
 export function expand(program: ExportedProgram, table: OpTable): Expanded {
-  if (!isExpandable(program.graph, table)) return { program, errors: [] };
   const expander = new Expander(table, program.rangeConstraints);
   const graph = expander.graphOf(program.graph);
   const { inputSpecs, outputSpecs } = program.signature;
@@ -71,6 +70,10 @@ export class Expander implements Expansion {
 
   constructor(readonly table: OpTable, readonly ranges: Ranges) {
     this.frame = this.newFrame("");
+  }
+
+  get forms(): Forms | null {
+    return this.table.forms;
   }
 
   /** The graph that calls are recorded in. */
@@ -276,7 +279,7 @@ export class Expander implements Expansion {
   private newFrame(name: string): Frame {
     const graph = new FxGraph(name);
     const names = new Names();
-    return { graph, names, trace: new TraceInterpreter(graph, names, this.ranges) };
+    return { graph, names, trace: new TraceInterpreter(graph, names, this.ranges, this.table.forms) };
   }
 }
 

@@ -91,14 +91,15 @@ class Functionalization {
   private readonly graph: FxGraph;
   private readonly names: Names = new Names();
   private readonly trace: TraceInterpreter;
-  private readonly metas: MetaInterpreter = new MetaInterpreter();
+  private readonly metas: MetaInterpreter;
   private readonly tracked: Map<FxValue, Tracked> = new Map();
   /** Values that are not tensors. */
   private readonly others: Map<FxValue, FxValue> = new Map();
 
   constructor(private readonly original: FxGraph, private readonly table: OpTable) {
     this.graph = new FxGraph(original.name);
-    this.trace = new TraceInterpreter(this.graph, this.names);
+    this.metas = new MetaInterpreter(undefined, table.forms);
+    this.trace = new TraceInterpreter(this.graph, this.names, undefined, table.forms);
     // Names of the program stay; only what the pass adds gets new ones.
     for (const value of original.inputs) this.names.reserve(value.name);
     for (const node of original.nodes()) {

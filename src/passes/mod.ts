@@ -1,14 +1,11 @@
-/** What is done to a program before it is translated: calls that stand for something else are replaced, writes are gone. */
-import { customOps, type CustomTranslationTable } from "../aten/custom.ts";
-import { type Op, OpTable } from "../aten/mod.ts";
-import { type ExportedProgram, targetsOf } from "../fx/mod.ts";
+/**
+ * What is done to a program before it is translated: calls that stand for something else are replaced, writes are gone.
+ * Most programs need none of it, and none of it is loaded for them.
+ */
+import type { CustomTranslationTable } from "../aten/custom.ts";
+import { isSupported, type Op, OpTable } from "../aten/mod.ts";
+import { allNodes, calledBy, type ExportedProgram, type FxGraph } from "../fx/mod.ts";
 import type { Fx2OnnxError } from "../ir/mod.ts";
-import { correctMetas, decompositionFaults } from "./correct.ts";
-import { expand } from "./expand.ts";
-import { functionalize } from "./functionalize.ts";
-
-export { expand, type Expanded } from "./expand.ts";
-export { functionalize } from "./functionalize.ts";
 
 /** A program that only computes, and the records of its operators. */
 export interface Prepared {
@@ -16,7 +13,7 @@ export interface Prepared {
   readonly table: OpTable;
   /** The user's own among them. */
   readonly custom: readonly Op[];
-  /** Calls that could not be replaced, and what is wrong with the program itself. */
+  /** Operators that are not supported, calls that could not be replaced, and what is wrong with the program itself. */
   readonly errors: readonly Fx2OnnxError[];
 }
 
@@ -28,14 +25,54 @@ export interface Prepared {
  * @throws {LoweringError} located, where a mutation can't be expressed
  */
 export async function prepare(program: ExportedProgram, translations?: CustomTranslationTable): Promise<Prepared> {
-  const custom = translations ? customOps(translations, program.graph) : [];
-  const table = await OpTable.load(targetsOf(program.graph), custom);
-  correctMetas(program.graph, table);
-  const { program: expanded, errors } = expand(program, table);
-  return {
-    program: await functionalize(expanded, table),
-    table,
-    custom,
-    errors: [...decompositionFaults(program), ...errors],
-  };
+  const custom = translations ? (await import("../aten/custom.ts")).customOps(translations, program.graph) : [];
+  const table = await OpTable.for(program.graph, custom);
+  const needs = needsOf(program.graph, table);
+  const errors: Fx2OnnxError[] = [];
+  let result = program;
+  if (needs.correction) {
+    const { correctMetas, decompositionFaults } = await import("./correct.ts");
+    correctMetas(program.graph, table);
+    errors.push(...decompositionFaults(program));
+  }
+  if (needs.expansion) {
+    const { expand } = await import("./expand.ts");
+    const expanded = expand(program, table);
+    result = expanded.program;
+    errors.push(...expanded.errors);
+  }
+  if (needs.expansion || needs.functionalization) {
+    const { functionalize } = await import("./functionalize.ts");
+    result = await functionalize(result, table);
+  }
+  if (needs.refusal || result !== program) {
+    const { preflight } = await import("./preflight.ts");
+    errors.unshift(...preflight(result.graph, table));
+  }
+  return { program: result, table, custom, errors };
+}
+
+/** Which passes have something to do. */
+interface Needs {
+  correction: boolean;
+  expansion: boolean;
+  functionalization: boolean;
+  refusal: boolean;
+}
+
+function needsOf(graph: FxGraph, table: OpTable): Needs {
+  const needs: Needs = { correction: false, expansion: false, functionalization: false, refusal: false };
+  for (const node of allNodes(graph)) {
+    const resolved = table.resolve(node.target);
+    // A function of PyTorch that was decomposed bears its name on each of its nodes.
+    const call = node.metadata.get("torch_fn");
+    const isPart = call !== undefined && !node.target.includes(`.${call.replace(/^.*\./, "")}.`);
+    needs.correction ||= isPart || resolved?.op.corrects !== undefined;
+    const rules = resolved?.op.higherOrder;
+    needs.expansion ||= rules?.expand !== undefined || rules?.batch !== undefined;
+    // Without a record, it may be a form that follows from another, and writes its results.
+    needs.functionalization ||= !resolved || resolved.inplace || resolved.op.writes !== undefined;
+    needs.refusal ||= !calledBy(node).every((target) => isSupported(target, table));
+  }
+  return needs;
 }

@@ -4,7 +4,7 @@
  */
 import type { CustomTranslationTable } from "../aten/custom.ts";
 import { type Op, OpTable, type OpTable as Operators } from "../aten/mod.ts";
-import { type ExportedProgram, type FxValue, targetsOf } from "../fx/mod.ts";
+import type { ExportedProgram, FxValue } from "../fx/mod.ts";
 import type { SourceInput } from "../io/open.ts";
 import type { Model, OnnxValue } from "../onnx/model.ts";
 import { load } from "../pt2/load.ts";
@@ -73,7 +73,7 @@ export async function verifyProgram(
   options: VerifyOptions = {},
 ): Promise<VerificationReport> {
   const { model, functionalProgram, lowered, customOps, dimName = String } = program;
-  const table: Operators = await OpTable.load(targetsOf(functionalProgram.graph), customOps);
+  const table: Operators = await OpTable.for(functionalProgram.graph, customOps);
   return await runVerification({ model, program: functionalProgram, table, ...lowered, bytes: null, dimName }, options);
 }
 

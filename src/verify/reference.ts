@@ -58,9 +58,8 @@ export async function runProgram(
   inputs: readonly ReferenceValue[],
   options: RunOptions = {},
 ): Promise<ReferenceValue[]> {
-  return await new ProgramRun(program, table, new EagerInterpreter(await import("../tensor/loops.ts")), options).run(
-    inputs,
-  );
+  const eager = new EagerInterpreter(await import("../tensor/loops.ts"), table.forms);
+  return await new ProgramRun(program, table, eager, options).run(inputs);
 }
 
 /** What the runs of all graphs of a program share. */

@@ -9,6 +9,7 @@ import { assert } from "@std/assert";
 import type { CallArg } from "../../src/aten/bind.ts";
 import { EagerInterpreter, MetaInterpreter, OnnxInterpreter } from "../../src/aten/calls.ts";
 import { formOf } from "../../src/aten/complex_calls.ts";
+import * as forms from "../../src/aten/complex_forms.ts";
 import { type Op, OpTable } from "../../src/aten/mod.ts";
 import type { ComplexForm } from "../../src/aten/op.ts";
 import { OnnxBuilder } from "../../src/onnx/builder.ts";
@@ -119,7 +120,7 @@ export async function runRow(
     assertRefused(op, row, index, specs);
     return;
   }
-  const metas = new MetaInterpreter();
+  const metas = new MetaInterpreter(undefined, forms);
   const symbolicMetas = flatten(metas.apply(op, metas.bind(op, symbolic.args, symbolic.kwargs)));
   const cases: { inputs: Tensor[]; expected: Tensor[]; sizes: Sizes }[] = [];
   for (const [k, sizes] of (row.sizes ?? [{}]).entries()) {
@@ -138,7 +139,7 @@ export async function runRow(
     });
     const form = complexFormOf(op, inputs);
     if (op.kernel && (form ?? op.decompose)) {
-      const eager = new EagerInterpreter(loops);
+      const eager = new EagerInterpreter(loops, forms);
       const { args, kwargs } = fillIn(row, inputs, (text) => dimArg(evaluateDim(text, sizes)));
       // deno-lint-ignore no-explicit-any -- arguments of a schema that only the record knows
       const bound = eager.bind(op, args, kwargs) as any;
@@ -156,7 +157,7 @@ export async function runRow(
 
 /** What stands for the decomposition where the call is on complex tensors. */
 function complexFormOf(op: Op, inputs: readonly Tensor[]): ComplexForm<string> | null {
-  return inputs.some((x) => isComplex(x.dtype)) ? formOf(op) : null;
+  return inputs.some((x) => isComplex(x.dtype)) ? formOf(op, forms) : null;
 }
 
 function dimArg(value: ReturnType<typeof parseInfix>): CallArg<never> {
@@ -169,14 +170,14 @@ function evaluateDim(text: string, sizes: Sizes): number | boolean {
 }
 
 function runKernel(op: Op, row: Row, inputs: readonly Tensor[], sizes: Sizes): Tensor[] {
-  const eager = new EagerInterpreter(loops);
+  const eager = new EagerInterpreter(loops, forms);
   const { args, kwargs } = fillIn(row, inputs, (text) => dimArg(evaluateDim(text, sizes)));
   return flatten(eager.apply(op, eager.bind(op, args, kwargs))).map(asTensor);
 }
 
 /** What the meta rule says at concrete sizes. */
 function runMeta(op: Op, row: Row, inputs: readonly Tensor[], sizes: Sizes): unknown[] {
-  const metas = new MetaInterpreter();
+  const metas = new MetaInterpreter(undefined, forms);
   const plain = inputs.map(({ dtype, shape }): Meta => ({ dtype, shape }));
   const { args, kwargs } = fillIn(row, plain, (text) => dimArg(evaluateDim(text, sizes)));
   return flatten(metas.apply(op, metas.bind(op, args, kwargs)));
@@ -195,7 +196,7 @@ function checkMetas(
   expected: readonly Tensor[],
   symbolic: readonly unknown[],
 ): void {
-  const metas = new MetaInterpreter();
+  const metas = new MetaInterpreter(undefined, forms);
   const concrete = runMeta(op, row, inputs, sizes);
   const bindings = new Map(Object.entries(sizes));
   for (const [name, found] of [["Meta", concrete], ["Symbolic meta", symbolic]] as const) {
@@ -263,7 +264,7 @@ function lower(op: Op, row: Row, specs: readonly TensorSpec[], opset: number): L
     }
     return dimArg(dim);
   });
-  const interpreter = new OnnxInterpreter(builder);
+  const interpreter = new OnnxInterpreter(builder, undefined, forms);
   const results = flatten(interpreter.apply(op, interpreter.bind(op, args, kwargs)));
   const used = new Set<OnnxValue>();
   builder.graph.outputs = results.map((result) => {

@@ -9,7 +9,6 @@ import {
   type InputSpec,
   type OutputSpec,
   type SampleInput,
-  targetsOf,
   type TensorMeta,
 } from "../../src/fx/mod.ts";
 import { lower, type LowerOptions } from "../../src/export/lower.ts";
@@ -96,7 +95,7 @@ export class ProgramBuilder {
 
 /** The records of a program's operators. */
 export async function tableOf(program: ExportedProgram): Promise<OpTable> {
-  return await OpTable.load(targetsOf(program.graph));
+  return await OpTable.for(program.graph);
 }
 
 /** A program lowered to ONNX, as export does it. */
