@@ -32,6 +32,7 @@ const folders = [
 const thirdParties: Array<[pattern: RegExp, allowed: string[]]> = [
   [/^onnxruntime-/, ["verify"]],
   [/^@bufbuild\//, ["proto", "onnx"]],
+  [/^@dagrejs\//, ["export"]],
   [/^(@std\/|jsr:)/, ["cli"]],
   [/^(npm:|https?:)/, []],
 ];
@@ -162,7 +163,7 @@ function eager(modules: Modules, entry: string): string[] {
     for (const { path, dynamic } of imports) if (dynamic && path !== undefined) lazy.add(path);
   }
   return [...loaded(modules, entry)]
-    .filter(([target]) => /^(onnxruntime-|@bufbuild\/|src\/proto\/)|kernel/.test(target) || lazy.has(target))
+    .filter(([target]) => /^(onnxruntime-|@bufbuild\/|@dagrejs\/|src\/proto\/)|kernel/.test(target) || lazy.has(target))
     .map(([, way]) => way);
 }
 

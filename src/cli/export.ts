@@ -177,7 +177,15 @@ function toJson({ input, output, program, error }: Outcome): Record<string, unkn
   if (error === null) {
     const passed = program?.verification?.passed;
     const status = passed === false ? "mismatch" : "ok";
-    return { input, output, status, ...(passed === undefined ? {} : { verification: program!.verification }) };
+    const { artifacts } = program!;
+    const written = artifacts.length > 0 ? { artifacts } : {};
+    return {
+      input,
+      output,
+      status,
+      ...written,
+      ...(passed === undefined ? {} : { verification: program!.verification }),
+    };
   }
   return { input, output: null, status: "error", error: errorJson(error) };
 }
@@ -207,6 +215,10 @@ async function describe({ program, output, ms }: Outcome, verbose: boolean): Pro
     console.log(`  operators: ${[...counts].sort().map(([op, n]) => `${op} ${n}`).join(", ")}`);
   }
   if (verification) await printVerification(verification);
+  for (const path of program.artifacts) console.log(`  written: ${path}`);
+  if (verification?.passed === false && !program.artifacts.some((path) => path.endsWith(".html"))) {
+    console.log("  Repeat it with --report for a report of the differences, the program and the model");
+  }
 }
 
 /** The comparison, output by output, and all that was noted. */

@@ -1,6 +1,6 @@
 /** The export pipeline: its steps in order, from an archive to a written and verified model. */
 import type { ExportedProgram } from "../fx/mod.ts";
-import { ExportError, LoweringError, OptionError } from "../ir/mod.ts";
+import { ExportError, Fx2OnnxError, LoweringError, OptionError } from "../ir/mod.ts";
 import type { SourceInput } from "../io/open.ts";
 import { type Model, SERIALIZATION_ID } from "../onnx/model.ts";
 import { isSym } from "../sym/mod.ts";
@@ -8,10 +8,11 @@ import { load } from "../pt2/load.ts";
 import { Scope } from "../trace/context.ts";
 import type { ReferenceValue } from "../verify/reference.ts";
 import type { Lowered } from "./lower.ts";
+import type { NodeTimer } from "./lower_graph.ts";
 import { refuseFake } from "./fake.ts";
 import { ONNXProgram } from "./onnx_program.ts";
 import { type ExportOptions, type Settings, settingsOf } from "./options.ts";
-import { StepRunner } from "./steps.ts";
+import { type StepRecord, StepRunner, STEPS } from "./steps.ts";
 
 /**
  * Exports a PyTorch program to ONNX, as `torch.onnx.export(…, dynamo=True)` does.
@@ -43,52 +44,104 @@ export async function exportProgram(
 ): Promise<ONNXProgram> {
   using _ = new Scope("export");
   const given = settingsOf(options);
-  const steps = new StepRunner(given.onStep, given.verbose === true);
-  checkModel(model, given);
-  const program = isProgram(model)
-    ? model
-    : await steps.run("Read the program", () =>
-      read(model, options.model), ({ graph, torchVersion }) =>
-      `${graph.size} nodes, captured by torch ${torchVersion}`);
+  const recorder = given.report || given.profile ? await (await import("./recorder.ts")).Recorder.start(given) : null;
+  const steps = new StepRunner(
+    given.onStep,
+    given.verbose === true,
+    recorder?.meters ?? { clock: given.instruments.clock },
+  );
+  const trail: Trail = { input: model, f, steps, settings: given, timer: recorder?.timer };
   try {
-    const settings = await fitted(program, given);
-    const inputs = await leavesGiven(program, args, settings.kwargs);
-    for (const warning of program.warnings) settings.onWarning(warning);
-    if (settings.optimize) refuseFake(program);
-    if (settings.dumpExportedProgram) await dump(program, settings, steps);
-    if (settings.check && program.archive) {
-      const { checkArchive } = await import("../pt2/check.ts");
-      await steps.run("Check all bytes", () => checkArchive(program.archive!, settings.onProgress));
-    }
-    const result = await translate(program, settings, steps);
-    if (settings.externalData === "in-place" && program.serializationId !== null) {
-      result.model.metadata.set(SERIALIZATION_ID, program.serializationId);
-    }
-    if (f !== null) {
-      await steps.run(
-        "Write the model",
-        () =>
-          result.save(f, {
-            includeInitializers: settings.exportParams,
-            keepInitializersAsInputs: settings.keepInitializersAsInputs,
-            externalData: settings.externalData,
-            onProgress: settings.onProgress,
-          }),
-        ({ files, bytes, dataBytes }) => `${files.map(String).join(" and ")}, ${bytes + dataBytes} bytes`,
-      );
-    }
-    if (settings.verify) {
-      const { verifyProgram } = await import("../verify/mod.ts");
-      result.verification = await steps.run(
-        "Verify",
-        () => verifyProgram(result, { ep: settings.ep, ...settings.tolerance, ...(inputs ? { inputs } : {}) }),
-      );
-    }
+    const result = await run(trail, args, options.model);
+    await recorder?.finish(trail, null);
     return result;
-  } catch (error) {
-    if (!isProgram(model)) program.archive?.close?.();
-    throw given.fallback && error instanceof ExportError ? new ExportError(error.errors, NO_FALLBACK) : error;
+  } catch (thrown) {
+    const error = given.fallback && thrown instanceof ExportError
+      ? new ExportError(thrown.errors, NO_FALLBACK)
+      : thrown;
+    const advice = await recorder?.fail(trail, error) ?? [];
+    if (!given.report && !(error instanceof OptionError) && steps.records.some(isConversion)) advice.push(REPEAT);
+    for (const line of advice) advise(error, line);
+    if (!isProgram(model)) trail.program?.archive?.close?.();
+    throw error;
   }
+}
+
+/** What an export has come to so far. */
+export interface Trail {
+  readonly input: SourceInput | ExportedProgram;
+  /** Where the model is saved; null where it is not. */
+  readonly f: string | URL | null;
+  readonly steps: StepRunner;
+  /** Only where the export is profiled. */
+  readonly timer: NodeTimer | undefined;
+  /** With the names of dims, once the program is read. */
+  settings: Settings;
+  program?: ExportedProgram;
+  /** The program without mutations. */
+  functional?: ExportedProgram;
+  lowered?: Lowered;
+  result?: ONNXProgram;
+}
+
+/** What a failed export ends with where there was no report. */
+const REPEAT = "Repeat it with report: true (--report) for a report of what was done and of the program";
+
+/** Steps whose failure is told better by a report: what fails in others is the archive, or the file system. */
+const CONVERSION: ReadonlySet<string> = new Set([STEPS.functionalize, STEPS.translate, STEPS.optimize, STEPS.verify]);
+
+function isConversion({ name, status }: StepRecord): boolean {
+  return status === "failed" && CONVERSION.has(name);
+}
+
+function advise(error: unknown, advice: string): void {
+  if (error instanceof Fx2OnnxError) error.advise(advice);
+  else if (error instanceof Error) error.message += `\n  ${advice}`;
+}
+
+/** The steps. */
+async function run(trail: Trail, args: readonly unknown[], name: string | undefined): Promise<ONNXProgram> {
+  const { input, f, steps } = trail;
+  checkModel(input, trail.settings);
+  const program = trail.program = isProgram(input) ? input : await steps.run(
+    STEPS.read,
+    () => read(input, name),
+    ({ graph, torchVersion }) => `${graph.size} nodes, captured by torch ${torchVersion}`,
+  );
+  const settings = trail.settings = await fitted(program, trail.settings);
+  const inputs = await leavesGiven(program, args, settings.kwargs);
+  for (const warning of program.warnings) settings.onWarning(warning);
+  if (settings.optimize) refuseFake(program);
+  if (settings.dumpExportedProgram) await dump(program, settings, steps);
+  if (settings.check && program.archive) {
+    const { checkArchive } = await import("../pt2/check.ts");
+    await steps.run(STEPS.check, () => checkArchive(program.archive!, settings.onProgress));
+  }
+  const result = trail.result = await translate(program, trail);
+  if (settings.externalData === "in-place" && program.serializationId !== null) {
+    result.model.metadata.set(SERIALIZATION_ID, program.serializationId);
+  }
+  if (f !== null) {
+    await steps.run(
+      STEPS.write,
+      () =>
+        result.save(f, {
+          includeInitializers: settings.exportParams,
+          keepInitializersAsInputs: settings.keepInitializersAsInputs,
+          externalData: settings.externalData,
+          onProgress: settings.onProgress,
+        }),
+      ({ files, bytes, dataBytes }) => `${files.map(String).join(" and ")}, ${bytes + dataBytes} bytes`,
+    );
+  }
+  if (settings.verify) {
+    const { verifyProgram } = await import("../verify/mod.ts");
+    result.verification = await steps.run(
+      STEPS.verify,
+      () => verifyProgram(result, { ep: settings.ep, ...settings.tolerance, ...(inputs ? { inputs } : {}) }),
+    );
+  }
+  return result;
 }
 
 /** Writes the program beside the model. One that can't be written is no reason to not export it. */
@@ -97,7 +150,7 @@ async function dump(program: ExportedProgram, settings: Settings, steps: StepRun
   const { artifacts, customTranslationTable } = settings;
   try {
     await steps.run(
-      "Dump the program",
+      STEPS.dump,
       () => dumpProgram(program, artifacts, customTranslationTable ?? undefined),
       (paths) => paths.join(" and "),
     );
@@ -159,7 +212,8 @@ async function read(model: SourceInput, name: string | undefined): Promise<Expor
 }
 
 /** Everything between reading and writing. */
-async function translate(program: ExportedProgram, settings: Settings, steps: StepRunner): Promise<ONNXProgram> {
+async function translate(program: ExportedProgram, trail: Trail): Promise<ONNXProgram> {
+  const { settings, steps, timer } = trail;
   // Not with this file: whoever only loads a program, or builds a graph, needs none of these.
   const [{ prepare }, { afterOptimization, lower }, { addMetadata }] = await Promise.all([
     import("../passes/mod.ts"),
@@ -167,18 +221,20 @@ async function translate(program: ExportedProgram, settings: Settings, steps: St
     import("./metadata.ts"),
   ]);
   const translations = settings.customTranslationTable ?? undefined;
-  const prepared = await steps.run("Make it functional", () => prepare(program, translations));
+  const prepared = await steps.run(STEPS.functionalize, () => prepare(program, translations));
   const { program: functional, table, custom, errors } = prepared;
+  trail.functional = functional;
   const size = ({ graph }: Model): string => `${graph.size} nodes, ${graph.initializers.size} initializers`;
   let lowered: Lowered = await steps.run(
-    "Translate to ONNX",
-    () => lower(functional, table, settings, errors),
+    STEPS.translate,
+    () => lower(functional, table, { ...settings, timer }, errors),
     (l) => size(l.model),
   );
+  trail.lowered = lowered;
   if (settings.optimize) {
     const { optimize } = await import("../optimize/mod.ts");
-    await steps.run("Optimize", () => optimize(lowered.model), () => size(lowered.model));
-    lowered = afterOptimization(lowered);
+    await steps.run(STEPS.optimize, () => optimize(lowered.model), () => size(lowered.model));
+    trail.lowered = lowered = afterOptimization(lowered);
   }
   addMetadata(lowered.model, program, settings.sourceMap);
   return new ONNXProgram(program, functional, lowered, settings, custom);

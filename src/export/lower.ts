@@ -10,7 +10,7 @@ import { ComplexValue } from "../onnx/complex.ts";
 import { Model, type OnnxValue } from "../onnx/model.ts";
 import { isSym } from "../sym/mod.ts";
 import type { Meta, Storage } from "../tensor/mod.ts";
-import { GraphLowering, scalarDType } from "./lower_graph.ts";
+import { GraphLowering, type NodeTimer, scalarDType } from "./lower_graph.ts";
 
 /** What the lowering needs to know beyond the program. */
 export interface LowerOptions {
@@ -25,6 +25,8 @@ export interface LowerOptions {
   readonly state: "outputs" | "inputs" | "drop";
   /** Versions of domains other than ONNX's own. Default 1. */
   readonly customOpsets?: ReadonlyMap<string, number>;
+  /** Told of each node, where an export is profiled. */
+  readonly timer?: NodeTimer | undefined;
 }
 
 /**
@@ -87,6 +89,7 @@ class Lowering {
       numbers: new Map(),
       claimed: new Set(),
       errors: this.errors,
+      timer: options.timer,
     });
   }
 

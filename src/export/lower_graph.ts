@@ -14,6 +14,12 @@ import { type OnnxGraph, OnnxValue } from "../onnx/model.ts";
 import { type Dim, eq, isSym, type Ranges, type Sym } from "../sym/mod.ts";
 import { type DType, formatMeta, isComplex, type Meta, toReal } from "../tensor/mod.ts";
 
+/** Told when the translation of a node begins and ends; nodes of nested graphs come in between. */
+export interface NodeTimer {
+  enter(operator: string, node: string): void;
+  leave(): void;
+}
+
 /** What the lowerings of all graphs of a program share. */
 export interface LoweringState {
   readonly table: OpTable;
@@ -26,6 +32,8 @@ export interface LoweringState {
   readonly claimed: Set<OnnxValue>;
   /** What was refused. */
   readonly errors: Fx2OnnxError[];
+  /** Only where an export is profiled. */
+  readonly timer?: NodeTimer | undefined;
 }
 
 /** Emits the nodes of graphs into one ONNX graph. */
@@ -41,6 +49,17 @@ export class GraphLowering implements GraphEmitter {
   }
 
   lowerNode(node: FxNode): void {
+    const { timer } = this.state;
+    if (!timer) return this.translate(node);
+    timer.enter(node.target, node.name);
+    try {
+      this.translate(node);
+    } finally {
+      timer.leave();
+    }
+  }
+
+  private translate(node: FxNode): void {
     const resolved = this.state.table.resolve(node.target);
     // Preflight and expansion have reported it.
     if (!resolved || isReported(resolved.op)) this.assume(node);

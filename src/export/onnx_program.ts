@@ -68,6 +68,11 @@ export class ONNXProgram {
     this.customOps = customOps;
   }
 
+  /** Paths of the reports, traces and dumped programs that the export wrote. */
+  get artifacts(): readonly string[] {
+    return this.settings.artifacts.paths;
+  }
+
   /**
    * The text of a symbolic size in the model: the user's name for a symbol where there is one.
    *

@@ -56,9 +56,9 @@ export interface ExportOptions {
    * are tried in order, or a record of `defineOp`.
    */
   readonly customTranslationTable?: CustomTranslationTable | null;
-  /** Writes a report of the export to `artifactsDir`, of a failed one too. Default false. */
+  /** Writes what was done, the program, the model and how they compare, as Markdown and as a page. Default false. */
   readonly report?: boolean;
-  /** Measures each step, and writes a trace to `artifactsDir`. Default false. */
+  /** Measures steps and operators, and writes a trace for https://ui.perfetto.dev. Default false. */
   readonly profile?: boolean;
   /** Writes the program to `artifactsDir`: as an archive that PyTorch loads, and as text. Default false. */
   readonly dumpExportedProgram?: boolean;
@@ -185,6 +185,8 @@ export interface Settings {
   readonly verbose: boolean | null;
   readonly dynamo: boolean;
   readonly fallback: boolean;
+  readonly report: boolean;
+  readonly profile: boolean;
   readonly dumpExportedProgram: boolean;
   readonly artifacts: Artifacts;
   readonly customTranslationTable: CustomTranslationTable | null;
@@ -203,8 +205,6 @@ export interface Settings {
 
 /** Options that are part of the signature and whose use is refused until they do something. */
 const NOT_YET = [
-  "report",
-  "profile",
   "exportModulesAsFunctions",
 ] as const;
 
@@ -240,6 +240,8 @@ export function settingsOf(options: ExportOptions): Settings {
     verbose: oneOf("verbose", options.verbose ?? null, [null, true, false]),
     dynamo: options.dynamo ?? true,
     fallback: options.fallback ?? false,
+    report: options.report ?? false,
+    profile: options.profile ?? false,
     dumpExportedProgram: options.dumpExportedProgram ?? false,
     artifacts: new Artifacts(options.artifactsDir ?? ".", options.instruments),
     customTranslationTable: options.customTranslationTable ?? null,

@@ -1,10 +1,51 @@
-/** Runs the steps of an export, each timed and told to whoever shows progress. */
-import type { StepEvent } from "./options.ts";
+/** Runs the steps of an export, each timed and told to whoever shows progress, and kept for the report. */
+import type { Instruments, StepEvent } from "./options.ts";
+
+/** The steps of an export, in their order. */
+export const STEPS = {
+  read: "Read the program",
+  dump: "Dump the program",
+  check: "Check all bytes",
+  functionalize: "Make it functional",
+  translate: "Translate to ONNX",
+  optimize: "Optimize",
+  write: "Write the model",
+  verify: "Verify",
+} as const;
+
+/** A step that has ended. */
+export interface StepRecord {
+  readonly name: string;
+  readonly status: "done" | "failed";
+  /** When it began, in milliseconds of the clock. */
+  readonly start: number;
+  /** Milliseconds. */
+  readonly ms: number;
+  /** Bytes of memory held when it began; null unless profiled. */
+  readonly before: number | null;
+  /** Bytes of memory held when it ended; null unless profiled. */
+  readonly after: number | null;
+}
+
+/** What steps are measured with; `memory` only where an export is profiled. */
+export type StepMeters = Pick<Instruments, "clock" | "memory">;
 
 /** Runs steps one after the other. */
 export class StepRunner {
+  /** The steps that have ended, in order. */
+  readonly records: StepRecord[] = [];
+  private readonly clock: () => number;
+  private readonly memory: () => number | null;
+
   /** @param verbose whether steps tell what they gave */
-  constructor(private readonly onStep: (step: StepEvent) => void, private readonly verbose: boolean = false) {}
+  constructor(
+    private readonly onStep: (step: StepEvent) => void,
+    private readonly verbose: boolean = false,
+    meters: StepMeters = {},
+  ) {
+    this.clock = meters.clock ?? (() => performance.now());
+    this.memory = meters.memory ?? (() => null);
+  }
 
   /**
    * Runs one step; a failure is told and passed on.
@@ -12,16 +53,22 @@ export class StepRunner {
    * @param detail says what the step gave
    */
   async run<T>(name: string, body: () => T | Promise<T>, detail?: (result: T) => string): Promise<T> {
-    const start = performance.now();
+    const [start, before] = [this.clock(), this.memory()];
+    const end = (status: StepRecord["status"]): number => {
+      const ms = this.clock() - start;
+      this.records.push({ name, status, start, ms, before, after: this.memory() });
+      return ms;
+    };
     this.onStep({ name, status: "start", ms: 0 });
+    let result: T;
     try {
-      const result = await body();
-      const ms = performance.now() - start;
-      this.onStep({ name, status: "done", ms, ...(this.verbose && detail ? { detail: detail(result) } : {}) });
-      return result;
+      result = await body();
     } catch (error) {
-      this.onStep({ name, status: "failed", ms: performance.now() - start });
+      this.onStep({ name, status: "failed", ms: end("failed") });
       throw error;
     }
+    const ms = end("done");
+    this.onStep({ name, status: "done", ms, ...(this.verbose && detail ? { detail: detail(result) } : {}) });
+    return result;
   }
 }

@@ -348,7 +348,7 @@ export async function makeFolder(path: string | URL): Promise<void> {
   await located("make folder", name, () => Deno.mkdirSync(name, { recursive: true }));
 }
 
-/** Bytes of memory that the process holds. */
-export function residentBytes(): number {
-  return Deno.memoryUsage().rss;
+/** Bytes of memory that the process holds; null in a page, which can't tell. */
+export function residentBytes(): number | null {
+  return typeof Deno === "undefined" ? null : Deno.memoryUsage().rss;
 }

@@ -35,6 +35,13 @@ export class Fx2OnnxError extends Error {
     this.fact = fact;
     this.location = location;
   }
+
+  /** Adds to the message what else to do. */
+  advise(advice: string): void {
+    const { hint } = this.location;
+    (this as { location: Location }).location = { ...this.location, hint: hint ? `${hint}\n  ${advice}` : advice };
+    this.message += `\n  ${advice}`;
+  }
 }
 
 /** The input file is damaged, of an unsupported version, or not what it should be. */

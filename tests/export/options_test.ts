@@ -27,7 +27,6 @@ const REFUSED: readonly (readonly [string, ExportOptions, ErrorClass, string])[]
   ["an opset that is not lowered yet", { opsetVersion: 24 }, RangeError, "18 to 23"],
   ["an unknown symbol", { dims: { s99: "batch" } }, Fx2OnnxError, "no symbolic dim s99"],
   ["a dim name that is no name", { dims: { s18: "a b" } }, Fx2OnnxError, "the name"],
-  ["report", { report: true }, Fx2OnnxError, "report is not available"],
   [
     "a mode that a program can't change to",
     { training: "TRAINING" },
