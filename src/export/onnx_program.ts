@@ -100,9 +100,10 @@ export class ONNXProgram {
     destination: string | URL | WritableStream<Uint8Array>,
     options: SaveOptions = {},
   ): Promise<WriteReport> {
-    return destination instanceof WritableStream
-      ? await this.saveTo(destination, options)
-      : await this.saveAs(destination, options);
+    // Naming WritableStream makes Deno load its streams, which costs as much as 15 modules.
+    return typeof destination === "string" || destination instanceof URL
+      ? await this.saveAs(destination, options)
+      : await this.saveTo(destination, options);
   }
 
   /** Writes one file to a stream. */

@@ -33,6 +33,8 @@ const ESCAPES: ReadonlyMap<string, string> = new Map([["\\", "\\\\"], ["\n", "\\
 
 /** `repr` of a string: single quotes unless only those would need escaping, escapes for what is not printable. */
 export function stringRepr(value: string): string {
+  // Nearly all strings; and the expression below takes long to compile.
+  if (/^[ !#-&(-[\]-~]*$/.test(value)) return `'${value}'`;
   const quote = value.includes("'") && !value.includes('"') ? '"' : "'";
   let text = "";
   for (const c of value) {

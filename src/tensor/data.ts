@@ -144,11 +144,15 @@ function float8(mantissa: number, bias: number, kind: "ieee" | "fn" | "fnuz"): C
 
 /** Rounds to the nearest code, ties to the even one. As in PyTorch, what is too large becomes infinity, the largest (fn) or NaN (fnuz). */
 function nearest(decodeBits: (bits: number) => number, kind: "ieee" | "fn" | "fnuz"): (value: number) => number {
-  const codes = Array.from({ length: 128 }, (_, i) => decodeBits(i));
-  const finite = codes.findLastIndex(Number.isFinite);
+  let codes: number[] = [];
+  let finite = 0;
   const nan = kind === "fnuz" ? 0x80 : 0x7f;
   return (value) => {
     if (Number.isNaN(value)) return nan;
+    if (codes.length === 0) {
+      codes = Array.from({ length: 128 }, (_, i) => decodeBits(i));
+      finite = codes.findLastIndex(Number.isFinite);
+    }
     const negative = value < 0 || Object.is(value, -0);
     const x = Math.abs(value);
     let low = 0, high = finite;
