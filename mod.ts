@@ -76,6 +76,9 @@ export type {
   VerifyFileOptions,
   VerifyOptions,
 } from "./src/verify/mod.ts";
+export type { DifferingElement, SpecialValues } from "./src/verify/report.ts";
+export type { Placement } from "./src/verify/placement.ts";
+export type { ToleranceValue } from "./src/verify/tolerance.ts";
 export type { Provider, SessionInitializer } from "./src/verify/session.ts";
 export type { SourceInput } from "./src/io/open.ts";
 export type { ByteRange, Source } from "./src/io/source.ts";

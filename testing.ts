@@ -8,7 +8,7 @@
  * import { assertExportMatches, assertONNXProgram } from "@fx2onnx/fx2onnx/testing";
  *
  * Deno.test("the classifier keeps its digits", async () => {
- *   await using program = await onnx.export("classifier.pt2");
+ *   await using program = await onnx.export("tests/fixtures/convnet.pt2");
  *   await assertONNXProgram(program, { rtol: 1e-4, extremes: true });
  * });
  *
@@ -51,10 +51,10 @@ export interface AssertProgramOptions extends VerifyOptions {
  * import * as onnx from "@fx2onnx/fx2onnx";
  * import { assertONNXProgram } from "@fx2onnx/fx2onnx/testing";
  *
- * const program = await onnx.export(new URL("./tests/fixtures/mlp.pt2", import.meta.url));
+ * const program = await onnx.export("tests/fixtures/mlp.pt2");
  * const { runs } = await assertONNXProgram(program, { ep: "wasm", atol: 1e-5 });
  * console.log(runs.map((run) => run.inputs));
- * program.release();
+ * await program.release();
  * ```
  */
 export async function assertONNXProgram(

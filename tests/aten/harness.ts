@@ -216,6 +216,19 @@ function checkMetas(
   }
 }
 
+/** The error of a call that has no ONNX form; null when it has one. */
+export function refusalOf(op: Op, row: Row, index: number): string | null {
+  const specs = tensorSpecs(row);
+  const sizes = row.sizes?.[0] ?? {};
+  try {
+    runMeta(op, row, specs.map((spec, i) => makeTensor(spec, index, i, sizes)), sizes);
+    lower(op, row, specs, row.opsets?.[0] ?? 21);
+    return null;
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
+
 function assertRefused(op: Op, row: Row, index: number, specs: readonly TensorSpec[]): void {
   const sizes = row.sizes?.[0] ?? {};
   const attempt = (what: string, body: () => unknown): void => {

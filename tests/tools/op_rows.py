@@ -1,6 +1,7 @@
 """Records PyTorch's results for the operator rows of tests/aten/rows.
 
 Usage: python tests/tools/op_rows.py [family ...]      (all families without one)
+       python tests/tools/op_rows.py --refused         (which refused calls PyTorch computes: tests/fixtures/refused.json)
 Needs torch, numpy and safetensors. Inputs are made by a formula that tests/aten/row_format.ts has too; only results are
 written, to tests/fixtures/ops/<family>.safetensors, as `<row>.<size>.output_<i>`.
 """
@@ -155,7 +156,27 @@ def record(family):
     return failures
 
 
+def refused():
+    """Calls that the rows have as refused although PyTorch computes them: what is a limit, not an error of the caller's."""
+    computed = []
+    for path in sorted(ROWS.glob("*.json")):
+        for index, row in enumerate(json.loads(path.read_text())):
+            if "refused" not in row:
+                continue
+            try:
+                given = Arguments(row, index, row.get("sizes", [{}])[0])
+                find(row["op"])(*given.args, **given.kwargs)
+            except Exception:
+                continue
+            computed.append({k: row[k] for k in ("op", "args", "kwargs") if k in row})
+    text = ",\n".join(json.dumps(call) for call in computed)
+    (ROOT / "fixtures" / "refused.json").write_text(f"[\n{text}\n]\n")
+    return 0
+
+
 if __name__ == "__main__":
     torch.set_num_threads(1)
+    if sys.argv[1:] == ["--refused"]:
+        sys.exit(refused())
     names = sys.argv[1:] or sorted(p.stem for p in ROWS.glob("*.json"))
     sys.exit(1 if sum(record(name) for name in names) else 0)
