@@ -77,7 +77,7 @@ export type {
   VerifyOptions,
 } from "./src/verify/mod.ts";
 export type { DifferingElement, SpecialValues } from "./src/verify/report.ts";
-export type { Placement } from "./src/verify/placement.ts";
+export type { CpuNode, Placement } from "./src/verify/placement.ts";
 export type { ToleranceValue } from "./src/verify/tolerance.ts";
 export type { Provider, SessionInitializer } from "./src/verify/session.ts";
 export type { SourceInput } from "./src/io/open.ts";

@@ -2,7 +2,7 @@
  * Writes the parts of the pages under docs/ that are made from the code: the tables of limits and the command line
  * reference. Run by `deno task docs`; a test compares the pages with what this makes.
  */
-import { COMMANDS } from "../../src/cli/main.ts";
+import { COMMANDS } from "../../src/cli/commands.ts";
 import { helpOf } from "../../src/cli/help.ts";
 import { limitsTables } from "./limits.ts";
 
