@@ -33,8 +33,8 @@ export { verify } from "./src/export/verify.ts";
 export type { SourceMap } from "./src/export/metadata.ts";
 export * from "./src/ir/mod.ts";
 export * from "./src/fx/mod.ts";
-export { Model, OnnxGraph, OnnxNode, OnnxValue } from "./src/onnx/model.ts";
-export type { AttributeInput, OnnxAttribute } from "./src/onnx/model.ts";
+export { Model, OnnxFunction, OnnxGraph, OnnxNode, OnnxValue } from "./src/onnx/model.ts";
+export type { AttributeInput, AttributeReference, OnnxAttribute } from "./src/onnx/model.ts";
 export { OnnxBuilder } from "./src/onnx/builder.ts";
 export { float } from "./src/onnx/model.ts";
 export type {

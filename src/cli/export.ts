@@ -197,9 +197,9 @@ async function describe({ program, output, ms }: Outcome, verbose: boolean): Pro
   const files = (written?.files ?? []).map(String).join(" and ");
   const size = formatBytes((written?.bytes ?? 0) + (written?.dataBytes ?? 0));
   console.log(
-    `${
-      files || output
-    }: ${model.graph.size} nodes, ${model.graph.initializers.size} initializers, opset ${model.opset}, ` +
+    `${files || output}: ${
+      [...model.allNodes()].length
+    } nodes, ${model.graph.initializers.size} initializers, opset ${model.opset}, ` +
       `${size} in ${formatTime(ms)}`,
   );
   const shape = (v: OnnxValue): string =>

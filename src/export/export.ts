@@ -236,6 +236,15 @@ async function translate(program: ExportedProgram, trail: Trail): Promise<ONNXPr
     await steps.run(STEPS.optimize, () => optimize(lowered.model), () => size(lowered.model));
     trail.lowered = lowered = afterOptimization(lowered);
   }
+  if (settings.moduleFunctions !== null) {
+    const { extractFunctions } = await import("./module_functions.ts");
+    const which = settings.moduleFunctions;
+    lowered = await steps.run(
+      "Make modules functions",
+      () => extractFunctions(lowered, which),
+      ({ model }) => `${model.functions.size} functions`,
+    );
+  }
   addMetadata(lowered.model, program, settings.sourceMap);
   return new ONNXProgram(program, functional, lowered, settings, custom);
 }

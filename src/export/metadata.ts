@@ -26,6 +26,7 @@ export function addMetadata(model: Model, program: ExportedProgram, sourceMap: S
     }
   };
   describe(model.graph);
+  for (const one of model.functions.values()) describe(one.graph);
 }
 
 function addOrigin(metadata: Map<string, string>, origin: Origin, stackTrace: string | null): void {

@@ -188,6 +188,8 @@ export interface Settings {
   readonly report: boolean;
   readonly profile: boolean;
   readonly dumpExportedProgram: boolean;
+  /** Classes of modules that become functions: all, or by name. Null for none. */
+  readonly moduleFunctions: true | ReadonlySet<string> | null;
   readonly artifacts: Artifacts;
   readonly customTranslationTable: CustomTranslationTable | null;
   readonly customOpsets: ReadonlyMap<string, number>;
@@ -203,21 +205,10 @@ export interface Settings {
   readonly onWarning: (message: string) => void;
 }
 
-/** Options that are part of the signature and whose use is refused until they do something. */
-const NOT_YET = [
-  "exportModulesAsFunctions",
-] as const;
-
 const ignore = (): void => {};
 
 /** Checks options. @throws {OptionError} naming the option @throws {RangeError} for an opset that can't be written */
 export function settingsOf(options: ExportOptions): Settings {
-  for (const name of NOT_YET) {
-    const value = options[name];
-    if (value !== undefined && value !== null && value !== false) {
-      throw new OptionError(`Option ${name} is not available yet`, { hint: `Leave ${name} out` });
-    }
-  }
   const onWarning = options.onWarning ?? ignore;
   warnDeprecated(options, onWarning);
   const opset = checkOpset(options.opsetVersion ?? OPSETS.default);
@@ -242,6 +233,7 @@ export function settingsOf(options: ExportOptions): Settings {
     fallback: options.fallback ?? false,
     report: options.report ?? false,
     profile: options.profile ?? false,
+    moduleFunctions: moduleFunctionsOf(options.exportModulesAsFunctions),
     dumpExportedProgram: options.dumpExportedProgram ?? false,
     artifacts: new Artifacts(options.artifactsDir ?? ".", options.instruments),
     customTranslationTable: options.customTranslationTable ?? null,
@@ -261,6 +253,21 @@ export function settingsOf(options: ExportOptions): Settings {
 
 function toleranceOf({ rtol, atol }: ExportOptions): Tolerance {
   return { ...(rtol === undefined ? {} : { rtol }), ...(atol === undefined ? {} : { atol }) };
+}
+
+/** The classes that become functions. @throws {OptionError} for what names no class */
+function moduleFunctionsOf(value: ExportOptions["exportModulesAsFunctions"]): true | ReadonlySet<string> | null {
+  if (value === undefined || value === null || value === false) return null;
+  if (value === true) return true;
+  const isIterable = typeof value === "object" && Symbol.iterator in value;
+  const names: unknown[] = isIterable ? [...value] : [value];
+  const wrong = names.find((name) => typeof name !== "string" || name === "");
+  if (!isIterable || wrong !== undefined) {
+    throw new OptionError(
+      `Option exportModulesAsFunctions must be a boolean or a set of class names, met ${wrong ?? value}`,
+    );
+  }
+  return names.length === 0 ? null : new Set(names as string[]);
 }
 
 /** The data placement that an option's value means. */

@@ -176,6 +176,29 @@ export class Graph<N extends Node = Node, V extends Value = Value, O = V> {
   }
 
   /** Whether a node stands in this graph. */
+  /**
+   * Moves a node to the end, or before `before`. Uses stay as they are: who moves sees to it that operands come first.
+   *
+   * @throws {TypeError} when one of the nodes does not stand in this graph
+   */
+  move(node: N, before: N | null = null): void {
+    for (const one of [node, before]) {
+      if (one && !this.holds(one)) throw new TypeError(`Cannot move ${one.label}: it is not in graph ${this.name}`);
+    }
+    if (node === before || node.next === before) return;
+    if (node.prev) node.prev.next = node.next;
+    else this.first = node.next as N | null;
+    if (node.next) node.next.prev = node.prev;
+    else this.last = node.prev as N | null;
+    const prev = before ? before.prev as N | null : this.last;
+    node.prev = prev;
+    node.next = before;
+    if (prev) prev.next = node;
+    else this.first = node;
+    if (before) before.prev = node;
+    else this.last = node;
+  }
+
   private holds(node: N): boolean {
     return node.graph === (this as unknown as Graph);
   }

@@ -6,7 +6,7 @@ import { CheckError } from "../ir/mod.ts";
 import { formatMeta, staticShape } from "../tensor/mod.ts";
 import { checkOperator, type OperatorTable } from "./check_node.ts";
 import { ONNX_DTYPES } from "./dtypes.ts";
-import type { Model, OnnxGraph, OnnxNode, OnnxValue } from "./model.ts";
+import type { Model, OnnxFunction, OnnxGraph, OnnxNode, OnnxValue } from "./model.ts";
 import type { OpSchema } from "./op_schema.ts";
 
 export type { OperatorTable } from "./check_node.ts";
@@ -106,6 +106,7 @@ class Checker {
   check(): string[] {
     this.checkVersions();
     this.checkGraph(this.model.graph, null, null);
+    this.checkFunctions();
     this.checkUses();
     return this.problems;
   }
@@ -128,9 +129,61 @@ class Checker {
     }
   }
 
-  /** Checks a graph; `owner` is the node whose attribute it is. */
-  private checkGraph(graph: OnnxGraph, outer: Scope | null, owner: OnnxNode | null): void {
-    const where = owner ? `Graph ${graph.name} of ${nameOf(owner)}` : `Graph ${graph.name}`;
+  /** Checks the functions: each sees only itself and the functions before it. */
+  private checkFunctions(): void {
+    const { model } = this;
+    const seen = new Set<string>();
+    for (const [key, one] of model.functions) {
+      const report = (fact: string): void => void this.problems.push(`Function ${key}: ${fact}`);
+      if (key !== one.key) report(`it is ${one.key}`);
+      if (one.domain === "" || one.domain === "ai.onnx") report("it is in ONNX's own domain");
+      if (one.graph.initializers.size > 0) report("it has initializers");
+      if (new Set(one.attributes).size < one.attributes.length) report("an attribute is listed twice");
+      this.nodeNames.clear();
+      this.checkGraph(one.graph, null, null, one);
+      for (const node of one.graph.allNodes()) {
+        if (!one.opsetImports.has(node.domain)) report(`it does not import the domain ${node.domain || "ai.onnx"}`);
+        for (const { name } of node.references.values()) {
+          if (!one.attributes.includes(name)) report(`${nameOf(node)} refers to attribute ${name}, which it has not`);
+        }
+        const called = model.functionOf(node);
+        if (called && !seen.has(called.key)) report(`it calls ${called.key}, which does not stand before it`);
+      }
+      seen.add(key);
+    }
+  }
+
+  /** Whether a call fits its function. */
+  private checkCall(node: OnnxNode, called: OnnxFunction, fault: (fact: string) => void): void {
+    const { graph, attributes } = called;
+    for (
+      const [what, given, most] of [
+        ["inputs", node.inputs.length, graph.inputs.length],
+        ["outputs", node.outputs.length, graph.outputs.length],
+      ] as const
+    ) {
+      if (given > most) fault(`has ${given} ${what}, but the function ${called.key} has ${most}`);
+    }
+    for (const name of [...node.attributes.keys(), ...node.references.keys()]) {
+      if (!attributes.includes(name)) fault(`attribute ${name} is not one of the function ${called.key}`);
+    }
+    for (const name of attributes) {
+      if (!node.attributes.has(name) && !node.references.has(name)) fault(`attribute ${name} is missing`);
+    }
+  }
+
+  /** Checks a graph; `owner` is the node whose attribute it is, `body` the function whose body it is. */
+  private checkGraph(
+    graph: OnnxGraph,
+    outer: Scope | null,
+    owner: OnnxNode | null,
+    body: OnnxFunction | null = null,
+  ): void {
+    const where = body
+      ? `Function ${body.key}`
+      : owner
+      ? `Graph ${graph.name} of ${nameOf(owner)}`
+      : `Graph ${graph.name}`;
     const report = (fact: string): void => void this.problems.push(`${where}: ${fact}`);
     if (graph.name === "") report("it has no name");
     const scope = new Scope(outer);
@@ -143,7 +196,7 @@ class Checker {
     for (const value of graph.inputs) {
       define(value, "input");
       if (value.producer) report(`input ${value.name} is made by ${nameOf(value.producer)}`);
-      if (!owner) this.checkTyped(value, "input", report);
+      if (!owner && !body) this.checkTyped(value, "input", report);
     }
     for (const value of graph.initializers) {
       if (!graph.inputs.includes(value)) define(value, "initializer");
@@ -155,7 +208,7 @@ class Checker {
       if (owner && !scope.values.has(value) && scope.sees(value)) {
         report(`output ${value.name} comes from outside; runtimes need an Identity in between`);
       } else if (!scope.sees(value)) report(`output ${value.name} is not defined`);
-      if (!owner) this.checkTyped(value, "output", report);
+      if (!owner && !body) this.checkTyped(value, "output", report);
     }
     if (!owner && new Set(graph.outputs).size < graph.outputs.length) report("an output is listed twice");
   }
@@ -198,6 +251,8 @@ class Checker {
       fault(`the model does not import the domain ${node.domain || "ai.onnx"}`);
     }
     if (node.opType === "") fault("it has no operator");
+    const called = this.model.functionOf(node);
+    if (called) this.checkCall(node, called, fault);
     if (node.domain !== "" || !this.knowsOpset) return;
     const { opset } = this.model;
     if (!this.schemas.has(node.opType)) this.schemas.set(node.opType, this.table.schemaOf(node.opType, opset));

@@ -69,8 +69,15 @@ function checkAttributes(node: OnnxNode, schema: OpSchema): string[] {
       problems.push(`attribute ${name} is not one of ${node.opType} since operator set ${schema.sinceVersion}`);
     } else if (formal.type !== type) problems.push(`attribute ${name} is ${type}, but must be ${formal.type}`);
   }
+  for (const [name, { type }] of node.references) {
+    const formal = schema.attributes.get(name);
+    if (!formal) problems.push(`attribute ${name} is not one of ${node.opType}`);
+    else if (formal.type !== type) problems.push(`attribute ${name} is ${type}, but must be ${formal.type}`);
+  }
   for (const { name, required } of schema.attributes.values()) {
-    if (required && !node.attributes.has(name)) problems.push(`attribute ${name} is missing`);
+    if (required && !node.attributes.has(name) && !node.references.has(name)) {
+      problems.push(`attribute ${name} is missing`);
+    }
   }
   return problems;
 }

@@ -1,11 +1,12 @@
 /**
- * Reads ONNX files into models. Protobuf is loaded on first use. What this project's models don't have (functions, sparse
+ * Reads ONNX files into models. Protobuf is loaded on first use. What this project's models don't have (sparse
  * tensors, sequences, training) is refused by name rather than left out; names that nothing defines, doubled names and
  * sizes that don't fit are errors. Doc strings are dropped.
  */
 import { ArchiveError, Names } from "../ir/mod.ts";
 import type {
   AttributeProto,
+  FunctionProto,
   GraphProto,
   ModelProto,
   NodeProto,
@@ -18,7 +19,16 @@ import { type Dim, isSym, parseInfix, symbol } from "../sym/mod.ts";
 import { formatMeta, type Meta, type Tensor } from "../tensor/mod.ts";
 import { dtypeOfOnnx } from "./dtypes.ts";
 import { ATTRIBUTE_TYPES } from "./fields.ts";
-import { Model, type OnnxAttribute, OnnxGraph, OnnxNode, OnnxValue } from "./model.ts";
+import {
+  type AttributeReference,
+  functionKey,
+  Model,
+  type OnnxAttribute,
+  OnnxFunction,
+  OnnxGraph,
+  OnnxNode,
+  OnnxValue,
+} from "./model.ts";
 import { type ExternalDataReader, TensorReader } from "./read_tensor.ts";
 
 /** Versions of the format that are read. */
@@ -77,6 +87,8 @@ interface Scope {
   readonly values: Map<string, OnnxValue>;
   readonly outer: Scope | null;
   readonly depth: number;
+  /** Attributes of the function around. */
+  readonly attributes: ReadonlySet<string>;
 }
 
 function lookup(scope: Scope, name: string): OnnxValue | null {
@@ -110,17 +122,8 @@ class ModelReader {
       );
     }
     if (!proto.graph) throw this.error("The model has no graph");
-    if (proto.functions.length > 0) {
-      throw this.error(`Model-local functions (${proto.functions[0].name}) are not supported`);
-    }
     if (proto.trainingInfo.length > 0) throw this.error("Training information is not supported");
-    const opsets = new Map<string, number>();
-    for (const { domain, version } of proto.opsetImport) {
-      const name = domainOf(domain);
-      if (opsets.has(name)) throw this.error(`The model imports the operator set ${JSON.stringify(domain)} twice`);
-      if (version < 1n || version > 1_000_000n) throw this.error(`Operator set version ${version} is not supported`);
-      opsets.set(name, Number(version));
-    }
+    const opsets = this.#opsets(proto.opsetImport, "The model");
     if (opsets.size === 0) throw this.error("The model imports no operator set");
     const graph = await this.#graph(proto.graph, null);
     const model = new Model(graph, opsets.get("") ?? 1, irVersion);
@@ -129,11 +132,79 @@ class ModelReader {
     model.producerName = proto.producerName;
     model.producerVersion = proto.producerVersion;
     this.#metadata(model.metadata, proto.metadataProps, "the model");
+    for (const one of await this.#functions(proto.functions)) model.functions.set(one.key, one);
     return model;
   }
 
+  #opsets(imports: ModelProto["opsetImport"], what: string): Map<string, number> {
+    const opsets = new Map<string, number>();
+    for (const { domain, version } of imports) {
+      const name = domainOf(domain);
+      if (opsets.has(name)) throw this.error(`${what} imports the operator set ${JSON.stringify(domain)} twice`);
+      if (version < 1n || version > 1_000_000n) throw this.error(`Operator set version ${version} is not supported`);
+      opsets.set(name, Number(version));
+    }
+    return opsets;
+  }
+
+  /** The functions, each after those that it calls. */
+  async #functions(protos: readonly FunctionProto[]): Promise<OnnxFunction[]> {
+    const functions = new Map<string, OnnxFunction>();
+    for (const proto of protos) {
+      const one = await this.#function(proto);
+      if (functions.has(one.key)) throw this.error(`The function ${one.key} is defined twice`);
+      functions.set(one.key, one);
+    }
+    const ordered = new Set<OnnxFunction>();
+    const open = new Set<OnnxFunction>();
+    const add = (one: OnnxFunction): void => {
+      if (ordered.has(one)) return;
+      if (open.has(one)) throw this.error(`The function ${one.key} calls itself`);
+      if (open.size >= MAX_NESTING) throw this.error(`Functions call each other more than ${MAX_NESTING} deep`);
+      open.add(one);
+      for (const node of one.graph.allNodes()) {
+        const called = functions.get(functionKey(node.domain, node.opType));
+        if (called) add(called);
+      }
+      open.delete(one);
+      ordered.add(one);
+    };
+    for (const one of functions.values()) add(one);
+    return [...ordered];
+  }
+
+  async #function(proto: FunctionProto): Promise<OnnxFunction> {
+    const { name } = proto;
+    const domain = domainOf(proto.domain);
+    if (name === "" || domain === "") throw this.error(`The function ${JSON.stringify(name)} has no name or domain`);
+    if (proto.overload !== "") throw this.error(`Overloads of functions (${name}) are not supported`);
+    const [defaulted] = proto.attributeProto;
+    if (defaulted) throw this.error(`Defaults of attributes (${defaulted.name} of function ${name}) are not supported`);
+    const one = new OnnxFunction(domain, name);
+    one.attributes.push(...proto.attribute);
+    for (const [imported, version] of this.#opsets(proto.opsetImport, `Function ${name}`)) {
+      one.opsetImports.set(imported, version);
+    }
+    const scope: Scope = { values: new Map(), outer: null, depth: 0, attributes: new Set(proto.attribute) };
+    const infos = new Map(proto.valueInfo.map((info) => [info.name, info]));
+    for (const input of proto.input) one.graph.inputs.push(this.#define(scope, input, infos));
+    for (const node of proto.node) one.graph.insert(await this.#node(node, scope, infos));
+    for (const output of proto.output) {
+      const value = lookup(scope, output);
+      if (!value) throw this.error(`Output ${output} of function ${name} is not computed by any node`);
+      one.graph.outputs.push(value);
+    }
+    this.#metadata(one.metadata, proto.metadataProps, `function ${name}`);
+    return one;
+  }
+
   async #graph(proto: GraphProto, outer: Scope | null): Promise<OnnxGraph> {
-    const scope: Scope = { values: new Map(), outer, depth: outer ? outer.depth + 1 : 0 };
+    const scope: Scope = {
+      values: new Map(),
+      outer,
+      depth: outer ? outer.depth + 1 : 0,
+      attributes: outer?.attributes ?? new Set(),
+    };
     if (scope.depth > MAX_NESTING) throw this.error(`Graphs are nested more than ${MAX_NESTING} deep`);
     if (proto.sparseInitializer.length > 0) throw this.error("Sparse initializers are not supported");
     const graph = new OnnxGraph(proto.name);
@@ -185,8 +256,15 @@ class ModelReader {
       return value;
     });
     const attributes = new Map<string, OnnxAttribute>();
+    const references = new Map<string, AttributeReference>();
     for (const attribute of proto.attribute) {
-      if (attributes.has(attribute.name)) throw this.error(`Attribute ${attribute.name} of ${label} is given twice`);
+      if (attributes.has(attribute.name) || references.has(attribute.name)) {
+        throw this.error(`Attribute ${attribute.name} of ${label} is given twice`);
+      }
+      if (scope.attributes.has(attribute.refAttrName)) {
+        references.set(attribute.name, this.#reference(attribute, label));
+        continue;
+      }
       attributes.set(
         attribute.name,
         await this.#attribute(attribute, scope, `attribute ${attribute.name} of ${label}`),
@@ -200,8 +278,15 @@ class ModelReader {
       outputs: proto.output.map((name) => name === "" ? new OnnxValue("") : this.#define(scope, name, infos)),
       attributes,
     });
+    for (const [name, reference] of references) node.references.set(name, reference);
     this.#metadata(node.metadata, proto.metadataProps, label);
     return node;
+  }
+
+  #reference({ name, type, refAttrName }: AttributeProto, label: string): AttributeReference {
+    const found = Object.entries(ATTRIBUTE_TYPES).find(([, code]) => code === (type as number));
+    if (!found) throw this.error(`The type of attribute ${name} of ${label} (AttributeType ${type}) is not supported`);
+    return { type: found[0] as AttributeReference["type"], name: refAttrName };
   }
 
   async #attribute(proto: AttributeProto, scope: Scope, label: string): Promise<OnnxAttribute> {

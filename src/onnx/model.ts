@@ -34,6 +34,14 @@ export type OnnxAttribute =
   | { readonly type: "INTS"; readonly value: readonly (number | bigint)[] }
   | { readonly type: "STRINGS"; readonly value: readonly string[] };
 
+/** Takes the value of an attribute of the function around. */
+export interface AttributeReference {
+  /** As the function's attribute has it. */
+  readonly type: OnnxAttribute["type"];
+  /** Name of the function's attribute. */
+  readonly name: string;
+}
+
 /** A node of an ONNX graph. */
 export class OnnxNode extends Node {
   /** Its results, in order. */
@@ -48,6 +56,8 @@ export class OnnxNode extends Node {
   inputs: readonly (OnnxValue | null)[];
   /** By name, typed. */
   attributes: ReadonlyMap<string, OnnxAttribute>;
+  /** In a function's body: attributes whose values are attributes of the function, by their own names. */
+  readonly references: Map<string, AttributeReference> = new Map();
   /** `metadata_props` beyond those that come from the origin. */
   readonly metadata: Map<string, string> = new Map();
 
@@ -115,6 +125,14 @@ export class OnnxGraph extends Graph<OnnxNode, OnnxValue> {
     this.outputs = this.outputs.map((v) => v === from ? to : v);
   }
 
+  /** The nodes, each followed by those of the graphs in its attributes. */
+  *allNodes(): Generator<OnnxNode> {
+    for (const node of this.nodes()) {
+      yield node;
+      for (const inner of node.subgraphs()) yield* inner.allNodes();
+    }
+  }
+
   /** Removes all nodes: of a subgraph that is dropped, so that nothing around it counts as used by it. */
   clear(): void {
     this.outputs = [];
@@ -123,6 +141,39 @@ export class OnnxGraph extends Graph<OnnxNode, OnnxValue> {
       for (const graph of node.subgraphs()) graph.clear();
     }
   }
+}
+
+/** A function of a model: nodes of its domain and name stand for its body. */
+export class OnnxFunction {
+  /** Never ONNX's own. */
+  readonly domain: string;
+  /** What calls have as their operator. */
+  readonly name: string;
+  /** Inputs, outputs and nodes; a function's body has no initializers and sees nothing outside. */
+  readonly graph: OnnxGraph;
+  /** Names of the attributes that a call must give. */
+  readonly attributes: string[] = [];
+  /** Domains that the body uses, with their versions. */
+  readonly opsetImports: Map<string, number> = new Map();
+  /** `metadata_props`. */
+  readonly metadata: Map<string, string> = new Map();
+
+  /** A function without a body. */
+  constructor(domain: string, name: string) {
+    this.domain = domain;
+    this.name = name;
+    this.graph = new OnnxGraph(name);
+  }
+
+  /** What tells it from other functions of the model, and calls of it from other nodes. */
+  get key(): string {
+    return functionKey(this.domain, this.name);
+  }
+}
+
+/** The key of a function in a model: `torch.nn.modules.linear::Linear`. */
+export function functionKey(domain: string, name: string): string {
+  return `${domain}::${name}`;
 }
 
 /** Key of a model's metadata: the serialization id of the archive that its weights lie in. */
@@ -136,6 +187,8 @@ export class Model {
   readonly opsetImports: Map<string, number>;
   /** What the model computes. */
   readonly graph: OnnxGraph;
+  /** Functions by their keys; a function that calls another stands after it. */
+  readonly functions: Map<string, OnnxFunction> = new Map();
   /** What wrote the model. */
   producerName: string = "fx2onnx";
   /** Its version; empty where it is not said. */
@@ -148,6 +201,17 @@ export class Model {
     this.graph = graph;
     this.irVersion = irVersion;
     this.opsetImports = new Map([["", opset]]);
+  }
+
+  /** The function that a node calls. */
+  functionOf({ domain, opType }: OnnxNode): OnnxFunction | undefined {
+    return this.functions.get(functionKey(domain, opType));
+  }
+
+  /** All nodes: of the graph, of graphs in attributes, and of functions. */
+  *allNodes(): Generator<OnnxNode> {
+    yield* this.graph.allNodes();
+    for (const { graph } of this.functions.values()) yield* graph.allNodes();
   }
 
   /** Version of the ONNX domain. */

@@ -3,7 +3,7 @@
  * `inspect` shows it, so it is stable and complete but for the values of large tensors.
  */
 import { formatMeta, type Tensor } from "../tensor/mod.ts";
-import type { Model, OnnxAttribute, OnnxGraph, OnnxNode, OnnxValue } from "./model.ts";
+import type { Model, OnnxAttribute, OnnxFunction, OnnxGraph, OnnxNode, OnnxValue } from "./model.ts";
 
 /** Values of tensors with at most this many elements are shown. */
 const SHOWN_ELEMENTS = 8;
@@ -43,7 +43,21 @@ export function printModel(model: Model, options: PrintOptions = {}): string {
   if (model.producerName !== "") header.push(`producer_name: ${quote(model.producerName)}`);
   if (model.producerVersion !== "") header.push(`producer_version: ${quote(model.producerVersion)}`);
   if (options.metadata && model.metadata.size > 0) header.push(`metadata_props: ${metadata(model.metadata)}`);
-  return `<\n${header.map((line) => `  ${line}`).join(",\n")}\n>\n${printGraph(model.graph, options)}\n`;
+  return `<\n${header.map((line) => `  ${line}`).join(",\n")}\n>\n${printGraph(model.graph, options)}\n${
+    [...model.functions.values()].map((one) => `\n${printFunction(one, options)}\n`).join("")
+  }`;
+}
+
+/** A function as text, without a newline at the end. */
+function printFunction(one: OnnxFunction, options: PrintOptions): string {
+  const imports = [...one.opsetImports].map(([domain, version]) => `${quote(domain)} : ${version}`);
+  const lines = ["<", `  domain: ${quote(one.domain)},`, `  opset_import: [${imports.join(", ")}]`, ">"];
+  const names = (values: readonly OnnxValue[]): string => values.map((value) => nameOf(value.name)).join(", ");
+  const attributes = one.attributes.length > 0 ? ` <${one.attributes.map(nameOf).join(", ")}>` : "";
+  lines.push(`${nameOf(one.name)}${attributes} (${names(one.graph.inputs)}) => (${names(one.graph.outputs)})`, "{");
+  for (const node of one.graph.nodes()) addNode(lines, node, "  ", options);
+  lines.push("}");
+  return lines.join("\n");
 }
 
 /** A graph as text, without a newline at the end. */
@@ -87,6 +101,7 @@ function addNode(lines: string[], node: OnnxNode, indent: string, options: Print
     if (attribute.type === "GRAPH") graphs.push([name, attribute.value]);
     else plain.push(`${name} = ${attributeText(attribute)}`);
   }
+  for (const [name, { name: from }] of node.references) plain.push(`${name} = @${nameOf(from)}`);
   const attributes = plain.length > 0 ? ` <${plain.join(", ")}>` : "";
   lines.push(`${indent}${label}${outputs} = ${op}${attributes} (${inputs})`);
   for (const [name, graph] of graphs) addGraph(lines, graph, `${indent}  `, `${name} = graph `, options);

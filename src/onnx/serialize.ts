@@ -8,7 +8,15 @@ import { type Dim, isSym, type Sym } from "../sym/mod.ts";
 import type { Meta, Tensor } from "../tensor/mod.ts";
 import { onnxDType } from "./dtypes.ts";
 import { ATTRIBUTE_TYPES, DATA_LOCATION_EXTERNAL, FIELDS } from "./fields.ts";
-import type { Model, OnnxAttribute, OnnxGraph, OnnxNode, OnnxValue } from "./model.ts";
+import type {
+  AttributeReference,
+  Model,
+  OnnxAttribute,
+  OnnxFunction,
+  OnnxGraph,
+  OnnxNode,
+  OnnxValue,
+} from "./model.ts";
 import { Scratch, writeTensor } from "./tensor_bytes.ts";
 import { MessageWriter } from "./wire.ts";
 
@@ -174,7 +182,29 @@ class Serializer {
       });
     }
     this.#metadata(F.metadataProps, model.metadata);
+    for (const one of model.functions.values()) w.message(F.functions, () => this.#function(one));
     return w;
+  }
+
+  /** Types of values are left out: they differ from call to call. */
+  #function(one: OnnxFunction): void {
+    const w = this.#w;
+    const F = FIELDS.FunctionProto;
+    const { graph } = one;
+    if (graph.initializers.size > 0) throw new TypeError(`Cannot write function ${one.key}: it has initializers`);
+    w.string(F.name, one.name);
+    for (const value of graph.inputs) w.string(F.input, value.name);
+    for (const value of graph.outputs) w.string(F.output, value.name);
+    for (const name of one.attributes) w.string(F.attribute, name);
+    for (const node of graph.nodes()) w.message(F.node, () => this.#node(node));
+    for (const [domain, version] of one.opsetImports) {
+      w.message(F.opsetImport, () => {
+        w.string(FIELDS.OperatorSetIdProto.domain, domain);
+        w.int(FIELDS.OperatorSetIdProto.version, version);
+      });
+    }
+    w.string(F.domain, one.domain);
+    this.#metadata(F.metadataProps, one.metadata);
   }
 
   #graph(graph: OnnxGraph): void {
@@ -208,6 +238,7 @@ class Serializer {
     if (node.name !== "") w.string(F.name, node.name);
     w.string(F.opType, node.opType);
     for (const [name, attribute] of node.attributes) w.message(F.attribute, () => this.#attribute(name, attribute));
+    for (const [name, reference] of node.references) w.message(F.attribute, () => this.#reference(name, reference));
     if (node.domain !== "") w.string(F.domain, node.domain);
     this.#metadata(F.metadataProps, this.#nodeMetadata(node));
   }
@@ -243,6 +274,13 @@ class Serializer {
         break;
     }
     w.int(F.type, ATTRIBUTE_TYPES[attribute.type]);
+  }
+
+  #reference(name: string, { type, name: refAttrName }: AttributeReference): void {
+    const F = FIELDS.AttributeProto;
+    this.#w.string(F.name, name);
+    this.#w.int(F.type, ATTRIBUTE_TYPES[type]);
+    this.#w.string(F.refAttrName, refAttrName);
   }
 
   #initializer(value: OnnxValue): void {

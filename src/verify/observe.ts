@@ -84,6 +84,8 @@ class Copy {
     const model = new Model(result, this.original.opset, this.original.irVersion);
     model.opsetImports.clear();
     for (const [domain, version] of this.original.opsetImports) model.opsetImports.set(domain, version);
+    // Functions are only called: they can be shared with the original.
+    for (const [key, one] of this.original.functions) model.functions.set(key, one);
     return { model, inputs, outputs };
   }
 

@@ -1,7 +1,7 @@
 /** One verification: runs the model on each set of inputs and compares what it gives with the reference. */
 import { type FxValue, tensorOf } from "../fx/mod.ts";
 import { Fx2OnnxError, VerificationError } from "../ir/mod.ts";
-import type { Model, OnnxGraph, OnnxValue } from "../onnx/model.ts";
+import type { Model, OnnxValue } from "../onnx/model.ts";
 import { serializeForRuntime } from "../onnx/write_model.ts";
 import type { Tensor } from "../tensor/mod.ts";
 import { CaseFinder, eagerSolver, type LostCase, type SolvedCase, type Solver } from "./cases.ts";
@@ -254,15 +254,11 @@ export class Verification {
 }
 
 /** What a runtime can't know: nodes of the user's own domains. */
-function foreignNodes({ graph }: Model): string {
+function foreignNodes(model: Model): string {
   const foreign = new Set<string>();
-  const visit = (inner: OnnxGraph): void => {
-    for (const node of inner.nodes()) {
-      if (!RUNTIME_DOMAINS.has(node.domain)) foreign.add(`${node.domain}::${node.opType}`);
-      for (const graph of node.subgraphs()) visit(graph);
-    }
-  };
-  visit(graph);
+  for (const node of model.allNodes()) {
+    if (!RUNTIME_DOMAINS.has(node.domain) && !model.functionOf(node)) foreign.add(`${node.domain}::${node.opType}`);
+  }
   return foreign.size === 0
     ? ""
     : `; the model has nodes that only a runtime with their domain can run: ${[...foreign].join(", ")}`;

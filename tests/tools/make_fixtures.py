@@ -216,6 +216,21 @@ class Frozen(nn.Module):
         if x.shape[1] == 4:
             x = x + 1
         return x, pairs.reshape(x.shape[0], 2), pairs * 2
+class Block(nn.Module):
+    def __init__(self, dim):
+        super().__init__()
+        self.fc = nn.Linear(4, 4)
+        self.softmax = nn.Softmax(dim)
+    def forward(self, x):
+        return self.softmax(self.fc(x)) * 2
+class Functions(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.blocks = nn.ModuleList([Block(1), Block(2)])
+    def forward(self, x):
+        for block in self.blocks:
+            x = block(x) + 1
+        return x
 '''
 
 def model_class(name, file_name, source):
@@ -414,6 +429,13 @@ def make_shapes():
     write("frozen", export(model, *call(3), dynamic_shapes=shapes), [call(3), call(5)])
 
 
+def make_functions():
+    """Modules of one class that differ in an attribute of a module inside."""
+    model = model_class("Functions", "functions.py", SHAPES)()
+    call = ((torch.rand(2, 3, 4),), {})
+    write("functions", export(model, *call), [call])
+
+
 def printed(path):
     """A program as PyTorch prints it: whole, its signature, its ranges, and node by node with those of its subgraphs."""
     program = torch.export.load(path)
@@ -443,6 +465,7 @@ MAKERS = [
     make_mutations,
     make_custom,
     make_shapes,
+    make_functions,
 ]
 LIMIT = 60_000
 
