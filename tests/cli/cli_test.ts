@@ -103,6 +103,34 @@ Deno.test("--json prints a line per input", async () => {
   });
 });
 
+Deno.test("--report and --profile write to --artifacts-dir and say where", async () => {
+  await inFolder(async (folder) => {
+    const artifacts = join(folder, "a");
+    const flags = ["--report", "--profile", "--artifacts-dir", artifacts];
+    const { code, stdout } = await run("export", fixture("mlp.pt2"), "-o", join(folder, "x.onnx"), ...flags);
+    assertEquals(code, 0);
+    assertEquals(files(artifacts).map((name) => name.replace(/^onnx_export_\d{4}(-\d\d){2}_(\d\d-){3}\d{3}_/, "")), [
+      "profile.json",
+      "success.html",
+      "success.md",
+    ]);
+    for (const name of files(artifacts)) assertStringIncludes(stdout, `written: ${artifacts}/${name}`);
+  });
+});
+
+Deno.test("a failed export says how to get a report, and where the report is", async () => {
+  await inFolder(async (folder) => {
+    const args = ["export", fixture("custom.pt2"), "-o", join(folder, "x.onnx"), "--artifacts-dir", folder];
+    const plain = await run(...args);
+    assertEquals([plain.code, files(folder)], [1, []]);
+    assertStringIncludes(plain.stderr, "--report");
+    const { code, stderr } = await run(...args, "--report");
+    assertEquals(code, 1);
+    assertEquals(files(folder).length, 2);
+    for (const name of files(folder)) assertStringIncludes(stderr, name);
+  });
+});
+
 Deno.test("several models without --model are listed", async () => {
   await inFolder(async (folder) => {
     const output = join(folder, "x.onnx");

@@ -302,6 +302,9 @@ Deno.test("casts are lossy where a value can be lost that no result of the node 
   isNarrow = false;
   const silent = await report(program("float64"), { customTranslationTable, optimize: false });
   assertEquals(silent.error, null);
+  for (const text of [silent.markdown, silent.html]) {
+    assertMatch(text, /Values that the narrower dtype can.*t hold change/);
+  }
   assertMatch(
     section(silent.markdown, "Operators"),
     /\| `[^`]+` \| `float64` \| `float16` \| `y \(test\.narrow\.default\)` \| `model\.py:7: y = narrow\(x\)` \|/,

@@ -1,6 +1,9 @@
 /** What both forms of a report show alike. */
 import type { VerificationReport } from "../../verify/report.ts";
 
+/** What a list of lossy casts means. */
+export const CASTS = "Values that the narrower dtype can't hold change there; whether there are any is not known";
+
 /** What a model was compared with. */
 export function referenceText({ reference }: VerificationReport): string {
   if (reference === "eager") return "the eager interpreter";

@@ -5,7 +5,7 @@
 import type { OutputComparison, VerificationReport } from "../../verify/report.ts";
 import type { Profile } from "../profile.ts";
 import { escapeHtml } from "./escape.ts";
-import { formatBytes, formatDifference, formatMs, plural, referenceText } from "./format.ts";
+import { CASTS, formatBytes, formatDifference, formatMs, plural, referenceText } from "./format.ts";
 import { graphSvg } from "./graph_svg.ts";
 import { histogramSvg } from "./histogram.ts";
 import type { Count, CutText, OperatorAnalysis, Report, ShapeAnalysis, SourceEntry } from "./report.ts";
@@ -23,7 +23,7 @@ export async function formatHtml(report: Report): Promise<string> {
   add("Dynamic shapes", shapes && shapesHtml(shapes));
   add("Operators", operators && operatorsHtml(operators));
   if (drawing) {
-    const svg = drawing.boxes.length > 0 ? `<div class="graph">${await graphSvg(drawing)}</div>` : "";
+    const svg = drawing.boxes.length > 0 ? graphHtml(await graphSvg(drawing)) : "";
     add("Graph", `${list(drawing.notes)}${svg}`);
   }
   add("Source lines", sources.length > 0 ? sourcesHtml(sources) : null);
@@ -112,10 +112,12 @@ function operatorsHtml({ aten, onnx, unsupported, casts }: OperatorAnalysis): st
   if (casts !== null) {
     parts.push("<h3>Lossy casts</h3>");
     parts.push(
-      casts.length === 0 ? "<p>No node casts to a narrower dtype unless the program does.</p>" : table(
-        ["Node", "From", "To", "Made of", "Source"],
-        casts.map(({ node, from, to, origin, source }) => [node, from, to, origin, source].map(code)),
-      ),
+      casts.length === 0
+        ? "<p>No node casts to a narrower dtype unless the program does.</p>"
+        : `<p>${CASTS}</p>` + table(
+          ["Node", "From", "To", "Made of", "Source"],
+          casts.map(({ node, from, to, origin, source }) => [node, from, to, origin, source].map(code)),
+        ),
     );
   }
   return parts.join("\n");
@@ -149,6 +151,11 @@ function shapesHtml({ dims, dataDependent }: ShapeAnalysis): string {
     ));
   }
   return parts.join("\n");
+}
+
+/** Wide graphs are shrunk to the page, where a top that is empty would hide them, unless their full size is asked for. */
+function graphHtml(svg: string): string {
+  return `<input type="checkbox" id="full"> <label for="full">Full size</label><div class="graph">${svg}</div>`;
 }
 
 function sourcesHtml(sources: readonly SourceEntry[]): string {

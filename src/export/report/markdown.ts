@@ -2,7 +2,7 @@
 import type { VerificationReport } from "../../verify/report.ts";
 import type { Profile } from "../profile.ts";
 import { cellCode, codeBlock, inlineCode, plainText } from "./escape.ts";
-import { formatBytes, formatDifference, formatMs, plural, referenceText } from "./format.ts";
+import { CASTS, formatBytes, formatDifference, formatMs, plural, referenceText } from "./format.ts";
 import { histogramText } from "./histogram.ts";
 import type { Count, CutText, OperatorAnalysis, Report, ShapeAnalysis, SourceEntry } from "./report.ts";
 
@@ -76,7 +76,7 @@ function operatorsText({ aten, onnx, unsupported, casts }: OperatorAnalysis): st
   if (casts !== null) {
     parts.push("### Lossy casts\n");
     parts.push(
-      casts.length === 0 ? "No node casts to a narrower dtype unless the program does." : table(
+      casts.length === 0 ? "No node casts to a narrower dtype unless the program does." : `${CASTS}.\n\n` + table(
         ["Node", "From", "To", "Made of", "Source"],
         casts.map(({ node, from, to, origin, source }) => [node, from, to, origin, source].map(cellCode)),
       ),

@@ -45,6 +45,7 @@ pre.error { border-left: 4px solid #d1372c; white-space: pre-wrap; overflow-wrap
 meter { width: 6rem; }
 .graph { max-height: 80vh; border: 1px solid var(--line); border-radius: 6px; }
 svg { display: block; }
+#full:not(:checked) ~ .graph svg { max-width: 100%; height: auto; }
 svg text { font: 12px ui-monospace, monospace; text-anchor: middle; fill: var(--text); }
 svg .detail { font-size: 10.5px; fill: var(--quiet); }
 .box rect { fill: var(--box); stroke: var(--edge); }
