@@ -16,8 +16,6 @@ export function usageOf({ name, synopsis }: Command): string {
 /** A command's help. */
 export function helpOf(command: Command): string {
   const { name, about, details = [], flags, examples } = command;
-  const shown = examples.map(([args]) => `  fx2onnx ${name}${args === "" ? "" : ` ${args}`}`);
-  const width = Math.max(...shown.map((line) => line.length));
   return [
     usageOf(command),
     "",
@@ -28,8 +26,17 @@ export function helpOf(command: Command): string {
     ...[...flags, HELP].flatMap(flagLines),
     "",
     "Examples:",
-    ...examples.map(([, what], i) => `${shown[i].padEnd(width)}  # ${what}`),
+    ...exampleLines(name, examples),
   ].join("\n");
+}
+
+/** Examples with what they do behind them, or above them where that would be too wide. */
+function exampleLines(name: string, examples: Command["examples"]): string[] {
+  const calls = examples.map(([args]) => `  fx2onnx ${name}${args === "" ? "" : ` ${args}`}`);
+  const width = Math.max(...calls.map((line) => line.length));
+  const lines = examples.map(([, what], i) => `${calls[i].padEnd(width)}  # ${what}`);
+  if (lines.every((line) => line.length <= WIDTH)) return lines;
+  return examples.flatMap(([, what], i) => [`  # ${what}`, calls[i]]);
 }
 
 function flagLines({ name, alias, value, allowed, about, default: otherwise, repeatable }: Flag): string[] {
@@ -62,13 +69,17 @@ export function suggestion({ near }: Misuse): string {
   return found ? `; did you mean ${found}?` : "";
 }
 
-/** The candidate with the fewest edits from a word, if those are at most a third of its letters; else the only one that goes on. */
+/**
+ * The candidate with the fewest edits from a word, if those are at most a third of its letters; else the only one that the
+ * word begins.
+ */
 export function nearest(word: string, candidates: readonly string[]): string | null {
-  const limit = Math.max(1, Math.floor(word.replace(/^-+/, "").length / 3));
+  const letters = word.replace(/^-+/, "").length;
+  const limit = letters < 2 ? 0 : Math.max(1, Math.floor(letters / 3));
   const ranked = candidates.map((candidate) => ({ candidate, edits: editDistance(word, candidate) }))
     .sort((a, b) => a.edits - b.edits);
   if (ranked.length > 0 && ranked[0].edits <= limit) return ranked[0].candidate;
-  const longer = candidates.filter((candidate) => /[^-]/.test(word) && candidate.startsWith(word));
+  const longer = candidates.filter((candidate) => letters > 0 && candidate.startsWith(word));
   return longer.length === 1 ? longer[0] : null;
 }
 
