@@ -65,7 +65,8 @@ async function run(flags: Flags<typeof FLAGS[number]>): Promise<number> {
     ...optional("rtol", toleranceOf("rtol", flags.list("rtol"))),
     ...optional("atol", toleranceOf("atol", flags.list("atol"))),
   });
-  if (flags.flag("json")) console.log(JSON.stringify(report));
+  const status = report.passed ? "ok" : "mismatch";
+  if (flags.flag("json")) console.log(JSON.stringify({ input: model, program, status, ...report }));
   else if (!flags.flag("quiet")) {
     console.log(
       `${model} against ${program} on ${report.ep}: ${report.passed ? "equal within tolerance" : "different"}`,
