@@ -239,8 +239,8 @@ async function translate(program: ExportedProgram, trail: Trail): Promise<ONNXPr
   if (settings.moduleFunctions !== null) {
     const { extractFunctions } = await import("./module_functions.ts");
     const which = settings.moduleFunctions;
-    lowered = await steps.run(
-      "Make modules functions",
+    trail.lowered = lowered = await steps.run(
+      STEPS.functions,
       () => extractFunctions(lowered, which),
       ({ model }) => `${model.functions.size} functions`,
     );

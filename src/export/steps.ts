@@ -9,6 +9,7 @@ export const STEPS = {
   functionalize: "Make it functional",
   translate: "Translate to ONNX",
   optimize: "Optimize",
+  functions: "Make modules functions",
   write: "Write the model",
   verify: "Verify",
 } as const;

@@ -158,6 +158,13 @@ Deno.test("the same export gives the same report", async () => {
   );
 });
 
+Deno.test("modules that became functions are counted with what is in them", async () => {
+  const { markdown, html } = await report(fixture("mlp.pt2"), { exportModulesAsFunctions: true });
+  assertMatch(section(markdown, "Steps"), /✅ Optimize.*\n- ✅ Make modules functions.*\n- ⚪ Write the model/);
+  assertMatch(section(markdown, "Operators"), /\| `torch\.nn\.modules\.linear\.Linear` \| 5 \|\n[^]*\| `Gemm` \| 1 \|/);
+  assertStringIncludes(html, "Not drawn: 1 node in the bodies of branches, loops and functions");
+});
+
 Deno.test("frozen dims tell the guard that froze them, or that they are constants", async () => {
   const { markdown: mlp } = await report(fixture("mlp.pt2"));
   assertStringIncludes(

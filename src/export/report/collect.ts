@@ -99,6 +99,7 @@ function statusOf({ steps, result }: Trail, error: unknown): Status {
       return "decomp";
     case STEPS.translate:
     case STEPS.optimize:
+    case STEPS.functions:
       return "conversion";
     case STEPS.write:
       return "save";
@@ -144,6 +145,7 @@ function planOf({ input, program, settings, f }: Trail): [name: string, note: st
     [STEPS.functionalize, "not reached"],
     [STEPS.translate, "not reached"],
     [STEPS.optimize, wanted(settings.optimize)],
+    ...settings.moduleFunctions !== null ? [[STEPS.functions, "not reached"] as [string, string]] : [],
     [STEPS.write, wanted(f !== null)],
     [STEPS.verify, wanted(settings.verify)],
   ];

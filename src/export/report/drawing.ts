@@ -6,7 +6,8 @@ import { type ExportedProgram, type FxGraph, FxValue, graphsOf } from "../../fx/
 import type { Origin, Value } from "../../ir/mod.ts";
 import type { Model } from "../../onnx/model.ts";
 import { formatMeta } from "../../tensor/mod.ts";
-import { onnxNodes, operatorName, operatorOf } from "./operators.ts";
+import { plural } from "./format.ts";
+import { operatorName, operatorOf } from "./operators.ts";
 import type { Sources } from "./sources.ts";
 
 /** More boxes are not drawn: beyond it a layout takes long and nobody finds anything. */
@@ -54,7 +55,7 @@ interface Items {
   readonly nodes: readonly Item[];
   readonly inputs: readonly Value[];
   readonly outputs: readonly Value[];
-  /** Nodes in nested graphs. */
+  /** Nodes in nested graphs and in functions. */
   readonly nested: number;
   readonly typeOf: (value: Value) => string;
 }
@@ -74,7 +75,7 @@ export function drawModel(model: Model, sources: Sources, marked: ReadonlySet<st
       nodes,
       inputs: graph.inputs.filter((value) => value.initializer === null),
       outputs: graph.outputs,
-      nested: [...onnxNodes(graph)].length - nodes.length,
+      nested: [...model.allNodes()].length - nodes.length,
       typeOf: ({ meta }) => meta ? formatMeta(meta as Parameters<typeof formatMeta>[0]) : "",
     },
     sources,
@@ -116,7 +117,9 @@ export function drawProgram(
 function draw(items: Items, sources: Sources, marked: ReadonlySet<string>): Drawing {
   const { nodes, inputs, outputs, typeOf } = items;
   const notes = ["Weights are not drawn"];
-  if (items.nested > 0) notes.push(`${items.nested} nodes in the bodies of branches and loops are not drawn`);
+  if (items.nested > 0) {
+    notes.push(`Not drawn: ${plural(items.nested, "node")} in the bodies of branches, loops and functions`);
+  }
   const ends = inputs.length + outputs.length;
   const groups = group(nodes, MOST_BOXES - ends);
   if (groups === null) {

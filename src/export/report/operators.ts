@@ -1,7 +1,7 @@
 /** Which operators a program and its model have, which have no rule, and where a model holds less than the program said. */
 import { allNodes, type ExportedProgram, formatTarget, type FxNode } from "../../fx/mod.ts";
 import { ExportError, UnsupportedOperatorError } from "../../ir/mod.ts";
-import type { Model, OnnxGraph, OnnxNode } from "../../onnx/model.ts";
+import type { Model, OnnxNode } from "../../onnx/model.ts";
 import { categoryOf, type DType, isSigned, itemsize } from "../../tensor/mod.ts";
 import type { Count, LossyCast, OperatorAnalysis, UnsupportedOperator } from "./report.ts";
 import type { Sources } from "./sources.ts";
@@ -22,7 +22,7 @@ export function analyzeOperators(
   const aten = new Map<string, number>();
   for (const node of allNodes(program.graph)) add(aten, operatorName(node.target));
   const onnx = new Map<string, number>();
-  if (model) { for (const node of onnxNodes(model.graph)) add(onnx, operatorOf(node)); }
+  if (model) { for (const node of model.allNodes()) add(onnx, operatorOf(node)); }
   return {
     aten: sorted(aten),
     onnx: sorted(onnx),
@@ -39,14 +39,6 @@ export function operatorName(target: string): string {
 /** The ONNX operator, with its domain where that is not ONNX's own. */
 export function operatorOf({ domain, opType }: OnnxNode): string {
   return domain === "" ? opType : `${domain}.${opType}`;
-}
-
-/** The nodes of a graph and of the graphs in it. */
-export function* onnxNodes(graph: OnnxGraph): Generator<OnnxNode> {
-  for (const node of graph.nodes()) {
-    yield node;
-    for (const inner of node.subgraphs()) yield* onnxNodes(inner);
-  }
 }
 
 function add(counts: Map<string, number>, name: string): void {
@@ -83,7 +75,7 @@ function lossyCasts(model: Model, functional: ExportedProgram, sources: Sources)
   const nodes = new Map<string, FxNode>();
   for (const node of allNodes(functional.graph)) nodes.set(node.name, node);
   const casts: LossyCast[] = [];
-  for (const node of onnxNodes(model.graph)) {
+  for (const node of model.allNodes()) {
     if (node.opType !== "Cast" && node.opType !== "CastLike") continue;
     const from = node.inputs[0]?.meta?.dtype, to = node.outputs[0].meta?.dtype;
     if (from === undefined || to === undefined || holds(to, from)) continue;

@@ -1,7 +1,7 @@
 /** The lines of the user's program that nodes come from, numbered so that drawing and tables can refer to them. */
 import { allNodes, type ExportedProgram } from "../../fx/mod.ts";
 import { type Origin, userSource } from "../../ir/mod.ts";
-import type { Model, OnnxGraph } from "../../onnx/model.ts";
+import type { Model } from "../../onnx/model.ts";
 import type { SourceEntry } from "./report.ts";
 
 /** Source lines in the order in which the program reaches them. */
@@ -16,7 +16,10 @@ export class Sources {
       const index = this.indexOf(node.origin);
       if (index !== null) this.entries[index].nodes.push(node.name);
     }
-    if (model) this.count(model.graph);
+    for (const node of model ? model.allNodes() : []) {
+      const index = this.indexOf(node.origin);
+      if (index !== null) this.entries[index].onnx++;
+    }
   }
 
   /** The number of the line that a node comes from; null where that is not recorded. */
@@ -45,13 +48,5 @@ export class Sources {
     if (known !== undefined) return known;
     this.byLine.set(place, this.entries.length);
     return this.entries.push({ place, code: line.code, nodes: [], onnx: 0 }) - 1;
-  }
-
-  private count(graph: OnnxGraph): void {
-    for (const node of graph.nodes()) {
-      const index = this.indexOf(node.origin);
-      if (index !== null) this.entries[index].onnx++;
-      for (const inner of node.subgraphs()) this.count(inner);
-    }
   }
 }
