@@ -57,6 +57,7 @@ export const NAMED_FUNCTIONS: ReadonlyMap<string, NamedFunction> = new Map<strin
   ["CeilToInt", of("ceil_to_int")],
   ["FloorToInt", of("floor_to_int")],
   ["RoundToInt", of("round_to_int")],
+  ["Round", of("round_to_int")],
   ["floor", of("floor_to_int")],
   ["ceiling", of("ceil_to_int")],
   ["TruncToFloat", of("trunc_to_float")],

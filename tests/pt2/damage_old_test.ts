@@ -133,6 +133,9 @@ Deno.test("what an old program may not be", async () => {
     ["a range that holds nothing", OLD_VERSIONS, (parts) => {
       parts[OLD_PROGRAM].range_constraints.s0 = { min_val: 5, max_val: 4 };
     }, /from 5 to 4 holds no value/],
+    ["a range to nowhere", OLD_VERSIONS, (parts) => {
+      parts[OLD_PROGRAM].range_constraints.s0 = { min_val: 0.5, max_val: 4 };
+    }, /range_constraints\.s0\.min_val: expected an integer/],
     ["code in a range", OLD_VERSIONS, (parts) => {
       parts[OLD_PROGRAM].range_constraints["__import__('os')"] = { min_val: 0, max_val: 1 };
     }, /range_constraints/],

@@ -128,6 +128,7 @@ Deno.test("infix expressions are read as what they say", async () => {
     ["Max(3, s0)", (s) => Math.max(3, s)],
     ["PowByNatural(2, s0)", (s) => 2 ** s],
     ["floor(s0/2)", (s) => Math.floor(s / 2)],
+    ["Round(s0/4)", (s) => ({ 2: 0, 5: 1, 13: 3 }[s]!)],
     ["ceiling(s0/3) - 2*(s0//5)", (s) => Math.ceil(s / 3) - 2 * Math.floor(s / 5)],
   ];
   for (const version of OLD_VERSIONS) {
@@ -162,7 +163,7 @@ Deno.test("symbols may be negative where the ranges or their names say so", asyn
 });
 
 Deno.test("ranges without an end have none, whatever stands for it", async () => {
-  const texts = ["9223372036854775806", "9223372036854775807"];
+  const texts = ["9223372036854775806", "9223372036854775807", "Infinity"];
   for (const text of texts) {
     const parts = await oldParts("5.3");
     parts[OLD_PROGRAM].range_constraints = { s0: { min_val: -1, max_val: 1 } };

@@ -1,5 +1,5 @@
 /** From schema version 7.3 (torch 2.5) to 8 (torch 2.6 and newer). */
-import type { Json } from "../../io/json.ts";
+import { type Json, JsonFloat } from "../../io/json.ts";
 import { parseInfix } from "../../sym/mod.ts";
 import { printSrepr } from "../../sym/print_srepr.ts";
 import type { Field } from "../fields.ts";
@@ -15,11 +15,18 @@ const argument: Rule = (field) => {
   return edited(field, { as_none: true });
 };
 
+/** A bound; null where there is none, for which an infinite float may stand, too. */
+function boundOf(field: Field | null): bigint | null {
+  if (field === null) return null;
+  if (field.json instanceof JsonFloat && !Number.isFinite(field.json.value)) {
+    return Number.isNaN(field.json.value) ? field.fail("NaN is no bound") : null;
+  }
+  const value = field.int();
+  return value >= UNBOUNDED || value <= -UNBOUNDED ? null : value;
+}
+
 const range: Rule = (field) => {
-  const bound = (key: string): Json => {
-    const value = field.find(key)?.int() ?? null;
-    return value === null || value >= UNBOUNDED || value <= -UNBOUNDED ? null : field.get(key).json;
-  };
+  const bound = (key: string): Json => boundOf(field.find(key)) === null ? null : field.get(key).json;
   return edited(field, { min_val: bound("min_val"), max_val: bound("max_val") });
 };
 
@@ -27,8 +34,7 @@ const range: Rule = (field) => {
 function signedSymbols(program: Field): (name: string) => boolean {
   const isNegative = new Map<string, boolean>();
   for (const [key, bounds] of program.get("range_constraints").entries()) {
-    const min = bounds.find("min_val")?.int() ?? -UNBOUNDED;
-    isNegative.set(key, min < 0n);
+    isNegative.set(key, (boundOf(bounds.find("min_val")) ?? -1n) < 0n);
   }
   return (name) => isNegative.get(name) ?? /^[iu]\d+$/.test(name);
 }
