@@ -6,7 +6,7 @@ import type { CallArg } from "../aten/bind.ts";
 import { OnnxInterpreter } from "../aten/calls.ts";
 import type { GraphEmitter } from "../aten/higher_order.ts";
 import type { Op, OpTable } from "../aten/mod.ts";
-import { type FxArg, FxGraph, type FxNode, type FxResult, FxValue, type SymMeta } from "../fx/mod.ts";
+import { type FxArg, FxGraph, type FxNode, type FxResult, FxValue, isUnread, type SymMeta } from "../fx/mod.ts";
 import { atNode, Fx2OnnxError, OptionError, type Origin } from "../ir/mod.ts";
 import type { OnnxBuilder } from "../onnx/builder.ts";
 import { ComplexValue } from "../onnx/complex.ts";
@@ -202,7 +202,10 @@ export class GraphLowering implements GraphEmitter {
       return;
     }
     if (tree.meta.kind !== "tensor") throw new TypeError(`Result ${tree.name} is a ${tree.meta.kind}`);
-    if (!(result instanceof OnnxValue)) throw new TypeError(`The rule gave no tensor for result ${tree.name}`);
+    if (!(result instanceof OnnxValue)) {
+      if (result === null && isUnread(tree)) return;
+      throw new TypeError(`The rule gave no tensor for result ${tree.name}`);
+    }
     this.state.values.set(tree, this.finish(node, tree, tree.meta, result));
   }
 
@@ -211,7 +214,7 @@ export class GraphLowering implements GraphEmitter {
     const value = isPair(result, recorded) ? ComplexValue.packed(result) : result;
     if (value.meta && !agree(value.meta, recorded)) {
       // Some results that nobody reads are only filled in for backward, in a form that depends on the machine.
-      if (fx.uses.size === 0 && !fx.producer?.graph?.outputs.includes(fx)) return value;
+      if (isUnread(fx)) return value;
       throw new TypeError(
         `The ONNX form gives ${formatMeta(value.meta)}, but the program recorded ${formatMeta(recorded)}`,
       );

@@ -60,6 +60,11 @@ export class FxValue extends Value<FxMeta> {
   }
 }
 
+/** Whether nothing reads a result of a node. */
+export function isUnread(value: FxValue): boolean {
+  return value.uses.size === 0 && !value.producer?.graph?.outputs.includes(value);
+}
+
 /** The results of a node as a tree: one value, nothing, or a tuple or list of results. */
 export type FxResult = FxValue | null | readonly FxResult[];
 
