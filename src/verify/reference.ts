@@ -265,8 +265,9 @@ class GraphRun implements GraphRunner {
         this.checkResult(meta, result);
         this.values.set(tree, result);
       } catch (error) {
-        // What nobody reads may be absent, or of a form that depends on the machine.
-        if (!(error instanceof TypeError && isUnread(tree))) throw error;
+        // Of several results, those that nobody reads may be absent, or of a form that depends on the machine.
+        const isExtra = isUnread(tree) && tree.producer !== null && tree.producer.outputs.length > 1;
+        if (!(error instanceof TypeError && isExtra)) throw error;
       }
     } else throw new TypeError(`Result ${tree.name} is a ${meta.kind}`);
   }
