@@ -106,7 +106,8 @@ function maxNode(b: OnnxBuilder, self: OnnxValue, outs: readonly number[]): [Onn
   return withBatch(b, self, rank, (x): [OnnxValue, OnnxValue] => {
     const wide = b.cast(x, floatKernelDType(dtype));
     const kernel = sizes.map((size, i) => uniform(size, outs[i]));
-    if (kernel.every((k) => k !== null)) {
+    // WebGPU's kernel can't give indices.
+    if (b.target !== "webgpu" && kernel.every((k) => k !== null)) {
       const [y, flat] = b.ops("MaxPool", [wide], 2, { kernel_shape: kernel, strides: kernel });
       return [b.cast(y, dtype), b.op("Mod", [flat, b.dim(prod(sizes))])];
     }

@@ -3,7 +3,8 @@ import type { OnnxBuilder } from "../onnx/builder.ts";
 import type { OnnxValue } from "../onnx/model.ts";
 import type { Meta, Tensor } from "../tensor/mod.ts";
 import { permuteDims } from "../tensor/loops.ts";
-import { type ConvolutionArgs, convolutionKernel, convolutionMeta, convolutionNode } from "./convolve.ts";
+import { type ConvolutionArgs, convolutionMeta, convolutionNode } from "./convolve.ts";
+import { convolutionKernel } from "./convolve_kernels.ts";
 import { defineOp, type MetaContext, type NamedForm } from "./op.ts";
 
 type Operands<T> = ConvolutionArgs & { readonly input: T; readonly weight: T; readonly bias: T | null };

@@ -1,13 +1,13 @@
 /**
- * How convolutions are computed; the records are in `convolution.ts`. Runtimes convolve single precision only: float64 and integers are composed of windows and a matrix
- * product, transposed ones of zeros between the elements and a convolution.
+ * The ONNX form of convolutions; the records are in `convolution.ts`. Runtimes convolve single precision only: float64 and
+ * integers are composed of windows and a matrix product, transposed ones of zeros between the elements and a convolution. For
+ * WebGPU, three dims are composed of two where they are transposed or in groups.
  */
 import type { OnnxBuilder } from "../onnx/builder.ts";
 import type { AttributeInput, OnnxValue } from "../onnx/model.ts";
 import { type Dim, floorDiv, mul, prod, sub } from "../sym/mod.ts";
-import { elementCount, type Meta, newData, Tensor } from "../tensor/mod.ts";
-import { convert, matmul as product, permuteDims } from "../tensor/loops.ts";
-import { computeIn, floatKernelDType, productDType, widen } from "./precision.ts";
+import type { Meta } from "../tensor/mod.ts";
+import { computeIn, floatKernelDType, productDType } from "./precision.ts";
 import { refuse } from "./rules.ts";
 import {
   extentOf,
@@ -16,14 +16,14 @@ import {
   padNode,
   perDim,
   type Slide,
+  steps,
   windowCount,
   windowOrder,
   withBatch,
-  withBatchKernel,
 } from "./spatial.ts";
 
 /** A convolution's settings as numbers, one per spatial dim. */
-interface Convolution {
+export interface Convolution {
   readonly rank: number;
   readonly stride: readonly number[];
   /** Padding before and after each dim. */
@@ -45,7 +45,8 @@ export interface ConvolutionArgs {
   readonly output_padding?: readonly Dim[];
 }
 
-function settings(weight: Meta, args: ConvolutionArgs): Convolution {
+/** The settings that arguments give. */
+export function settings(weight: Meta, args: ConvolutionArgs): Convolution {
   const rank = weight.shape.length - 2;
   const [groups] = perDim("groups", [args.groups], 1);
   const stride = perDim("stride", args.stride, rank);
@@ -89,7 +90,7 @@ function slides(c: Convolution, kernel: readonly Dim[]): Slide[] {
 }
 
 /** Sizes of the result's spatial dims. */
-function outputSizes(c: Convolution, sizes: readonly Dim[], kernel: readonly Dim[]): Dim[] {
+export function outputSizes(c: Convolution, sizes: readonly Dim[], kernel: readonly Dim[]): Dim[] {
   return slides(c, kernel).map((slide, i) => {
     if (!c.transposed) return windowCount(sizes[i], slide);
     const [before, after] = slide.pads;
@@ -120,8 +121,8 @@ export function convolutionNode(
     if (!hasFloatKernel(dtype)) {
       return [
         computeIn(b, productDType(dtype), [x, weight, bias], (x, w, bias) => {
-          const y = c.transposed ? transposedByProduct(b, x, w, c) : convolvedByProduct(b, x, w, c);
-          return bias ? b.op("Add", [y, b.unsqueeze(bias, ...Array.from({ length: c.rank }, (_, i) => i + 1))]) : y;
+          const y = c.transposed ? transposedBy(b, x, w, c, convolvedByProduct) : convolvedByProduct(b, x, w, c);
+          return withBias(b, y, bias, c.rank);
         }),
       ];
     }
@@ -130,11 +131,22 @@ export function convolutionNode(
         b,
         floatKernelDType(dtype),
         [x, weight, bias],
-        (x, w, bias) => c.transposed ? transposedNode(b, x, w, bias, c) : b.op("Conv", [x, w, bias], attributes(c)),
+        (x, w, bias) => {
+          if (b.target === "webgpu" && c.rank === 3 && (c.transposed || c.groups > 1)) {
+            return c.transposed
+              ? withBias(b, transposedBy(b, x, w, c, slicesConvolved), bias, c.rank)
+              : withBias(b, slicesConvolved(b, x, w, c), bias, c.rank);
+          }
+          return c.transposed ? transposedNode(b, x, w, bias, c) : b.op("Conv", [x, w, bias], attributes(c));
+        },
       ),
     ];
   });
   return y;
+}
+
+function withBias(b: OnnxBuilder, y: OnnxValue, bias: OnnxValue | null, rank: number): OnnxValue {
+  return bias ? b.op("Add", [y, b.unsqueeze(bias, ...Array.from({ length: rank }, (_, i) => i + 1))]) : y;
 }
 
 function attributes(c: Convolution): Readonly<Record<string, AttributeInput>> {
@@ -186,7 +198,13 @@ function convolvedByProduct(b: OnnxBuilder, x: OnnxValue, weight: OnnxValue, c: 
 }
 
 /** A convolution with the turned weights over an input with zeros between its elements. */
-function transposedByProduct(b: OnnxBuilder, x: OnnxValue, weight: OnnxValue, c: Convolution): OnnxValue {
+function transposedBy(
+  b: OnnxBuilder,
+  x: OnnxValue,
+  weight: OnnxValue,
+  c: Convolution,
+  convolved: typeof convolvedByProduct,
+): OnnxValue {
   const [n, channels, ...sizes] = b.meta(x).shape;
   const [, perGroup, ...kernel] = b.meta(weight).shape;
   let spread = x;
@@ -221,127 +239,39 @@ function transposedByProduct(b: OnnxBuilder, x: OnnxValue, weight: OnnxValue, c:
     b.transpose(b.reshape(flipped, [c.groups, inner, perGroup, ...kernel]), [0, 2, 1, ...spatial]),
     [mul(perGroup, c.groups), inner, ...kernel],
   );
-  return convolvedByProduct(b, spread, turned, { ...c, transposed: false, stride: c.stride.map(() => 1), pads });
+  return convolved(b, spread, turned, { ...c, transposed: false, stride: c.stride.map(() => 1), pads });
 }
 
-/** The result on concrete tensors. */
-export function convolutionKernel(input: Tensor, weight: Tensor, bias: Tensor | null, args: ConvolutionArgs): Tensor {
-  const c = settings(weight, args);
-  const [y] = withBatchKernel(input, c.rank, (x) => {
-    const run = c.transposed ? transposedKernel : convolvedKernel;
-    return [convert(run(widen(x), widen(weight), bias && widen(bias), c), input.dtype)];
+/**
+ * A convolution over three dims as a sum of convolutions over two: one per element of the kernel's depth, of the slices that
+ * it meets. WebGPU's kernel knows no groups over three dims.
+ */
+function slicesConvolved(b: OnnxBuilder, x: OnnxValue, weight: OnnxValue, c: Convolution): OnnxValue {
+  const [n, channels, ...sizes] = b.meta(x).shape;
+  const [filters, perGroup, ...kernel] = b.meta(weight).shape;
+  const [depth, ...area] = outputSizes(c, sizes, kernel);
+  const [taps] = perDim("kernel size", kernel.slice(0, 1), 1);
+  // What Conv takes as padding can't be negative, as it is where a transposed convolution is cropped.
+  const isCropped = c.pads.some(([before, after]) => before < 0 || after < 0);
+  const padded = isCropped ? c.pads : c.pads.map((pads, i) => i === 0 ? pads : [0, 0] as const);
+  const zeros = padNode(b, x, [0, 0, ...padded.map((p) => p[0])], [0, 0, ...padded.map((p) => p[1])]);
+  const [, , , height, width] = b.meta(zeros).shape;
+  const flat: Convolution = {
+    ...c,
+    rank: 2,
+    stride: c.stride.slice(1),
+    dilation: c.dilation.slice(1),
+    pads: isCropped ? [[0, 0], [0, 0]] : c.pads.slice(1),
+  };
+  const sums = Array.from({ length: taps }, (_, tap) => {
+    // [n, c, depth, h, w] to [n * depth, c, h, w]: each slice is an image.
+    const at = b.op("Add", [steps(b, depth, c.stride[0]), b.scalar(BigInt(tap * c.dilation[0]), "int64")]);
+    const slices = taps === 1 && c.stride[0] === 1 ? zeros : b.op("Gather", [zeros, at], { axis: 2 });
+    const images = b.reshape(b.transpose(slices, [0, 2, 1, 3, 4]), [mul(n, depth), channels, height, width]);
+    const plane = b.op("Gather", [weight, b.scalar(BigInt(tap), "int64")], { axis: 2 });
+    plane.meta = { dtype: b.meta(weight).dtype, shape: [filters, perGroup, ...kernel.slice(1)] };
+    return b.op("Conv", [images, plane], attributes(flat));
   });
-  return y;
-}
-
-/** The product of each group's weights with its windows. */
-function convolvedKernel(x: Tensor, weight: Tensor, bias: Tensor | null, c: Convolution): Tensor {
-  const [n, channels, ...sizes] = x.shape;
-  const [filters, , ...kernel] = weight.shape;
-  const counts = outputSizes(c, sizes, kernel) as number[];
-  const [inGroup, outGroup] = [channels / c.groups, filters / c.groups];
-  const positions = elementCount(counts);
-  const depth = inGroup * elementCount(kernel);
-  const rows = weight.reshape([c.groups, outGroup, depth]);
-  const out = newData(x.dtype, n * filters * positions);
-  for (let image = 0; image < n; image++) {
-    const patches = newData(x.dtype, c.groups * positions * depth);
-    copyPatches(x, image, patches, c, counts, kernel);
-    const columns = permuteDims(Tensor.of(x.dtype, [c.groups, positions, depth], patches), [0, 2, 1]);
-    (out as Float64Array).set(product(rows, columns).data() as Float64Array, image * filters * positions);
-  }
-  if (bias) addPerChannel(out as Float64Array, bias.data() as Float64Array, positions);
-  return Tensor.of(x.dtype, [n, filters, ...counts], out);
-}
-
-/** Windows of one image, `[groups, windows, channels of a group × kernel]`. */
-function copyPatches(
-  x: Tensor,
-  image: number,
-  patches: ReturnType<typeof newData>,
-  c: Convolution,
-  counts: readonly number[],
-  kernel: readonly number[],
-): void {
-  const [, channels, ...sizes] = x.shape;
-  const data = x.data();
-  const area = elementCount(sizes);
-  const inGroup = channels / c.groups;
-  const depth = elementCount(kernel);
-  // Where each kernel element of each window lies in a channel; -1 in the padding.
-  const places = placesOf(sizes, counts, kernel, c);
-  const positions = elementCount(counts);
-  let at = 0;
-  for (let group = 0; group < c.groups; group++) {
-    for (let p = 0; p < positions; p++) {
-      for (let channel = 0; channel < inGroup; channel++) {
-        const base = (image * channels + group * inGroup + channel) * area;
-        for (let k = 0; k < depth; k++, at++) {
-          const place = places[p * depth + k];
-          if (place >= 0) patches[at] = data[base + place];
-        }
-      }
-    }
-  }
-}
-
-function placesOf(
-  sizes: readonly number[],
-  counts: readonly number[],
-  kernel: readonly number[],
-  c: Convolution,
-): Int32Array {
-  const depth = elementCount(kernel);
-  const places = new Int32Array(elementCount(counts) * depth);
-  for (let p = 0; p < elementCount(counts); p++) {
-    for (let k = 0; k < depth; k++) {
-      let [windows, elements, step, place] = [p, k, 1, 0];
-      for (let d = sizes.length - 1; d >= 0; d--) {
-        const at = (windows % counts[d]) * c.stride[d] - c.pads[d][0] + (elements % kernel[d]) * c.dilation[d];
-        if (at < 0 || at >= sizes[d]) place = -Infinity;
-        place += at * step;
-        step *= sizes[d];
-        windows = Math.floor(windows / counts[d]);
-        elements = Math.floor(elements / kernel[d]);
-      }
-      places[p * depth + k] = place === -Infinity ? -1 : place;
-    }
-  }
-  return places;
-}
-
-/** Each input element adds its multiple of the kernel to the result. */
-function transposedKernel(x: Tensor, weight: Tensor, bias: Tensor | null, c: Convolution): Tensor {
-  const [n, channels, ...sizes] = x.shape;
-  const [, perGroup, ...kernel] = weight.shape;
-  const counts = outputSizes(c, sizes, kernel) as number[];
-  const inGroup = channels / c.groups;
-  // The same geometry as the convolution from the result back to the input.
-  const places = placesOf(counts, sizes, kernel, c);
-  const [area, depth, positions] = [elementCount(counts), elementCount(kernel), elementCount(sizes)];
-  const filters = perGroup * c.groups;
-  const out = newData(x.dtype, n * filters * area) as Float64Array;
-  const [data, w] = [x.data() as Float64Array, weight.data() as Float64Array];
-  for (let image = 0; image < n; image++) {
-    for (let channel = 0; channel < channels; channel++) {
-      const group = Math.floor(channel / inGroup);
-      for (let filter = 0; filter < perGroup; filter++) {
-        const to = (image * filters + group * perGroup + filter) * area;
-        const from = (channel * perGroup + filter) * depth;
-        for (let p = 0; p < positions; p++) {
-          const value = data[(image * channels + channel) * positions + p];
-          for (let k = 0; k < depth; k++) {
-            const place = places[p * depth + k];
-            if (place >= 0) out[to + place] += value * w[from + k];
-          }
-        }
-      }
-    }
-  }
-  if (bias) addPerChannel(out, bias.data() as Float64Array, area);
-  return Tensor.of(x.dtype, [n, filters, ...counts], out);
-}
-
-function addPerChannel(out: Float64Array, bias: Float64Array, area: number): void {
-  for (let i = 0; i < out.length; i++) out[i] += bias[Math.floor(i / area) % bias.length];
+  const sum = sums.reduce((y, part) => b.op("Add", [y, part]));
+  return b.transpose(b.reshape(sum, [n, depth, filters, ...area]), [0, 2, 1, 3, 4]);
 }

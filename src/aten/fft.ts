@@ -69,7 +69,9 @@ function signalOf(b: OnnxBuilder, x: OnnxValue, lengths: readonly Dim[]): Signal
   const dtype = toReal(meta.dtype);
   const isReal = !(x instanceof ComplexValue) || x.isReal;
   const pairs = isReal ? b.unsqueeze(b.real(x), meta.shape.length) : b.packed(x);
-  const wide = dtype === "float64" || !lengths.every(isPower) ? "float64" : "float32";
+  // The GPU has no double precision.
+  const isInexact = b.target !== "webgpu" && !lengths.every(isPower);
+  const wide = dtype === "float64" || isInexact ? "float64" : "float32";
   return { b, value: b.cast(pairs, wide), dtype };
 }
 

@@ -102,7 +102,10 @@ function maxPoolNode(b: OnnxBuilder, self: OnnxValue, rank: number, args: PoolAr
   const wide = hasFloatKernel(dtype) ? floatKernelDType(dtype) : dtype;
   return [
     ...withBatch(b, self, rank, (x) => {
-      if (!isFloat(dtype) && dtype !== "int8" && dtype !== "uint8") return maxOfWindows(b, x, slides, indices);
+      const isWide = !isFloat(dtype) && dtype !== "int8" && dtype !== "uint8";
+      // WebGPU's kernel can't give indices.
+      const isLaidOut = isWide || indices && b.target === "webgpu" && hasFloatKernel(dtype);
+      if (isLaidOut) return maxOfWindows(b, x, slides, indices);
       const attributes = attributesOf(slides, { dilations: true });
       if (!indices) return [computeIn(b, wide, [x], (x) => b.op("MaxPool", [x], attributes))];
       const [y, flat] = b.ops("MaxPool", [b.cast(x, wide)], 2, attributes);
@@ -112,13 +115,15 @@ function maxPoolNode(b: OnnxBuilder, self: OnnxValue, rank: number, args: PoolAr
   ];
 }
 
-/** Integers of more than 8 bits have no kernel: windows are laid out and reduced. */
+/** Where there is no kernel, as for integers of more than 8 bits: windows are laid out and reduced. */
 function maxOfWindows(b: OnnxBuilder, x: OnnxValue, slides: readonly Slide[], indices: boolean): OnnxValue[] {
   const { dtype, shape: [n, c, ...sizes] } = b.meta(x);
   const rank = slides.length;
   const counts = slides.map((slide, i) => windowCount(sizes[i], slide));
-  const wide = dtype === "int64" ? "int64" : "int32";
-  const lowest = b.scalar(wide === "int64" ? -(2n ** 63n) : -(2n ** 31n), wide);
+  const wide = isFloat(dtype) ? floatKernelDType(dtype) : dtype === "int64" ? "int64" : "int32";
+  const lowest = isFloat(dtype)
+    ? b.scalar(-Infinity, wide)
+    : b.scalar(wide === "int64" ? -(2n ** 63n) : -(2n ** 31n), wide);
   const padded = padNode(b, b.cast(x, wide), padsBefore(slides), padsAfter(sizes, slides), lowest);
   const windows = b.transpose(gatherWindows(b, padded, counts, slides), windowOrder(2, rank, "outs"));
   if (!indices) {

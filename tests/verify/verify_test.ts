@@ -1,6 +1,6 @@
 /** Verification end to end on the CPU: what passes, what is caught, where it is located, and what is refused. */
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
-import { assertExportMatches, assertModelMatches, assertModelsEqual } from "../../testing.ts";
+import { assertExportMatches, assertModelMatches, assertModelsEqual, assertONNXProgram } from "../../testing.ts";
 import { exportProgram } from "../../src/export/export.ts";
 import type { ONNXProgram } from "../../src/export/onnx_program.ts";
 import { DTypeArg, type FxValue, type TensorMeta } from "../../src/fx/mod.ts";
@@ -309,4 +309,26 @@ Deno.test("assertions: models that differ are told by their first line", async (
   const [a, b] = [await lowered(stateful().build()), await lowered(stateful().build(), { state: "drop" })];
   await assertModelsEqual(a.model, a.model);
   await assertRejects(() => assertModelsEqual(a.model, b.model), VerificationError, "The models differ: line");
+});
+
+Deno.test("assertions: an exported program is held to its own, with given arguments and tolerances", async () => {
+  await exported("mlp", async (program) => {
+    const x = Tensor.of("float32", [5, 8], new Float32Array(40).fill(0.25));
+    const report = await assertONNXProgram(program, { ...cpu, args: [x, { tensor_x: x }, [x]], atol: 1e-5 });
+    assertEquals(report.runs.map((run) => run.inputs), ["given", "s18=6"]);
+    assertEquals([report.runs[0].outputs[0].atol, report.divergence], [1e-5, null]);
+    await assertRejects(() => assertONNXProgram(program, { ...cpu, args: [x] }), TypeError);
+    await assertRejects(
+      () => assertONNXProgram(program, { ...cpu, args: [], inputs: expected("mlp") }),
+      VerificationError,
+      "Options inputs and args exclude each other",
+    );
+    await loadWeights(program.model);
+    spoil(program.model, "fc1.bias", (x, i) => i === 2 ? x + 0.5 : x);
+    await assertRejects(
+      () => assertONNXProgram(program, cpu),
+      VerificationError,
+      "First difference: linear_2 of linear_2 (aten.linear.default)",
+    );
+  });
 });

@@ -1,0 +1,208 @@
+/**
+ * What WebGPU can load but not run: with target webgpu the forms that avoid it compute the same, on the CPU and where there is
+ * an adapter on WebGPU; without, verification runs it on the CPU and says why, unless WebGPU is insisted on.
+ */
+import { assert, assertEquals, assertMatch, assertRejects, assertThrows } from "@std/assert";
+import type { FxArg, FxValue } from "../../src/fx/mod.ts";
+import { VerificationError } from "../../src/ir/mod.ts";
+import type { OnnxNode } from "../../src/onnx/model.ts";
+import { type Dim, mul, Ranges, symbol } from "../../src/sym/mod.ts";
+import { type DType, Tensor } from "../../src/tensor/mod.ts";
+import { formatReport, hasWebGpu, verifyProgram } from "../../src/verify/mod.ts";
+import { readPlacement } from "../../src/verify/placement.ts";
+import { uniform } from "../../src/verify/inputs.ts";
+import { lowered, ProgramBuilder, tensor } from "./programs.ts";
+
+const has = await hasWebGpu();
+const ignore = !has && Deno.env.get("FX2ONNX_REQUIRE_WEBGPU") !== "1";
+const why = ignore ? " (ignored: no WebGPU adapter)" : "";
+
+function random(shape: readonly number[], stream: number): Tensor {
+  const count = shape.reduce((a, b) => a * b, 1);
+  return Tensor.of("float32", shape, Array.from({ length: count }, (_, i) => 2 * uniform(stream, i) - 1));
+}
+
+interface Call {
+  readonly op: string;
+  readonly input: readonly [symbolic: readonly Dim[], sample: readonly number[]];
+  readonly weights?: readonly (readonly number[])[];
+  readonly rest: readonly FxArg[];
+  readonly outputs: readonly (readonly [DType, readonly Dim[]])[];
+  /** Whether WebGPU can't run a node. */
+  readonly lacks: (node: OnnxNode) => boolean;
+}
+
+const n = symbol("s0");
+const ints = (...values: number[]): bigint[] => values.map(BigInt);
+
+const CALLS: readonly Call[] = [
+  {
+    op: "conv_transpose3d.input",
+    input: [[n, 4, 3, 3, 2], [2, 4, 3, 3, 2]],
+    weights: [[4, 3, 3, 2, 2], [6]],
+    // stride, padding, output_padding, groups, dilation
+    rest: [ints(2, 2, 1), ints(1, 2, 0), ints(1, 0, 0), 2n, ints(1, 2, 1)],
+    outputs: [["float32", [n, 6, 6, 3, 3]]],
+    lacks: (node) => node.opType === "ConvTranspose",
+  },
+  {
+    op: "conv3d",
+    input: [[n, 4, 5, 4, 4], [2, 4, 5, 4, 4]],
+    weights: [[4, 1, 3, 3, 3], [4]],
+    rest: [ints(2, 1, 1), ints(1, 1, 0), ints(1, 1, 1), 4n],
+    outputs: [["float32", [n, 4, 3, 4, 2]]],
+    lacks: (node) => node.opType === "Conv" && node.inputs[0]?.meta?.shape.length === 5,
+  },
+  {
+    op: "max_pool2d_with_indices",
+    input: [[n, 2, 7, 6], [2, 2, 7, 6]],
+    rest: [ints(3, 2), ints(2, 2), ints(1, 1), ints(1, 1), true],
+    outputs: [["float32", [n, 2, 4, 4]], ["int64", [n, 2, 4, 4]]],
+    lacks: (node) => node.opType === "MaxPool" && node.outputs.length > 1,
+  },
+  {
+    op: "adaptive_max_pool2d",
+    input: [[n, 2, 6, 4], [2, 2, 6, 4]],
+    rest: [ints(3, 2)],
+    outputs: [["float32", [n, 2, 3, 2]], ["int64", [n, 2, 3, 2]]],
+    lacks: (node) => node.opType === "MaxPool" && node.outputs.length > 1,
+  },
+];
+
+function programOf({ op, input, weights = [], rest, outputs }: Call): ProgramBuilder {
+  const program = new ProgramBuilder();
+  const given = weights.map((shape, i) => program.weight(`w${i}`, random(shape, i + 1)));
+  const x = program.input(tensor("x", "float32", input[0]));
+  const results = outputs.map(([dtype, shape], i) => tensor(`y${i}`, dtype, shape));
+  const result = results.length === 1 ? results[0] : results;
+  program.node(`torch.ops.aten.${op}${op.includes(".") ? "" : ".default"}`, [x, ...given, ...rest], result);
+  for (const value of results) program.output(value);
+  program.samples = [random(input[1], 0)];
+  return program;
+}
+
+for (const call of CALLS) {
+  for (const ep of ["wasm", "webgpu"] as const) {
+    Deno.test({
+      name: `target webgpu: ${call.op} agrees on ${ep}${ep === "webgpu" ? why : ""}`,
+      ignore: ep === "webgpu" && ignore,
+      async fn() {
+        const program = await lowered(programOf(call).build(), { target: "webgpu" });
+        assert(![...program.model.graph.nodes()].some(call.lacks));
+        const report = await verifyProgram(program, { ep });
+        assertEquals([report.passed, report.ep, report.notes], [true, ep, []], formatReport(report).join("\n"));
+        assertEquals(report.runs.length, 2);
+        // Other targets get the plain node.
+        const generic = await lowered(programOf(call).build());
+        assert([...generic.model.graph.nodes()].some(call.lacks));
+      },
+    });
+  }
+}
+
+Deno.test({
+  name: `webgpu: a kernel's limit leads to the CPU with a note, or is told where WebGPU is insisted on${why}`,
+  ignore,
+  async fn() {
+    const program = await lowered(programOf(CALLS[0]).build());
+    const report = await verifyProgram(program, { ep: "auto" });
+    assertEquals([report.passed, report.ep, report.runs.length, report.notes.length], [true, "wasm", 2, 1]);
+    assertMatch(report.notes[0], /^WebGPU was not used: onnxruntime-web can't run the model on webgpu: .*Conv2d/);
+    const insisted = await verifyProgram(program, { ep: "webgpu" });
+    assertEquals([insisted.passed, insisted.ep], [false, "webgpu"]);
+    assertMatch(insisted.runs[0].reason, /Only Conv2d or Conv1d are supported.*\n.*export with target webgpu/);
+  },
+});
+
+/** `tanh(round(x))`, of which WebGPU lacks one. */
+function mixed(): ProgramBuilder {
+  const program = new ProgramBuilder();
+  const x = program.input(tensor("x", "float32", [4]));
+  const round = program.node("torch.ops.aten.round.default", [x], tensor("round", "float32", [4]));
+  program.output(program.node("torch.ops.aten.tanh.default", [round], tensor("tanh", "float32", [4])) as FxValue);
+  program.samples = [Tensor.of("float32", [4], [0.4, 1.6, -2.5, 3])];
+  return program;
+}
+
+Deno.test({
+  name: `webgpu: placement tells nodes on the CPU, why, and copies${why}`,
+  ignore,
+  async fn() {
+    const report = await verifyProgram(await lowered(mixed().build()), { ep: "webgpu", placement: true });
+    assert(report.passed, formatReport(report).join("\n"));
+    const { placement } = report;
+    assertEquals(placement!.cpu, [{
+      name: "node_round",
+      operator: "Round",
+      reason: "WebGPU has no kernel of Round",
+    }]);
+    assertEquals([placement!.gpu, placement!.copiesToCpu + placement!.copiesToGpu > 0], [1, true]);
+    assertMatch(formatReport(report).join("\n"), /Placement: 1 nodes? on the GPU, 1 on the CPU, \d cop/);
+  },
+});
+
+Deno.test("placement: the runtime's log is read, whether all is in one place or not", async () => {
+  const { model } = await lowered(mixed().build());
+  const line = (text: string): string =>
+    `2026 [V:onnxruntime:, session_state.cc:1 VerifyEachNodeIsAssignedToAnEp] ${text}`;
+  const all = readPlacement(line("All nodes placed on [WebGpuExecutionProvider]. Number of nodes: 7"), model);
+  assertEquals(all, { gpu: 7, cpu: [], copiesToCpu: 0, copiesToGpu: 0 });
+  const log = [
+    line("Node placements"),
+    line(" Node(s) placed on [CPUExecutionProvider]. Number of nodes: 1"),
+    line("  Round (node_round_token_3)"),
+    line(" Node(s) placed on [WebGpuExecutionProvider]. Number of nodes: 3"),
+    line("  Tanh (node_tanh)"),
+    line("  MemcpyFromHost (Memcpy)"),
+    line("  MemcpyToHost (Memcpy_1)"),
+    "2026 [I:onnxruntime:, session_state.cc:2 Other]   Relu (node_other)",
+  ].join("\n");
+  const { gpu, cpu, copiesToCpu, copiesToGpu } = readPlacement(log, model);
+  assertEquals([gpu, cpu.map((node) => node.operator), copiesToCpu, copiesToGpu], [1, ["Round"], 1, 1]);
+  assertThrows(() => readPlacement("", model), VerificationError, "did not tell where");
+});
+
+Deno.test({
+  name: `webgpu: the same model on the CPU is a reference for it${why}`,
+  ignore,
+  async fn() {
+    const x = symbol("s1");
+    const program = new ProgramBuilder();
+    const input = program.input(tensor("x", "float32", [x, 3]));
+    const tanh = program.node("torch.ops.aten.tanh.default", [input], tensor("tanh", "float32", [x, 3]));
+    program.output(program.node("torch.ops.aten.exp.default", [tanh], tensor("exp", "float32", [x, 3])));
+    const report = await verifyProgram(await lowered(program.build()), { reference: "wasm", intermediates: true });
+    assertEquals(
+      [report.passed, report.ep, report.reference],
+      [true, "webgpu", "wasm"],
+      formatReport(report).join("\n"),
+    );
+    assertEquals([report.runs.length, report.divergence], [2, null]);
+  },
+});
+
+Deno.test("verification: options that contradict each other are refused", async () => {
+  const program = await lowered(mixed().build());
+  const refused = [
+    [{ reference: "wasm", ep: "wasm" }, "a run compared with itself shows nothing"],
+    [{ reference: "eager", expected: new Uint8Array() }, "exclude each other"],
+    [{ rtol: -1 }, "Option rtol must be a number of at least 0, met -1"],
+    [{ atol: { int64: 1 } }, "Option atol has int64, which is no float dtype"],
+    [{ intermediateBytes: 0 }, "must be a positive number, met 0"],
+  ] as const;
+  for (const [options, message] of refused) {
+    await assertRejects(() => verifyProgram(program, options), VerificationError, message);
+  }
+});
+
+Deno.test("verification: extremes are tried too, within the ranges", async () => {
+  const [a, b] = [symbol("s0"), symbol("s1")];
+  const program = new ProgramBuilder();
+  const x = program.input(tensor("x", "float32", [mul(2, a), b]));
+  program.output(program.node("torch.ops.aten.neg.default", [x], tensor("neg", "float32", [mul(2, a), b])));
+  program.ranges = Ranges.of([["s0", { min: 2, max: 9 }], ["s1", { min: 3, max: 50 }]]);
+  program.samples = [random([8, 5], 0)];
+  const report = await verifyProgram(await lowered(program.build()), { ep: "wasm", extremes: true });
+  assert(report.passed, formatReport(report).join("\n"));
+  assertEquals(report.runs.map((run) => run.inputs), ["sample", "s0=5, s1=6", "s0=2, s1=3", "s0=9, s1=50"]);
+});
