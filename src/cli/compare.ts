@@ -119,7 +119,7 @@ function isSameDim(a: number | string, b: number | string, names: Map<string, st
 }
 
 async function digestOf({ model, program }: Opened): Promise<GraphDigest> {
-  return model ? await digestModel(model.graph) : digestProgram(program!);
+  return model ? await digestModel(model) : digestProgram(program!);
 }
 
 function compareNodes(a: GraphDigest, b: GraphDigest): Pick<Difference, "nodes" | "first"> {

@@ -6,7 +6,14 @@
 import { createHash } from "node:crypto";
 import { type ExportedProgram, type FxArg, FxGraph, type FxNode, FxValue } from "../fx/mod.ts";
 import { formatArg } from "../fx/print.ts";
-import { type OnnxAttribute, type OnnxGraph, type OnnxNode, OnnxValue } from "../onnx/model.ts";
+import {
+  functionKey,
+  type Model,
+  type OnnxAttribute,
+  type OnnxGraph,
+  type OnnxNode,
+  type OnnxValue,
+} from "../onnx/model.ts";
 import { tensorChunks } from "../onnx/tensor_bytes.ts";
 import type { Tensor } from "../tensor/mod.ts";
 import { operatorName } from "./summary.ts";
@@ -48,41 +55,57 @@ function whole(nodes: readonly NodeDigest[], outputs: readonly string[]): string
   return hash(JSON.stringify([outputs, nodes.map((node) => node.digest).sort()]));
 }
 
-/** The digests of an ONNX graph. */
-export async function digestModel(graph: OnnxGraph): Promise<GraphDigest> {
-  const values = new Map<OnnxValue, string>();
-  const nodes: NodeDigest[] = [];
-  return { digest: await onnxGraph(graph, values, nodes, "input"), nodes };
+/** The digests of an ONNX model: of its functions, each after those that it calls, and of its graph. */
+export async function digestModel(model: Model): Promise<GraphDigest> {
+  const walk: Walk = { values: new Map(), nodes: [], functions: new Map() };
+  for (const { key, graph, attributes, opsetImports } of model.functions.values()) {
+    const body = await onnxGraph(graph, walk, `${key} input`);
+    walk.functions.set(key, hash(JSON.stringify([body, [...attributes].sort(), [...opsetImports].sort()])));
+  }
+  return { digest: await onnxGraph(model.graph, walk, "input"), nodes: walk.nodes };
+}
+
+/** What is known on the way through a model. */
+interface Walk {
+  readonly values: Map<OnnxValue, string>;
+  readonly nodes: NodeDigest[];
+  /** Digests of functions. */
+  readonly functions: Map<string, string>;
 }
 
 async function onnxGraph(
   graph: OnnxGraph,
-  values: Map<OnnxValue, string>,
-  nodes: NodeDigest[],
+  walk: Walk,
   scope: string,
 ): Promise<string> {
+  const { values, nodes } = walk;
   for (const [i, value] of graph.inputs.entries()) values.set(value, `${scope} ${i}`);
   for (const value of graph.initializers) values.set(value, `weight ${value.name}`);
   const first = nodes.length;
   for (const node of graph.nodes()) {
-    const digest = await onnxNode(node, values, nodes);
+    const digest = await onnxNode(node, walk);
     for (const [i, value] of node.outputs.entries()) values.set(value, `${digest} ${i}`);
   }
   return whole(nodes.slice(first), graph.outputs.map((value) => values.get(value)!));
 }
 
-async function onnxNode(node: OnnxNode, values: Map<OnnxValue, string>, nodes: NodeDigest[]): Promise<string> {
+async function onnxNode(node: OnnxNode, walk: Walk): Promise<string> {
+  const { values, nodes, functions } = walk;
   const operator = node.domain === "" ? node.opType : `${node.domain}.${node.opType}`;
   const literals: string[] = [];
   const graphs: string[] = [];
   for (const [name, attribute] of [...node.attributes].sort(([a], [b]) => a < b ? -1 : 1)) {
     if (attribute.type === "GRAPH") {
-      graphs.push(`${name} ${await onnxGraph(attribute.value, values, nodes, `${operator} ${name}`)}`);
+      graphs.push(`${name} ${await onnxGraph(attribute.value, walk, `${operator} ${name}`)}`);
     } else literals.push(`${name} = ${await attributeText(attribute)}`);
+  }
+  for (const [name, { type, name: from }] of [...node.references].sort(([a], [b]) => a < b ? -1 : 1)) {
+    literals.push(`${name} = ${type} @${from}`);
   }
   const operands = node.inputs.map((value) => value ? values.get(value)! : "");
   const text = literals.join(", ");
-  const digest = hash(JSON.stringify([operator, text, graphs, operands, node.outputs.length]));
+  const body = functions.get(functionKey(node.domain, node.opType)) ?? null;
+  const digest = hash(JSON.stringify([operator, text, graphs, operands, node.outputs.length, body]));
   nodes.push({ name: node.name, operator, literals: text, digest });
   return digest;
 }

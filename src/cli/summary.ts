@@ -3,7 +3,7 @@
  * down to one form here, so that what reads it knows neither.
  */
 import type { ExportedProgram, FxArg, FxMeta, FxValue } from "../fx/mod.ts";
-import type { Model, OnnxGraph, OnnxValue } from "../onnx/model.ts";
+import type { Model, OnnxValue } from "../onnx/model.ts";
 import type { Source } from "../io/source.ts";
 import { formatConstraints } from "../fx/program.ts";
 import { optional } from "./args.ts";
@@ -29,7 +29,7 @@ export interface Opened {
   readonly source: Source | null;
   readonly inputs: readonly ValueSummary[];
   readonly outputs: readonly ValueSummary[];
-  /** How many nodes call each operator, subgraphs included; by name. */
+  /** How many nodes call each operator, subgraphs and functions included; by name. */
   readonly operators: ReadonlyMap<string, number>;
   /** Weights and constants by name. */
   readonly weights: ReadonlyMap<string, Tensor>;
@@ -107,7 +107,7 @@ async function openModel(path: string): Promise<Opened> {
     source,
     inputs: inputs.map(ofOnnx),
     outputs: outputs.map(ofOnnx),
-    operators: count([...operatorsOf(model.graph)]),
+    operators: count([...model.allNodes()].map(({ domain, opType }) => domain === "" ? opType : `${domain}.${opType}`)),
     weights: new Map([...initializers].map((value) => [value.name, value.initializer!])),
     settings: new Map([["opsets", imports.sort().join(", ")]]),
     missing,
@@ -117,13 +117,6 @@ async function openModel(path: string): Promise<Opened> {
 
 function ofOnnx({ name, meta }: OnnxValue): ValueSummary {
   return { name, dtype: meta?.dtype ?? null, shape: meta ? sizes(meta.shape) : null };
-}
-
-function* operatorsOf(graph: OnnxGraph): Generator<string> {
-  for (const node of graph.nodes()) {
-    yield node.domain === "" ? node.opType : `${node.domain}.${node.opType}`;
-    for (const inner of node.subgraphs()) yield* operatorsOf(inner);
-  }
 }
 
 function count(names: readonly string[]): Map<string, number> {

@@ -116,6 +116,20 @@ Deno.test("a model is the same as its program, wherever its weights lie, and not
   });
 });
 
+Deno.test("functions are compared by what they compute", async () => {
+  await inFolder(async (folder) => {
+    const [a, b, c] = ["a.onnx", "b.onnx", "c.onnx"].map((name) => join(folder, name));
+    const functions = ["--export-modules-as-functions", "all", "--quiet"];
+    await run("export", fixture("convnet.pt2"), "-o", a, ...functions);
+    await run("export", fixture("convnet.pt2"), "-o", b, ...functions);
+    await run("export", fixture("convnet.pt2"), "-o", c, "--quiet");
+    assertEquals((await run("diff", a, b)).code, 0);
+    const { code, stdout } = await run("diff", a, c);
+    assertEquals(code, 1);
+    assertStringIncludes(stdout, "- torch.nn.modules.linear.Linear 1 → 0");
+  });
+});
+
 Deno.test("diff tells which file it can't read", async () => {
   const { code, stdout, stderr } = await run("diff", fixture("mlp.pt2"), fixture("ops"), "--json");
   assertEquals(code, 1);
