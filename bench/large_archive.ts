@@ -11,6 +11,8 @@ export interface LargeArchive {
   readonly layers: number;
   /** Inputs and outputs of each layer. */
   readonly width: number;
+  /** Leaves the values of weights out, as archives of fake tensors do. */
+  readonly isFake?: boolean;
 }
 
 /** Bytes of all weights. */
@@ -19,16 +21,16 @@ export function weightBytes({ layers, width }: LargeArchive): number {
 }
 
 /** Writes the archive. */
-export async function writeLargeArchive(path: string, { layers, width }: LargeArchive): Promise<void> {
+export async function writeLargeArchive(path: string, { layers, width, isFake = false }: LargeArchive): Promise<void> {
   await using file = await createAtomic(path);
   const zip = new ZipWriter(file);
   const text = (content: string): Uint8Array => new TextEncoder().encode(content);
   const config: Record<string, unknown> = {};
-  const weight = new Float32Array(width * width);
+  const weight = new Float32Array(isFake ? 0 : width * width);
   for (let i = 0; i < weight.length; i++) weight[i] = ((i % 1013) - 506) / (506 * width);
   for (let k = 0; k < layers; k++) {
     await zip.add(`large/data/weights/weight_${2 * k}`, new Uint8Array(weight.buffer));
-    await zip.add(`large/data/weights/weight_${2 * k + 1}`, new Uint8Array(width * 4));
+    await zip.add(`large/data/weights/weight_${2 * k + 1}`, new Uint8Array(isFake ? 0 : width * 4));
     config[`layers.${k}.weight`] = payload(`weight_${2 * k}`, [width, width]);
     config[`layers.${k}.bias`] = payload(`weight_${2 * k + 1}`, [width]);
   }
