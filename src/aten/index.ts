@@ -5,6 +5,7 @@ export const FAMILIES: Readonly<Record<string, () => Promise<Record<string, unkn
   activation: () => import("./activation.ts"),
   activation_smooth: () => import("./activation_smooth.ts"),
   adaptive_pool: () => import("./adaptive_pool.ts"),
+  adjoint: () => import("./adjoint.ts"),
   aliases: () => import("./aliases.ts"),
   asserts: () => import("./asserts.ts"),
   attention: () => import("./attention.ts"),
@@ -150,6 +151,7 @@ export const NAMES: readonly (readonly [family: string, names: string])[] = [
     "adaptive_pool",
     " aten::_adaptive_avg_pool2d aten::_adaptive_avg_pool3d aten::adaptive_avg_pool1d aten::adaptive_avg_pool2d aten::adaptive_avg_pool3d aten::adaptive_max_pool1d aten::adaptive_max_pool2d aten::adaptive_max_pool3d ",
   ],
+  ["adjoint", " aten::adjoint aten::mH aten::matrix_H "],
   [
     "aliases",
     " aten::_is_all_true aten::_is_any_true aten::arccos aten::arccosh aten::arcsin aten::arcsinh aten::arctan aten::arctanh aten::special_erfc aten::special_exp2 aten::special_expm1 aten::special_log_softmax aten::special_logit aten::special_logsumexp aten::special_round aten::special_sinc aten::special_softmax aten::special_xlogy aten::special_xlogy.other_scalar aten::special_xlogy.self_scalar ",
@@ -381,7 +383,7 @@ export const NAMES: readonly (readonly [family: string, names: string])[] = [
   ],
   [
     "permute",
-    " aten::adjoint aten::mH aten::mT aten::matrix_H aten::moveaxis.int aten::moveaxis.intlist aten::movedim.int aten::movedim.intlist aten::numpy_T aten::permute aten::permute_copy aten::swapaxes aten::swapdims aten::t aten::t_copy aten::transpose.int aten::transpose_ aten::transpose_copy.int ",
+    " aten::mT aten::moveaxis.int aten::moveaxis.intlist aten::movedim.int aten::movedim.intlist aten::numpy_T aten::permute aten::permute_copy aten::swapaxes aten::swapdims aten::t aten::t_copy aten::transpose.int aten::transpose_ aten::transpose_copy.int ",
   ],
   [
     "pinv",

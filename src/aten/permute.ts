@@ -1,15 +1,13 @@
 /** The same elements with dims in another order. */
 import type { OnnxBuilder } from "../onnx/builder.ts";
 import type { OnnxValue } from "../onnx/model.ts";
-import { isComplex, type Meta, normalizeDim, type Tensor } from "../tensor/mod.ts";
+import { type Meta, normalizeDim, type Tensor } from "../tensor/mod.ts";
 import { permuteDims } from "../tensor/loops.ts";
 import { type Calls, defineOp, type MetaContext } from "./op.ts";
-import { conjPhysical } from "./complex.ts";
 import { invertOrder, shaped } from "./shapes.ts";
 
-type SelfForm = <T extends object>(t: Calls<T>, args: { readonly self: T }) => T;
-
-interface PermuteRules<A> {
+/** The rules of an operator that only reorders dims. */
+export interface PermuteRules<A> {
   meta(ctx: MetaContext, args: A & { readonly self: Meta }): Meta;
   kernel(args: A & { readonly self: Tensor }): Tensor;
   readonly complex: "native";
@@ -18,7 +16,7 @@ interface PermuteRules<A> {
 }
 
 /** The rules of an operator that puts the dims of `self` in the order that `orderOf` says. */
-function permuting<A>(orderOf: (rank: number, args: A) => readonly number[]): PermuteRules<A> {
+export function permuting<A>(orderOf: (rank: number, args: A) => readonly number[]): PermuteRules<A> {
   return {
     meta: (_, args) => shaped(args.self, orderOf(args.self.shape.length, args).map((d) => args.self.shape[d])),
     kernel: (args) => permuteDims(args.self, orderOf(args.self.shape.length, args)),
@@ -84,7 +82,7 @@ export const swapaxes = defineOp(
   ),
 );
 
-function matrixOrder(rank: number): readonly number[] {
+export function matrixOrder(rank: number): readonly number[] {
   if (rank > 2) throw new RangeError(`t takes a tensor of at most 2 dimensions, met ${rank}`);
   return rank === 2 ? [1, 0] : rank === 1 ? [0] : [];
 }
@@ -102,7 +100,8 @@ export const tCopy = defineOp("aten::t_copy(Tensor self) -> Tensor", {
   onnx: matrix.onnx,
 });
 
-function lastTwo(rank: number): readonly number[] {
+/** The order with the last two dims exchanged. @throws {RangeError} for fewer */
+export function lastTwo(rank: number): readonly number[] {
   if (rank < 2) throw new RangeError(`mT takes a tensor of at least 2 dimensions, met ${rank}`);
   return exchanged(rank, -2, -1);
 }
@@ -115,30 +114,6 @@ export const numpyT = defineOp(
   "aten::numpy_T(Tensor(a) self) -> Tensor(a)",
   permuting((rank) => Array.from({ length: rank }, (_, d) => rank - 1 - d)),
 );
-
-/** Conjugate transposes are plain ones where numbers are real. */
-function adjoints(orderOf = lastTwo): Omit<PermuteRules<unknown>, "complex"> & { readonly complex: SelfForm } {
-  const plain = permuting(orderOf);
-  return {
-    meta: plain.meta,
-    kernel: plain.kernel,
-    complex: (t, { self }) => t.call(conjPhysical, t.call(permute, self, orderOf(t.meta(self).shape.length))),
-    onnx: plain.onnx,
-    inverse: (t, args, updated) => {
-      const turned = plain.inverse(t, args, updated);
-      return isComplex(t.meta(turned).dtype) ? t.call(conjPhysical, turned) : turned;
-    },
-  };
-}
-
-/** https://docs.pytorch.org/docs/stable/generated/torch.adjoint.html */
-export const adjoint = defineOp("aten::adjoint(Tensor(a) self) -> Tensor(a)", adjoints());
-
-/** https://docs.pytorch.org/docs/stable/tensors.html#torch.Tensor.mH */
-export const mH = defineOp("aten::mH(Tensor(a) self) -> Tensor(a)", adjoints());
-
-/** https://docs.pytorch.org/docs/stable/tensors.html#torch.Tensor.H */
-export const matrixH = defineOp("aten::matrix_H(Tensor(a) self) -> Tensor(a)", adjoints(matrixOrder));
 
 /** The order that brings the dims `source` to the places `destination` and keeps the others as they are. */
 function moved(rank: number, source: readonly number[], destination: readonly number[]): readonly number[] {

@@ -15,7 +15,6 @@ import {
   toleranceOf,
 } from "./args.ts";
 import { API_FLAGS, apiOptions } from "./export_flags.ts";
-import { errorJson, showError } from "./errors.ts";
 import { EP_FLAG, EXTERNAL_DATA_FLAG, MODEL_FLAG, TABLE_FLAG, tableOf, TOLERANCE_FLAGS } from "./shared_flags.ts";
 import { formatBytes, formatTime, paint, StepView } from "./terminal.ts";
 
@@ -89,7 +88,7 @@ async function run(flags: ExportFlags): Promise<number> {
   for (const [i, input] of inputs.entries()) {
     const outcome = await exportOne(input, outputs[i], options, { quiet, verbose, several: inputs.length > 1 });
     outcomes.push(outcome);
-    if (json) console.log(JSON.stringify(toJson(outcome)));
+    if (json) console.log(JSON.stringify(await toJson(outcome)));
     else if (inputs.length === 1 && !flags.flag("quiet")) await describe(outcome, verbose);
     await outcome.program?.release();
   }
@@ -117,6 +116,7 @@ async function exportOne(
   } catch (error) {
     if (!(error instanceof Error)) throw error;
     await view.close();
+    const { showError } = await import("./errors.ts");
     showError(error, { verbose, input });
     return { input, output, ms: performance.now() - start, program: null, error };
   } finally {
@@ -173,7 +173,7 @@ function optionsOf(flags: ExportFlags): ExportOptions {
 }
 
 /** One line of `--json`. */
-function toJson({ input, output, program, error }: Outcome): Record<string, unknown> {
+async function toJson({ input, output, program, error }: Outcome): Promise<Record<string, unknown>> {
   if (error === null) {
     const passed = program?.verification?.passed;
     const status = passed === false ? "mismatch" : "ok";
@@ -187,6 +187,7 @@ function toJson({ input, output, program, error }: Outcome): Record<string, unkn
       ...(passed === undefined ? {} : { verification: program!.verification }),
     };
   }
+  const { errorJson } = await import("./errors.ts");
   return { input, output: null, status: "error", error: errorJson(error) };
 }
 
