@@ -15,6 +15,7 @@ import { div } from "./division.ts";
 import { expand } from "./expand.ts";
 import { logicalAnd, logicalOr } from "./logical.ts";
 import type { Calls } from "./op.ts";
+import { hypot } from "./power.ts";
 import { atan2, cos, cosh, sin, sinh, tanh } from "./trigonometry.ts";
 import { abs, exp, expm1, isfinite, isinf, isnan, log, log1p, neg, reciprocal, sqrt } from "./unary.ts";
 import { where } from "./where.ts";
@@ -105,7 +106,8 @@ function squares<T extends object>(t: Calls<T>, { re, im }: Num<T>): T {
 }
 
 function modulus<T extends object>(t: Calls<T>, z: Num<T>): T {
-  return z.im ? t.call(sqrt, squares(t, z)) : t.call(abs, z.re);
+  // Squares of large parts would overflow, those of small ones vanish.
+  return z.im ? t.call(hypot, z.re, z.im) : t.call(abs, z.re);
 }
 
 /** A part that a real operand left in its own shape gets the shape of the result. */

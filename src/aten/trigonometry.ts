@@ -140,7 +140,7 @@ export const atan2 = defineOp("aten::atan2(Tensor self, Tensor other) -> Tensor"
   meta: broadcastOther,
   kernel: binary(Math.atan2),
   // The angle in the first quadrant, mirrored to the others. Zeros and infinities on both sides have no quotient. The sign
-  // of a zero `self` is not looked at: the result may be π where PyTorch's is −π.
+  // of a zero is that of its reciprocal.
   onnx: (b, { self, other }) => {
     const constant = (value: number): OnnxValue => constantLike(b, self, value);
     const [y, x] = [self, other].map((v) => emit(b, NUMBERS, "Abs", [v]));
@@ -150,10 +150,11 @@ export const atan2 = defineOp("aten::atan2(Tensor self, Tensor other) -> Tensor"
     // Zero, unless `other` is NaN.
     const flat = emit(b, NUMBERS, "Mul", [self, emit(b, NUMBERS, "Sign", [other])]);
     const angle = atan.onnx!(b, { self: choose(b, onAxis, flat, quotient) });
-    const left = emitTest(b, NUMBERS, "Less", [other, constant(0)]);
+    const isBelow = (v: OnnxValue): OnnxValue =>
+      b.op("Or", [v, emit(b, FLOATS, "Reciprocal", [v])].map((w) => emitTest(b, NUMBERS, "Less", [w, constant(0)])));
+    const left = isBelow(other);
     const upper = choose(b, left, emit(b, NUMBERS, "Sub", [constant(Math.PI), angle]), angle);
-    const below = emitTest(b, NUMBERS, "Less", [self, constant(0)]);
-    return choose(b, below, emit(b, SIGNED, "Neg", [upper]), upper);
+    return choose(b, isBelow(self), emit(b, SIGNED, "Neg", [upper]), upper);
   },
 });
 

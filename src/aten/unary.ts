@@ -8,6 +8,7 @@ import { mapComplex } from "../tensor/complex_loops.ts";
 import * as complexMath from "../tensor/complex_math.ts";
 import { choose, constantLike, emit, emitTest, FLOATS, type Native, NUMBERS, SIGNED } from "./emit.ts";
 import { defineOp } from "./op.ts";
+import { hypot } from "./power.ts";
 import { like, PARTS, refuse, requireReal, sameAsSelf, unary } from "./rules.ts";
 
 interface Self<T> {
@@ -39,6 +40,21 @@ function flat(b: OnnxBuilder, self: OnnxValue, value: boolean): OnnxValue {
   return b.op("Expand", [b.scalar(value, "bool"), b.ints(b.meta(self).shape)]);
 }
 
+/**
+ * The modulus of numbers whose parts lie along an axis. They are scaled by the larger part, since squares of large numbers
+ * overflow and those of small ones vanish.
+ */
+function emitModulus(b: OnnxBuilder, parts: OnnxValue, axis: number): OnnxValue {
+  const axes = b.ints([axis]);
+  const { dtype } = b.meta(parts);
+  const [tiny, huge] = dtype === "float64" ? [2 ** -1022, Number.MAX_VALUE] : [2 ** -126, (2 - 2 ** -23) * 2 ** 127];
+  const largest = b.op("ReduceMax", [b.op("Abs", [parts]), axes], { keepdims: 1 });
+  // Zeros and infinities have no quotient.
+  const scale = b.op("Clip", [largest, b.scalar(tiny, dtype), b.scalar(huge, dtype)]);
+  const size = b.op("ReduceL2", [b.op("Div", [parts, scale]), axes], { keepdims: 0 });
+  return b.op("Mul", [size, b.squeeze(scale, axis)]);
+}
+
 /** https://docs.pytorch.org/docs/stable/generated/torch.abs.html */
 export const abs = defineOp("aten::abs(Tensor self) -> Tensor", {
   meta: (_, { self }) => like(self, toReal(self.dtype)),
@@ -49,14 +65,10 @@ export const abs = defineOp("aten::abs(Tensor self) -> Tensor", {
   complex: "native",
   onnx: (b, { self }) => {
     const { dtype, shape } = b.meta(self);
-    // The square overflows where the modulus comes near the largest number.
-    if (self instanceof ComplexValue && self.form.kind !== "parts") {
-      return b.op("ReduceL2", [b.packed(self), b.ints([shape.length])], { keepdims: 0 });
-    }
+    if (self instanceof ComplexValue && self.form.kind !== "parts") return emitModulus(b, b.packed(self), shape.length);
     const [re, im] = [b.real(self), b.imaginary(self)];
     if (!im) return dtype === "bool" ? re : emit(b, NUMBERS, "Abs", [re]);
-    const squares = [re, im].map((part) => emit(b, NUMBERS, "Mul", [part, part]));
-    return emit(b, FLOATS, "Sqrt", [emit(b, NUMBERS, "Add", squares)]);
+    return hypot.onnx!(b, { self: re, other: im });
   },
 });
 
