@@ -1,7 +1,9 @@
 /** Cholesky factorization, column by column. */
 import type { OnnxBuilder } from "../onnx/builder.ts";
 import type { OnnxValue } from "../onnx/model.ts";
+import { isComplex } from "../tensor/mod.ts";
 import { eqScalar } from "./compare.ts";
+import { fromRealMatrix, rowOfReal, toSymmetric } from "./complex_matrices.ts";
 import { eye } from "./create.ts";
 import { emitRepeat } from "./loop.ts";
 import { onnxDiagonal, onnxFirst } from "./lu.ts";
@@ -14,6 +16,7 @@ import {
   onnxTransposed,
   onnxZeros,
   requireSquare,
+  squareShape,
   transposed,
   zeroMatrix,
 } from "./matrices.ts";
@@ -78,8 +81,13 @@ export const linalgCholeskyEx = defineOp(
   "aten::linalg_cholesky_ex(Tensor self, *, bool upper=False, bool check_errors=False) -> (Tensor L, Tensor info)",
   {
     meta: (_, { self }) => {
-      const { batch } = requireSquare("linalg.cholesky", self);
+      const isReal = !isComplex(self.dtype);
+      const { batch } = isReal ? requireSquare("linalg.cholesky", self) : squareShape("linalg.cholesky", self.shape);
       return [shaped(self, self.shape), int32Meta(batch)];
+    },
+    complex: (t, { self, upper }, op) => {
+      const [L, info] = t.call(op, toSymmetric(t, self), upper);
+      return [fromRealMatrix(t, L), rowOfReal(t, info)];
     },
     kernel: ({ self, upper }) => {
       const [L, info] = mapMatrices([self], [

@@ -3,6 +3,7 @@ import type { OnnxBuilder } from "../onnx/builder.ts";
 import type { OnnxValue } from "../onnx/model.ts";
 import { type Meta, Tensor } from "../tensor/mod.ts";
 import { onnxColumns, onnxJacobiEigen, onnxSigns, onnxSorted, signOf } from "./jacobi.ts";
+import { halved, toSymmetric } from "./complex_matrices.ts";
 import { emptyMeta } from "./lu.ts";
 import { identity, mapMatrices, type Matrix, onnxIota, onnxTransposed, requireSquare } from "./matrices.ts";
 import { defineOp } from "./op.ts";
@@ -119,6 +120,7 @@ export const linalgEigh = defineOp(
 /** https://docs.pytorch.org/docs/stable/generated/torch.linalg.eigvalsh.html */
 export const linalgEigvalsh = defineOp('aten::linalg_eigvalsh(Tensor self, str UPLO="L") -> Tensor', {
   decompose: (t, { self, UPLO }) => t.call(linalgEighFull, self, UPLO, false)[0],
+  complex: (t, { self, UPLO }, op) => halved(t, t.call(op, toSymmetric(t, self), UPLO)),
 });
 
 /** Eigenvalues of matrices that need not be symmetric are complex, and Jacobi's method does not find them. */

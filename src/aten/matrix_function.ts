@@ -2,8 +2,10 @@
 import type { OnnxBuilder } from "../onnx/builder.ts";
 import type { OnnxValue } from "../onnx/model.ts";
 import { ge } from "../sym/mod.ts";
+import { isComplex } from "../tensor/mod.ts";
 import { mul } from "./binary.ts";
 import { lt } from "./compare.ts";
+import { fromRealMatrix, toRealMatrix } from "./complex_matrices.ts";
 import { emitEye, eye } from "./create.ts";
 import { linalgEigh } from "./eigen.ts";
 import { expand } from "./expand.ts";
@@ -80,9 +82,11 @@ function onnxExponential(b: OnnxBuilder, A: OnnxValue): OnnxValue {
 /** https://docs.pytorch.org/docs/stable/generated/torch.linalg.matrix_exp.html */
 export const linalgMatrixExp = defineOp("aten::linalg_matrix_exp(Tensor self) -> Tensor", {
   meta: (ctx, { self }) => {
-    requireSquare("linalg.matrix_exp", self);
+    if (isComplex(self.dtype)) squareShape("linalg.matrix_exp", self.shape);
+    else requireSquare("linalg.matrix_exp", self);
     return sameAsSelf(ctx, { self });
   },
+  complex: (t, { self }, op) => fromRealMatrix(t, t.call(op, toRealMatrix(t, self))),
   kernel: ({ self }) => {
     const result = { dtype: self.dtype, shape: self.shape.slice(-2) };
     return mapMatrices([self], [result], (A) => [exponentialOf(A)])[0];

@@ -1,7 +1,7 @@
 /** Norms of matrices, and what is told by singular values: rank and condition. */
 import type { Scalar } from "../fx/mod.ts";
 import { eq } from "../sym/mod.ts";
-import { type DType, normalizeDim } from "../tensor/mod.ts";
+import { type DType, isComplex, normalizeDim, toReal } from "../tensor/mod.ts";
 import { numberOf } from "./activation.ts";
 import { mul } from "./binary.ts";
 import { gt, gtScalar } from "./compare.ts";
@@ -41,7 +41,12 @@ interface NormArgs<T> {
 
 function matrixNorm<T extends object>(t: Calls<T>, args: NormArgs<T>, ord: Order): T {
   const given = t.meta(args.self);
-  requireFloat(given.dtype, "The operand of a matrix norm");
+  // Of complex matrices only singular values need more than the sizes of the elements.
+  if (isComplex(given.dtype) && ord !== "nuc" && Math.abs(Number(ord)) !== 2) {
+    const dtype = args.dtype && toReal(args.dtype);
+    return matrixNorm(t, { ...args, self: t.call(abs, args.self), dtype }, ord);
+  }
+  requireFloat(toReal(given.dtype), "The operand of a matrix norm");
   const x = args.dtype === null ? args.self : t.cast(args.self, args.dtype);
   const rank = given.shape.length;
   const [rows, columns] = args.dim.map((d) => normalizeDim(d, rank));
@@ -50,7 +55,7 @@ function matrixNorm<T extends object>(t: Calls<T>, args: NormArgs<T>, ord: Order
   }
   // Sums of nothing; PyTorch refuses the smallest of nothing.
   if ((ord === "nuc" || ord !== "fro" && ord > 0) && (given.shape[rows] === 0 || given.shape[columns] === 0)) {
-    return t.full(reducedShape(given.shape, [rows, columns], args.keepdim), 0, t.meta(x).dtype);
+    return t.full(reducedShape(given.shape, [rows, columns], args.keepdim), 0, toReal(t.meta(x).dtype));
   }
   if (ord === "fro") return t.call(linalgVectorNorm, x, 2, [rows, columns], args.keepdim);
   const size = typeof ord === "number" ? Math.abs(ord) : ord;

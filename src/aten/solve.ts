@@ -17,9 +17,13 @@ import {
   requireSquare,
   transposed,
 } from "./matrices.ts";
-import { defineOp } from "./op.ts";
+import { fromRealColumns, fromRealMatrix, rowOfReal, toRealColumns, toRealMatrix } from "./complex_matrices.ts";
+import { type Calls, defineOp } from "./op.ts";
+import { mT } from "./permute.ts";
+import { refuse } from "./rules.ts";
 import { shaped } from "./shapes.ts";
 import { onnxSolveTriangle, solveTriangle } from "./triangular.ts";
+import { squeezeDim, unsqueeze } from "./view.ts";
 
 /** `X` of `A X = B`. */
 function solveMatrix(A: Matrix, B: Matrix): Matrix {
@@ -117,6 +121,26 @@ export const linalgSolveExFull = defineOp(
   },
 );
 
+interface Solution<T> {
+  readonly result: T;
+  readonly info: T;
+}
+
+/** Complex systems by their real forms. */
+function solveComplex<T extends object>(t: Calls<T>, { A, B, left }: SystemArgs<T>): Solution<T> {
+  const [a, r] = [t.meta(A).shape, t.meta(B).shape];
+  const vector = isVector(t.meta(A), t.meta(B));
+  if (vector && !left) refuse("left", left, "a vector per system stands on the right");
+  let rhs = vector ? t.call(unsqueeze, B, -1) : left ? B : t.call(mT, B);
+  // Of as many dims as `A`, so that no batch is taken for a vector per system.
+  for (let rank = r.length + Number(vector); rank < a.length; rank++) rhs = t.call(unsqueeze, rhs, 0);
+  const matrix = toRealMatrix(t, left ? A : t.call(mT, A));
+  const [X, , , info] = t.call(linalgSolveExFull, matrix, toRealColumns(t, rhs));
+  const found = fromRealColumns(t, X);
+  const result = vector ? t.call(squeezeDim, found, -1) : left ? found : t.call(mT, found);
+  return { result, info: rowOfReal(t, info) };
+}
+
 /** https://docs.pytorch.org/docs/stable/generated/torch.linalg.solve_ex.html */
 export const linalgSolveEx = defineOp(
   "aten::linalg_solve_ex(Tensor A, Tensor B, *, bool left=True, bool check_errors=False) -> (Tensor result, Tensor info)",
@@ -125,11 +149,16 @@ export const linalgSolveEx = defineOp(
       const [result, , , info] = t.call(linalgSolveExFull, A, B, left);
       return [result, info];
     },
+    complex: (t, args) => {
+      const { result, info } = solveComplex(t, args);
+      return [result, info];
+    },
   },
 );
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.linalg.solve.html */
 export const linalgSolve = defineOp("aten::linalg_solve(Tensor A, Tensor B, *, bool left=True) -> Tensor", {
+  complex: (t, args) => solveComplex(t, args).result,
   decompose: (t, { A, B, left }) => t.call(linalgSolveExFull, A, B, left)[0],
 });
 
@@ -144,6 +173,10 @@ export const linalgInvEx = defineOp(
       const one = t.call(expand, t.call(eye, size, meta.dtype), meta.shape);
       const [inverse, , , info] = t.call(linalgSolveExFull, A, one);
       return [inverse, info];
+    },
+    complex: (t, { A }, op) => {
+      const [inverse, info] = t.call(op, toRealMatrix(t, A));
+      return [fromRealMatrix(t, inverse), rowOfReal(t, info)];
     },
   },
 );

@@ -6,6 +6,7 @@ import type { OnnxBuilder } from "../onnx/builder.ts";
 import type { OnnxValue } from "../onnx/model.ts";
 import { type Dim, eq, lt, sub } from "../sym/mod.ts";
 import { type DType, type Meta, Tensor } from "../tensor/mod.ts";
+import { halved, toRealMatrix } from "./complex_matrices.ts";
 import { emitEye } from "./create.ts";
 import { applyReflections, onnxApplyReflections, onnxReflect, reflect } from "./householder.ts";
 import { onnxColumns, onnxJacobiColumns, onnxSigns, onnxSorted, signOf } from "./jacobi.ts";
@@ -189,6 +190,7 @@ export const linalgSvd = defineOp(
 /** https://docs.pytorch.org/docs/stable/generated/torch.linalg.svdvals.html */
 export const linalgSvdvals = defineOp("aten::linalg_svdvals(Tensor A, *, str? driver=None) -> Tensor", {
   decompose: (t, { A, driver }) => t.call(linalgSvdFull, A, false, false, driver)[1],
+  complex: (t, { A, driver }, op) => halved(t, t.call(op, toRealMatrix(t, A), driver)),
 });
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.svd.html: without `compute_uv` the vectors are zeros. */
