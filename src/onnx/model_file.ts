@@ -32,7 +32,10 @@ export interface ModelFile {
  *
  * @example
  * ```ts
- * const { model, close } = await openModelFile("model.onnx");
+ * import * as onnx from "@fx2onnx/fx2onnx";
+ *
+ * await using program = await onnx.export("tests/fixtures/mlp.pt2", [], "mlp.onnx");
+ * const { model, close } = await openModelFile("mlp.onnx");
  * console.log(model.graph.size);
  * close();
  * ```

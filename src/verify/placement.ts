@@ -25,7 +25,9 @@ export interface Placement {
 export interface CpuNode {
   /** The model's name of the node; one that the runtime made has none there. */
   readonly name: string;
+  /** Its ONNX operator. */
   readonly operator: string;
+  /** Why WebGPU does not run it. */
   readonly reason: string;
 }
 
