@@ -199,6 +199,7 @@ export class Graph<N extends Node = Node, V extends Value = Value, O = V> {
     else this.last = node;
   }
 
+  /** Whether a node stands in this graph. */
   private holds(node: N): boolean {
     return node.graph === (this as unknown as Graph);
   }
