@@ -431,7 +431,7 @@ export const NAMES: readonly (readonly [family: string, names: string])[] = [
     "reduce_extrema",
     " aten::amax aten::amin aten::aminmax aten::argmax aten::argmin aten::max aten::max.dim aten::min aten::min.dim ",
   ],
-  ["rnn", " aten::gru.input aten::lstm.input aten::rnn_relu.input aten::rnn_tanh.input "],
+  ["rnn", " aten::gru.input aten::lstm.input aten::mkldnn_rnn_layer aten::rnn_relu.input aten::rnn_tanh.input "],
   ["rnn_cell", " aten::gru_cell aten::lstm_cell aten::rnn_relu_cell aten::rnn_tanh_cell "],
   ["roi", " torchvision::nms torchvision::roi_align torchvision::roi_pool "],
   ["roi_sensitive", " torchvision::ps_roi_align torchvision::ps_roi_pool "],

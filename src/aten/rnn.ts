@@ -7,6 +7,7 @@ import { OnnxValue } from "../onnx/model.ts";
 import { type Dim, mul } from "../sym/mod.ts";
 import type { Meta, Tensor } from "../tensor/mod.ts";
 import { convert, permuteDims } from "../tensor/loops.ts";
+import { flip } from "./flip.ts";
 import { defineOp, type MetaContext } from "./op.ts";
 import { floatKernelDType } from "./precision.ts";
 import { type CellKind, type CellWeights, GATES, rowsOf, stackRows, stepNodes, stepOf } from "./recurrent.ts";
@@ -276,6 +277,37 @@ export const lstm = defineOp(
     },
   },
 );
+
+/**
+ * One layer of an LSTM in one direction, as decompositions for the CPU have it; its last result, room for gradients, is
+ * none at inference.
+ *
+ * Source: https://github.com/pytorch/pytorch/blob/main/aten/src/ATen/native/mkldnn/RNN.cpp
+ */
+export const mkldnnRnnLayer = defineOp(
+  "aten::mkldnn_rnn_layer(Tensor input, Tensor weight0, Tensor weight1, Tensor weight2, Tensor weight3, Tensor hx_, Tensor cx_, bool reverse, int[] batch_sizes, int mode, int hidden_size, int num_layers, bool has_biases, bool bidirectional, bool batch_first, bool train) -> (Tensor, Tensor, Tensor, Tensor)",
+  {
+    decompose: (t, args) => {
+      const { mode, num_layers, bidirectional, batch_first, batch_sizes, train, has_biases, reverse } = args;
+      if (mode !== LSTM_MODE) refuse("mode", mode, "only LSTM (2) is a layer of its own");
+      if (num_layers !== 1) refuse("num_layers", num_layers, "it must be 1");
+      if (bidirectional) refuse("bidirectional", bidirectional, "each direction is a call of its own");
+      if (batch_first) refuse("batch_first", batch_first, "steps are the first dim here");
+      if (batch_sizes.length > 0) refuse("batch_sizes", batch_sizes, "packed sequences are not supported");
+      if (train) refuse("train", train, "its last result is only for gradients");
+      const weights = has_biases
+        ? [args.weight0, args.weight1, args.weight2, args.weight3]
+        : [args.weight0, args.weight1];
+      const turned = reverse ? t.call(flip, args.input, [0]) : args.input;
+      const states = [args.hx_, args.cx_];
+      const [output, h, c] = t.call(lstm, turned, states, weights, has_biases, 1, 0, false, false, false);
+      return [reverse ? t.call(flip, output, [0]) : output, h, c, null as unknown as typeof output];
+    },
+  },
+);
+
+/** The number that oneDNN's records have for an LSTM. */
+const LSTM_MODE = 2;
 
 type HiddenArgs<T> = RnnArgs<T> & { readonly hx: T };
 
