@@ -4,8 +4,8 @@
  *
  * The `wasm` build runs on the CPU and has every kernel; the `jspi` build (or `webgpu`, where WebAssembly can't suspend)
  * runs on WebGPU, and what WebGPU lacks on the CPU within the same session. Their `.wasm` files are read from the folder of
- * the npm package, that is from beside the module: a bundle needs `ort-wasm-simd-threaded.wasm` (for WebGPU
- * `ort-wasm-simd-threaded.jspi.wasm` or `ort-wasm-simd-threaded.asyncify.wasm`) copied into its own folder. Nothing is
+ * the npm package, that is from beside the module: a bundle needs `ort-wasm-simd-threaded.wasm` and its `.mjs` (for WebGPU
+ * those of `ort-wasm-simd-threaded.jspi` or `ort-wasm-simd-threaded.asyncify`) copied into its own folder. Nothing is
  * fetched from elsewhere.
  */
 import type * as Ort from "onnxruntime-web/wasm";
