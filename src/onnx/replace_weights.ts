@@ -2,13 +2,14 @@
  * Writes a model anew with other weights: the bytes of everything else stay, whoever wrote them. Weights that lay in the
  * model's file go into the new one, those of external data into a data file beside it; all are streamed.
  */
+import type { Sink } from "../io/sink.ts";
 import { planWeights } from "./external_data.ts";
 import type { OnnxValue } from "./model.ts";
 import type { ModelFile } from "./model_file.ts";
 import { type NewContents, rewriteModel, writeParts } from "./rewrite.ts";
 import { Scratch } from "./tensor_bytes.ts";
 import type { Tensor } from "../tensor/mod.ts";
-import { type ModelFiles, nameOf, type OutputFile, sibling, writeData, type WriteReport } from "./write_model.ts";
+import { dataNameOf, type ModelFiles, type OutputFile, writeFiles, type WriteReport } from "./write_model.ts";
 
 /** How a model with other weights is written. */
 export interface ReplaceOptions<F extends OutputFile = OutputFile> {
@@ -36,8 +37,7 @@ export async function writeReplaced<F extends OutputFile>(
     if (range && range.source !== source) outside.add(value);
   }
   for (const [value, tensor] of replaced) value.initializer = tensor;
-  const dataName = `${nameOf(path)}.data`;
-  const plan = planWeights(graph, "always", { dataName, initializers: outside });
+  const plan = planWeights(graph, "always", { dataName: dataNameOf(path), initializers: outside });
   const byName = new Map([...graph.initializers].map((value) => [value.name, value]));
   const contentsOf = (value: OnnxValue): NewContents | null => {
     const external = plan.external.get(value);
@@ -48,27 +48,10 @@ export async function writeReplaced<F extends OutputFile>(
     source,
     ({ name, isInitializer }) => isInitializer && byName.has(name) ? contentsOf(byName.get(name)!) : null,
   );
-  const total = encoded.byteLength + plan.dataBytes;
-  let done = 0;
-  const onBytes = (count: number): void => onProgress?.(done += count, total);
-  const open: F[] = [];
-  try {
-    const file = await files.create(path);
-    open.push(file);
-    await writeParts(encoded.parts(), file, new Scratch(), onBytes);
-    const paths = [path];
-    if (plan.copies.length > 0) {
-      const dataPath = sibling(path, dataName);
-      const data = await files.create(dataPath);
-      open.unshift(data);
-      paths.push(dataPath);
-      await writeData(data, plan, onBytes);
-    }
-    await files.commit(open);
-    const { dataBytes, copies } = plan;
-    return { files: paths, bytes: encoded.byteLength, dataBytes, copied: copies.length, inPlace: 0 };
-  } catch (error) {
-    for (const file of open) await file.abort();
-    throw error;
-  }
+  const written = {
+    byteLength: encoded.byteLength,
+    writeTo: (sink: Sink, onBytes?: (count: number) => void) =>
+      writeParts(encoded.parts(), sink, new Scratch(), onBytes),
+  };
+  return await writeFiles(written, plan, path, files, onProgress);
 }

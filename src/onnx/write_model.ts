@@ -85,7 +85,7 @@ export async function writeModel<F extends OutputFile>(
   options: WriteOptions<F>,
 ): Promise<WriteReport> {
   const { externalData = "auto", files, onProgress } = options;
-  const dataName = `${nameOf(path)}.data`;
+  const dataName = dataNameOf(path);
   const archive = externalData === "in-place" && options.archive !== undefined
     ? { path: options.archive, location: await archiveLocation(path, options.archive, files) }
     : undefined;
@@ -98,6 +98,21 @@ export async function writeModel<F extends OutputFile>(
     inlineLimit: options.inlineLimit,
     initializers: options.initializers,
   });
+  return await writeFiles(encoded, plan, path, files, onProgress);
+}
+
+/**
+ * Writes an encoded model, and the data file of its plan beside it. Nothing appears unless all of it was written.
+ *
+ * @param onProgress told how many of how many bytes are written
+ */
+export async function writeFiles<F extends OutputFile>(
+  encoded: EncodedModel,
+  plan: WeightPlan,
+  path: string | URL,
+  files: ModelFiles<F>,
+  onProgress: ((done: number, total: number) => void) | undefined,
+): Promise<WriteReport> {
   const total = encoded.byteLength + plan.dataBytes;
   let done = 0;
   const onBytes = (count: number): void => onProgress?.(done += count, total);
@@ -108,7 +123,7 @@ export async function writeModel<F extends OutputFile>(
     await encoded.writeTo(file, onBytes);
     const paths = [path];
     if (plan.copies.length > 0) {
-      const dataPath = sibling(path, dataName);
+      const dataPath = sibling(path, dataNameOf(path));
       const data = await files.create(dataPath);
       open.unshift(data);
       paths.push(dataPath);
@@ -151,7 +166,7 @@ function planAndEncode(
 }
 
 /** Writes the data file of a plan. */
-export async function writeData(sink: Sink, plan: WeightPlan, onBytes: (count: number) => void): Promise<void> {
+async function writeData(sink: Sink, plan: WeightPlan, onBytes: (count: number) => void): Promise<void> {
   const start = sink.position;
   const scratch = new Scratch();
   for (const { tensor, name, offset } of plan.copies) {
@@ -204,8 +219,13 @@ export async function serializeForRuntime(
   return { bytes, externalData };
 }
 
+/** Name of the data file beside a model. */
+export function dataNameOf(path: string | URL): string {
+  return `${nameOf(path)}.data`;
+}
+
 /** Last part of a path. */
-export function nameOf(path: string | URL): string {
+function nameOf(path: string | URL): string {
   if (path instanceof URL) return decodeURIComponent(path.pathname.split("/").at(-1)!);
   return path.split(separators(path)).at(-1)!;
 }
@@ -216,7 +236,7 @@ function separators(path: string): RegExp {
 }
 
 /** A file in the same folder. */
-export function sibling(path: string | URL, name: string): string | URL {
+function sibling(path: string | URL, name: string): string | URL {
   if (path instanceof URL) return new URL(encodeURIComponent(name), path);
   return path.slice(0, path.length - nameOf(path).length) + name;
 }
