@@ -138,13 +138,7 @@ export class Graph<N extends Node = Node, V extends Value = Value, O = V> {
       throw new TypeError(`Cannot insert ${node.label} before ${before.label}, which is not in graph ${this.name}`);
     }
     node.graph = this as unknown as Graph;
-    const prev = before ? before.prev as N | null : this.last;
-    node.prev = prev;
-    node.next = before;
-    if (prev) prev.next = node;
-    else this.first = node;
-    if (before) before.prev = node;
-    else this.last = node;
+    this.link(node, before);
     this.count++;
     node.linkUses();
     return node;
@@ -166,16 +160,12 @@ export class Graph<N extends Node = Node, V extends Value = Value, O = V> {
       }
     }
     node.unlinkUses();
-    if (node.prev) node.prev.next = node.next;
-    else this.first = node.next as N | null;
-    if (node.next) node.next.prev = node.prev;
-    else this.last = node.prev as N | null;
+    this.unlink(node);
     node.prev = node.next = null;
     node.graph = null;
     this.count--;
   }
 
-  /** Whether a node stands in this graph. */
   /**
    * Moves a node to the end, or before `before`. Uses stay as they are: who moves sees to it that operands come first.
    *
@@ -186,10 +176,12 @@ export class Graph<N extends Node = Node, V extends Value = Value, O = V> {
       if (one && !this.holds(one)) throw new TypeError(`Cannot move ${one.label}: it is not in graph ${this.name}`);
     }
     if (node === before || node.next === before) return;
-    if (node.prev) node.prev.next = node.next;
-    else this.first = node.next as N | null;
-    if (node.next) node.next.prev = node.prev;
-    else this.last = node.prev as N | null;
+    this.unlink(node);
+    this.link(node, before);
+  }
+
+  /** Puts a node into the list: at the end, or before `before`. */
+  private link(node: N, before: N | null): void {
     const prev = before ? before.prev as N | null : this.last;
     node.prev = prev;
     node.next = before;
@@ -197,6 +189,14 @@ export class Graph<N extends Node = Node, V extends Value = Value, O = V> {
     else this.first = node;
     if (before) before.prev = node;
     else this.last = node;
+  }
+
+  /** Closes the list where a node stands. */
+  private unlink(node: N): void {
+    if (node.prev) node.prev.next = node.next;
+    else this.first = node.next as N | null;
+    if (node.next) node.next.prev = node.prev;
+    else this.last = node.prev as N | null;
   }
 
   /** Whether a node stands in this graph. */
