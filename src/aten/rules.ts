@@ -1,7 +1,5 @@
 /** Pieces that many records share: metas of elementwise operators, and kernels and ONNX forms built of one function. */
 import { Complex, type Scalar } from "../fx/mod.ts";
-import type { OnnxBuilder } from "../onnx/builder.ts";
-import type { OnnxValue } from "../onnx/model.ts";
 import { isSym } from "../sym/mod.ts";
 import { broadcastShapes, type DType, isComplex, isFloat, type Meta, newData, Tensor } from "../tensor/mod.ts";
 import { mapComplex, mapComplexes } from "../tensor/complex_loops.ts";
@@ -87,18 +85,6 @@ export function mapTernary(
   const out = newData(dtype, x.length);
   for (let i = 0; i < x.length; i++) store(out, i, fn(x[i] as number, y[i] as number, z[i] as number));
   return Tensor.of(dtype, shape, out);
-}
-
-/** ONNX form: one node over `self`. */
-export function onnxUnary(opType: string): (b: OnnxBuilder, args: { readonly self: OnnxValue }) => OnnxValue {
-  return (b, { self }) => b.op(opType, [self]);
-}
-
-/** ONNX form: one node over `self` and `other`. */
-export function onnxBinary(
-  opType: string,
-): (b: OnnxBuilder, args: { readonly self: OnnxValue; readonly other: OnnxValue }) => OnnxValue {
-  return (b, { self, other }) => b.op(opType, [self, other]);
 }
 
 /** @throws {TypeError} when the dtype is complex: element functions see real numbers */
