@@ -3,6 +3,7 @@ import type { AppliedWeights } from "../export/apply_weights.ts";
 import type { WriteReport } from "../onnx/write_model.ts";
 import { type Command, COMMON, defineCommand, type Flag, type Flags, Misuse, optional, QUIET } from "./args.ts";
 import { EXTERNAL_DATA_FLAG, MODEL_FLAG, TABLE_FLAG, tableOf } from "./shared_flags.ts";
+import { printJson } from "./json.ts";
 import { isArchive } from "./files.ts";
 import { formatBytes, StepView } from "./terminal.ts";
 
@@ -39,8 +40,7 @@ async function run(flags: ApplyFlags): Promise<number> {
   const { missing, replaced, written } = applied;
   if (missing.length > 0 && !json) view.onWarning(missingText(missing, "stay as they were"));
   if (json) {
-    const files = written.files.map(String);
-    console.log(JSON.stringify({ input, weights, output, status: "ok", replaced, missing, files }));
+    printJson({ input, output }, { weights, replaced, missing, files: written.files.map(String) });
   } else if (!flags.flag("quiet")) {
     const bytes = formatBytes(written.bytes + written.dataBytes);
     console.log(`${written.files.map(String).join(" and ")}: ${replaced} weights replaced, ${bytes}`);

@@ -92,14 +92,27 @@ export interface CommandInit<F extends Flag> {
 
 /** A command. */
 export interface Command extends Omit<CommandInit<Flag>, "run"> {
-  /** Parses the arguments after the command's name and runs the command. @throws {Misuse} */
+  /** Parses the arguments after the command's name and runs the command; returns the exit code. @throws {Misuse} */
   start(args: readonly string[]): Promise<number>;
 }
 
-/** Makes a command. */
+/** Makes a command. What it throws is told, and then its exit code is 1. */
 export function defineCommand<const F extends Flag>(init: CommandInit<F>): Command {
   const { run, ...rest } = init;
-  return { ...rest, start: async (args) => await run(parseFlags(args, init)) };
+  const start = async (args: readonly string[]): Promise<number> => {
+    const flags = parseFlags(args, init);
+    try {
+      return await run(flags);
+    } catch (error) {
+      if (error instanceof Misuse) throw error;
+      const [{ showError }, { printJsonError }] = await Promise.all([import("./errors.ts"), import("./json.ts")]);
+      const common: Flags = flags;
+      if (common.flag("json")) printJsonError(flags.positionals[0] ?? null, error);
+      showError(error, { verbose: common.flag("verbose") });
+      return 1;
+    }
+  };
+  return { ...rest, start };
 }
 
 /** How a flag is written: `-o` or `--output`. */

@@ -1,17 +1,18 @@
 /** `fx2onnx completions`: shell scripts that complete the command line, made of the commands' tables. */
-import { type Command, dashed, defineCommand, type Flag, type Flags } from "./args.ts";
+import { type Command, COMMON, dashed, defineCommand, type Flag, type Flags } from "./args.ts";
 import { COMMANDS } from "./commands.ts";
 
 const SHELLS = ["bash", "zsh", "fish"] as const;
 
 const HELP: Flag = { name: "help", alias: "h", about: "help on the command" };
 
-async function run(flags: Flags<never>): Promise<number> {
+async function run(flags: Flags<typeof COMMON[number]>): Promise<number> {
   const [shell] = flags.positionals;
   const loaded = await Promise.all([...COMMANDS.values()].map((entry) => entry.load()));
   const commands = loaded.map(({ command }) => ({ ...command, flags: [...command.flags, HELP] }));
   const script = { bash, zsh, fish }[shell as typeof SHELLS[number]];
-  console.log(script(commands));
+  if (flags.flag("json")) (await import("./json.ts")).printJson({ input: shell }, { script: script(commands) });
+  else console.log(script(commands));
   return 0;
 }
 
@@ -154,7 +155,7 @@ export const command: Command = defineCommand({
   synopsis: "bash|zsh|fish",
   about: "Prints a script that completes commands, options and values in a shell",
   operands: { what: "shell", min: 1, max: 1, allowed: SHELLS },
-  flags: [],
+  flags: COMMON,
   examples: [
     ["bash >> ~/.bashrc", "for bash"],
     ["zsh > ~/.zfunc/_fx2onnx", "for zsh, with ~/.zfunc in $fpath"],

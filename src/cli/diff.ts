@@ -1,6 +1,7 @@
 /** `fx2onnx diff`: what two programs or models do not have in common. */
 import { type Command, COMMON, defineCommand, type Flag, type Flags, QUIET } from "./args.ts";
 import { type Change, compare, type Difference } from "./compare.ts";
+import { printJson } from "./json.ts";
 import { MODEL_FLAG } from "./shared_flags.ts";
 import { open, type Opened } from "./summary.ts";
 import { StepView } from "./terminal.ts";
@@ -19,7 +20,7 @@ async function run(flags: Flags<typeof FLAGS[number]>): Promise<number> {
     const b = await open(second, flags.text("model"));
     try {
       const difference = await withProgress(a, b, quiet || json);
-      if (json) console.log(JSON.stringify(difference));
+      if (json) printJson({ input: first, status: difference.same ? "ok" : "mismatch" }, difference);
       else if (!quiet) console.log(textOf(difference, a.kind !== b.kind, flags.flag("verbose")));
       return difference.same ? 0 : 1;
     } finally {

@@ -88,7 +88,7 @@ async function run(flags: ExportFlags): Promise<number> {
   for (const [i, input] of inputs.entries()) {
     const outcome = await exportOne(input, outputs[i], options, { quiet, verbose, several: inputs.length > 1 });
     outcomes.push(outcome);
-    if (json) console.log(JSON.stringify(await toJson(outcome)));
+    if (json) await printOutcome(outcome);
     else if (inputs.length === 1 && !flags.flag("quiet")) await describe(outcome, verbose);
     await outcome.program?.release();
   }
@@ -173,22 +173,14 @@ function optionsOf(flags: ExportFlags): ExportOptions {
 }
 
 /** One line of `--json`. */
-async function toJson({ input, output, program, error }: Outcome): Promise<Record<string, unknown>> {
-  if (error === null) {
-    const passed = program?.verification?.passed;
-    const status = passed === false ? "mismatch" : "ok";
-    const { artifacts } = program!;
-    const written = artifacts.length > 0 ? { artifacts } : {};
-    return {
-      input,
-      output,
-      status,
-      ...written,
-      ...(passed === undefined ? {} : { verification: program!.verification }),
-    };
-  }
-  const { errorJson } = await import("./errors.ts");
-  return { input, output: null, status: "error", error: errorJson(error) };
+async function printOutcome({ input, output, program, error }: Outcome): Promise<void> {
+  const { printJson, printJsonError } = await import("./json.ts");
+  if (!program) return printJsonError(input, error);
+  const { artifacts, verification } = program;
+  printJson({ input, output, status: verification?.passed === false ? "mismatch" : "ok" }, {
+    ...(artifacts.length > 0 ? { artifacts } : {}),
+    ...(verification ? { verification } : {}),
+  });
 }
 
 /** What was done, for one input. */

@@ -3,7 +3,8 @@ import { rootRange } from "../io/source.ts";
 import type { Tensor } from "../tensor/mod.ts";
 import { type Command, COMMON, defineCommand, type Flag, type Flags } from "./args.ts";
 import { metaText } from "./compare.ts";
-import { errorJson, showError } from "./errors.ts";
+import { showError } from "./errors.ts";
+import { printJson, printJsonError } from "./json.ts";
 import { MODEL_FLAG } from "./shared_flags.ts";
 import { open, type Opened, type ValueSummary } from "./summary.ts";
 import { formatBytes } from "./terminal.ts";
@@ -17,10 +18,8 @@ const FLAGS = [
 
 type InspectFlags = Flags<typeof FLAGS[number]>;
 
-/** `fx2onnx inspect --json`, one per file. */
+/** What `fx2onnx inspect --json` adds to each line. */
 export interface InspectJson {
-  readonly input: string;
-  readonly status: "ok";
   readonly kind: "program" | "model";
   readonly inputs: readonly ValueSummary[];
   readonly outputs: readonly ValueSummary[];
@@ -56,12 +55,13 @@ async function run(flags: InspectFlags): Promise<number> {
       const opened = await open(path, flags.text("model"));
       try {
         if (paths.length > 1 && !flags.flag("json")) console.log(`${i > 0 ? "\n" : ""}# ${path}`);
-        console.log(await textOf(opened, flags));
+        if (flags.flag("json")) printJson({ input: path }, jsonOf(opened, flags));
+        else console.log(await textOf(opened, flags));
       } finally {
         opened.close();
       }
     } catch (error) {
-      if (flags.flag("json")) console.log(JSON.stringify({ input: path, status: "error", error: errorJson(error) }));
+      if (flags.flag("json")) printJsonError(path, error);
       showError(error, { verbose: flags.flag("verbose"), input: path });
       code = 1;
     }
@@ -70,7 +70,6 @@ async function run(flags: InspectFlags): Promise<number> {
 }
 
 async function textOf(opened: Opened, flags: InspectFlags): Promise<string> {
-  if (flags.flag("json")) return JSON.stringify(jsonOf(opened, flags));
   if (flags.flag("weights")) return tableOf(opened);
   const metadata = flags.flag("metadata");
   if (opened.model) {
@@ -83,10 +82,8 @@ async function textOf(opened: Opened, flags: InspectFlags): Promise<string> {
 }
 
 function jsonOf(opened: Opened, flags: InspectFlags): InspectJson {
-  const { path, kind, inputs, outputs, operators, settings, weights } = opened;
+  const { kind, inputs, outputs, operators, settings, weights } = opened;
   return {
-    input: path,
-    status: "ok",
     kind,
     inputs,
     outputs,

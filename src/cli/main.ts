@@ -29,12 +29,11 @@ export async function main(args: readonly string[]): Promise<number> {
     console.log(usage());
     return 0;
   }
+  const isJson = rest.includes("--json");
   const entry = name === undefined ? undefined : COMMANDS.get(name);
   if (!entry) {
     if (name !== undefined) {
-      const { suggestion } = await import("./help.ts");
-      const misuse = new Misuse(`Unknown command ${name}`, { met: name, candidates: [...COMMANDS.keys()] });
-      console.error(misuse.message + suggestion(misuse));
+      await tell(new Misuse(`Unknown command ${name}`, { met: name, candidates: [...COMMANDS.keys()] }), isJson);
     }
     console.error(usage());
     return 2;
@@ -48,15 +47,18 @@ export async function main(args: readonly string[]): Promise<number> {
   try {
     return await command.start(rest);
   } catch (error) {
-    if (error instanceof Misuse) {
-      const { suggestion, usageOf } = await import("./help.ts");
-      console.error(error.message + suggestion(error));
-      console.error(`${usageOf(command)}\nAll options: fx2onnx ${name} --help`);
-      return 2;
-    }
-    const { errorJson, showError } = await import("./errors.ts");
-    if (rest.includes("--json")) console.log(JSON.stringify({ status: "error", error: errorJson(error) }));
-    showError(error, { verbose: rest.includes("--verbose") });
-    return 1;
+    if (!(error instanceof Misuse)) throw error;
+    await tell(error, isJson);
+    const { usageOf } = await import("./help.ts");
+    console.error(`${usageOf(command)}\nAll options: fx2onnx ${name} --help`);
+    return 2;
   }
+}
+
+/** Says what can't be understood, and the nearest that can. */
+async function tell(error: Misuse, isJson: boolean): Promise<void> {
+  const { suggestion } = await import("./help.ts");
+  const message = error.message + suggestion(error);
+  console.error(message);
+  if (isJson) (await import("./json.ts")).printJsonError(null, message);
 }

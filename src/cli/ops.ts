@@ -1,6 +1,8 @@
 /** `fx2onnx ops`: the operators that are known, from their records. */
 import type { Op } from "../aten/op.ts";
 import { type Command, COMMON, defineCommand, type Flags } from "./args.ts";
+import { showError } from "./errors.ts";
+import { printJson, printJsonError } from "./json.ts";
 
 /** What is printed of an operator. */
 interface Entry {
@@ -17,18 +19,27 @@ interface Entry {
 
 async function run(flags: Flags<typeof COMMON[number]>): Promise<number> {
   const filters = flags.positionals;
-  const entries = (await allEntries()).filter((entry) => matches(entry, filters));
-  if (entries.length === 0) {
-    console.error(`error: No operator matches ${filters.join(" or ")}`);
-    return 1;
+  const entries = await allEntries();
+  const failures = new Map(
+    filters.filter((filter) => !entries.some((entry) => matches(entry, filter)))
+      .map((filter) => [filter, new RangeError(`No operator matches ${filter}`)]),
+  );
+  if (flags.flag("json")) {
+    for (const filter of filters.length > 0 ? filters : [null]) {
+      const operators = entries.filter((entry) => filter === null || matches(entry, filter));
+      if (operators.length > 0) printJson({ input: filter }, { operators });
+      else printJsonError(filter, failures.get(filter!));
+    }
+  } else {
+    const found = entries.filter((e) => filters.length === 0 || filters.some((filter) => matches(e, filter)));
+    if (found.length > 0) print(found);
   }
-  if (flags.flag("json")) { for (const entry of entries) console.log(JSON.stringify(entry)); }
-  else print(entries);
-  return 0;
+  for (const error of failures.values()) showError(error);
+  return failures.size > 0 ? 1 : 0;
 }
 
-function matches({ name, family }: Entry, filters: readonly string[]): boolean {
-  return filters.length === 0 || filters.some((filter) => name.includes(filter) || family === filter);
+function matches({ name, family }: Entry, filter: string): boolean {
+  return name.includes(filter) || family === filter;
 }
 
 async function allEntries(): Promise<Entry[]> {
@@ -114,7 +125,7 @@ export const command: Command = defineCommand({
   examples: [
     ["", "all operators"],
     ["relu softmax", "those with relu in their name, and the family softmax"],
-    ["aten::conv --json", "an object per operator"],
+    ["aten::conv --json", "an object with a list of operators"],
   ],
   run,
 });

@@ -11,6 +11,7 @@ import {
   toleranceOf,
 } from "./args.ts";
 import { printVerification } from "./export.ts";
+import { printJson } from "./json.ts";
 import { EP_FLAG, MODEL_FLAG, TABLE_FLAG, tableOf, TOLERANCE_FLAGS } from "./shared_flags.ts";
 
 const FLAGS = [
@@ -66,7 +67,7 @@ async function run(flags: Flags<typeof FLAGS[number]>): Promise<number> {
     ...optional("atol", toleranceOf("atol", flags.list("atol"))),
   });
   const status = report.passed ? "ok" : "mismatch";
-  if (flags.flag("json")) console.log(JSON.stringify({ input: model, program, status, ...report }));
+  if (flags.flag("json")) printJson({ input: model, status }, { program, ...report });
   else if (!flags.flag("quiet")) {
     console.log(
       `${model} against ${program} on ${report.ep}: ${report.passed ? "equal within tolerance" : "different"}`,

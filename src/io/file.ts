@@ -107,7 +107,8 @@ async function located<T>(verb: string, path: string, call: () => T | Promise<T>
     return await call();
   } catch (error) {
     if (error instanceof Error && !error.message.startsWith("Cannot ")) {
-      error.message = `Cannot ${verb} ${path}: ${error.message}`;
+      // Deno ends with the call and the path, which are told already.
+      error.message = `Cannot ${verb} ${path}: ${error.message.replace(/: \w+ '[^']*'$/, "")}`;
     }
     throw error;
   }

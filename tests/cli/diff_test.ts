@@ -78,6 +78,10 @@ Deno.test("diff counts operators and weights of two programs", async () => {
   assertEquals(code, 1);
   const json = JSON.parse(stdout);
   assertEquals(Object.keys(json), [
+    "input",
+    "output",
+    "status",
+    "error",
     "a",
     "b",
     "same",

@@ -13,7 +13,9 @@ Deno.test("inspect --json tells inputs, outputs, operators and weights, one obje
     const [program, model, missing] = stdout.trimEnd().split("\n").map((line) => JSON.parse(line));
     assertEquals(program, {
       input: fixture("mlp.pt2"),
+      output: null,
       status: "ok",
+      error: null,
       kind: "program",
       inputs: ["tensor_x", "input_dict_tensor_x", "input_list_0"].map((name) => ({
         name,
