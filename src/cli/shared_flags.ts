@@ -1,5 +1,5 @@
 /** Flags that several commands have because they export or load a program. */
-import type { ExportOptions } from "../export/options.ts";
+import { type ExportOptions, EXTERNAL_DATA_MODES } from "../export/options.ts";
 import type { Flag } from "./args.ts";
 
 /** The user's own operators. */
@@ -40,7 +40,7 @@ export const MODEL_FLAG = {
 export const EXTERNAL_DATA_FLAG = {
   name: "external-data",
   value: "M",
-  allowed: ["auto", "always", "never", "in-place"],
+  allowed: EXTERNAL_DATA_MODES,
   about: "where weights go",
   default: "auto",
 } as const satisfies Flag;

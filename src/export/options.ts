@@ -1,6 +1,7 @@
 /** The options of `export`: PyTorch's names in camel case, their defaults, and what is refused. */
 import type { CustomTranslationTable } from "../aten/custom.ts";
 import { OptionError } from "../ir/mod.ts";
+import type { ExternalDataMode as ExternalData } from "../onnx/external_data.ts";
 import { Artifacts } from "./artifacts.ts";
 import type { Tolerance, ToleranceValue } from "../verify/tolerance.ts";
 import type { SourceMap } from "./metadata.ts";
@@ -8,8 +9,10 @@ import type { SourceMap } from "./metadata.ts";
 /** Opsets that operators are lowered for. */
 export const OPSETS = { first: 18, default: 21, last: 23 } as const;
 
-/** Where weights are stored: `auto` inlines small models, `in-place` leaves them in the archive. */
-export type ExternalData = "auto" | "always" | "never" | "in-place";
+export type { ExternalData };
+
+/** Every place that weights can have. */
+export const EXTERNAL_DATA_MODES = ["auto", "always", "never", "in-place"] as const satisfies readonly ExternalData[];
 
 /** Where verification runs. */
 export type ExecutionProvider = "auto" | "webgpu" | "wasm";
@@ -274,7 +277,7 @@ function moduleFunctionsOf(value: ExportOptions["exportModulesAsFunctions"]): tr
 export function externalDataOf(value: ExternalData | boolean | null | undefined): ExternalData {
   if (value === undefined || value === null) return "auto";
   if (typeof value === "boolean") return value ? "always" : "never";
-  return oneOf("externalData", value, ["auto", "always", "never", "in-place"]);
+  return oneOf("externalData", value, EXTERNAL_DATA_MODES);
 }
 
 function oneOf<T extends string | boolean | null>(option: string, value: T, allowed: readonly T[]): T {

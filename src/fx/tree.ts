@@ -48,12 +48,18 @@ export function childNames(spec: TreeSpec, namedTuples: ExportedProgram["namedTu
   if (SEQUENCES.test(type) || /\.immutable_list$/.test(type)) return null;
   if (DICTS.test(type) || /\.immutable_dict$/.test(type)) return dictKeys(spec);
   if (type === "collections.namedtuple") return namedTuples.get(String(spec.context)) ?? null;
-  // What is registered as a dataclass: the fields that are present, and those that were None.
-  const context = typeof spec.context === "string" && /^\s*\[/.test(spec.context)
-    ? parseJson(spec.context, { name: `the fields of a ${type}`, maxDepth: 8 })
-    : null;
-  const fields = Array.isArray(context) && Array.isArray(context[0]) ? context[0] : context;
-  return Array.isArray(fields) && fields.length === spec.children.length ? fields : null;
+  return fieldNames(spec);
+}
+
+/**
+ * The names of the children of what a class was registered as: its context lists them, or, of a dataclass, those that are
+ * present and then those that were None. Null where it has none such.
+ */
+export function fieldNames({ type, context, children }: TreeSpec): readonly unknown[] | null {
+  if (typeof context !== "string" || !/^\s*\[/.test(context)) return null;
+  const listed = parseJson(context, { name: `the fields of a ${type}`, maxDepth: 8 });
+  const fields = Array.isArray(listed) && Array.isArray(listed[0]) ? listed[0] : listed;
+  return Array.isArray(fields) && fields.length === children.length ? fields : null;
 }
 
 /**

@@ -21,9 +21,6 @@ import type { ExternalLocation } from "./serialize.ts";
  */
 export type ExternalDataMode = "auto" | "always" | "never" | "in-place";
 
-/** Every {@linkcode ExternalDataMode}. */
-export const EXTERNAL_DATA_MODES: readonly ExternalDataMode[] = ["auto", "always", "never", "in-place"];
-
 /** Weights of at most this many bytes in total are inlined by `auto`: 64 MiB. */
 export const INLINE_LIMIT: number = 64 << 20;
 /** Tensors of fewer bytes are always inlined. */

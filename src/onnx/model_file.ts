@@ -19,6 +19,8 @@ export interface ModelFile {
   readonly model: Model;
   /** The model's file. */
   readonly source: Source;
+  /** Whether all weights are in it: there is no external data. */
+  readonly isWhole: boolean;
   /** Locations of external data that is not there. */
   readonly missing: readonly string[];
   close(): void;
@@ -48,10 +50,12 @@ export async function openModelFile(
   const opened: Source[] = source === input ? [] : [source];
   const close = (): void => opened.forEach((s) => s.close?.());
   const missing: string[] = [];
+  let isWhole = true;
   // What stays in the model's file is told to the reader as external data, of a name that no file has.
   const own = crypto.randomUUID();
   const externalData = async (location: string): Promise<Source> => {
     if (location === own) return source;
+    isWhole = false;
     const beside = siblingOf(input, location);
     if (beside === null) {
       throw new ArchiveError(`Cannot read external data ${location}: the model was not given as a path or URL`, {
@@ -70,7 +74,7 @@ export async function openModelFile(
   };
   try {
     const model = await readModel(await skeletonOf(source, own), { externalData, name: source.name });
-    return { model, source, missing, close };
+    return { model, source, isWhole, missing, close };
   } catch (error) {
     close();
     throw error;

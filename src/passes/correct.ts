@@ -7,6 +7,7 @@ import type { OpTable } from "../aten/mod.ts";
 import { allNodes, type ExportedProgram, type FxGraph, type FxNode, type FxValue } from "../fx/mod.ts";
 import { locationOf, LoweringError } from "../ir/mod.ts";
 import { contiguousStrides } from "../tensor/mod.ts";
+import { partOf } from "./mod.ts";
 
 /** Corrects recorded shapes in place. */
 export function correctMetas(graph: FxGraph, table: OpTable): void {
@@ -21,7 +22,7 @@ export function correctMetas(graph: FxGraph, table: OpTable): void {
   }
 }
 
-/** Dims that the results of a function of PyTorch have at most, by the name under which `torch_fn` records calls of it. */
+/** Dims that the results of a function of PyTorch have at most. */
 const MOST_DIMS: ReadonlyMap<string, number> = new Map([["lstm", 3]]);
 
 /**
@@ -32,20 +33,19 @@ export function decompositionFaults({ graph, torchVersion }: ExportedProgram): L
   const outputs = new Set(graph.outputs);
   const faults = new Map<string, LoweringError>();
   for (const node of graph.nodes()) {
-    const call = node.metadata.get("torch_fn");
-    const name = call?.replace(/^.*\./, "") ?? "";
-    const most = MOST_DIMS.get(name);
-    if (call === undefined || most === undefined || faults.has(call) || isOperator(node, name)) continue;
+    const part = partOf(node);
+    const most = MOST_DIMS.get(part?.name ?? "");
+    if (part === null || most === undefined || faults.has(part.call)) continue;
     const isResult = (value: FxValue): boolean =>
-      outputs.has(value) || [...value.uses.keys()].some((user) => (user as FxNode).metadata.get("torch_fn") !== call);
+      outputs.has(value) || [...value.uses.keys()].some((user) => partOf(user as FxNode)?.call !== part.call);
     const wrong = node.outputs.find((value) =>
       value.meta.kind === "tensor" && value.meta.shape.length > most && isResult(value)
     );
     if (!wrong || wrong.meta.kind !== "tensor") continue;
     faults.set(
-      call,
+      part.call,
       new LoweringError(
-        `Torch ${torchVersion} decomposed ${name} wrongly: its result ${wrong.name} is recorded as ` +
+        `Torch ${torchVersion} decomposed ${part.name} wrongly: its result ${wrong.name} is recorded as ` +
           `[${wrong.meta.shape.join(", ")}], but has at most ${most} dimensions`,
         {
           ...node.origin ? locationOf(node.origin) : {},
@@ -55,9 +55,4 @@ export function decompositionFaults({ graph, torchVersion }: ExportedProgram): L
     );
   }
   return [...faults.values()];
-}
-
-/** Whether a node is the function itself, not a part of it. */
-function isOperator(node: FxNode, name: string): boolean {
-  return node.target.includes(`.${name}.`);
 }

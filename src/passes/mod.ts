@@ -4,7 +4,7 @@
  */
 import type { CustomTranslationTable } from "../aten/custom.ts";
 import { isSupported, type Op, OpTable } from "../aten/mod.ts";
-import { allNodes, calledBy, type ExportedProgram, type FxGraph } from "../fx/mod.ts";
+import { allNodes, calledBy, type ExportedProgram, type FxGraph, type FxNode } from "../fx/mod.ts";
 import type { Fx2OnnxError } from "../ir/mod.ts";
 
 /** A program that only computes, and the records of its operators. */
@@ -52,6 +52,21 @@ export async function prepare(program: ExportedProgram, translations?: CustomTra
   return { program: result, table, custom, errors };
 }
 
+/** Modules that are one call of a function of PyTorch. */
+const FUNCTIONS: ReadonlyMap<string, string> = new Map([["torch.nn.modules.rnn.LSTM", "lstm"]]);
+
+/**
+ * The call of a function of PyTorch that a node is a part of since it was decomposed; null where the node is itself what was
+ * called. Each part bears the function's name; before torch 2.4, only that of its module.
+ */
+export function partOf({ target, metadata, origin }: FxNode): { readonly call: string; readonly name: string } | null {
+  const recorded = metadata.get("torch_fn");
+  const module = origin?.modules.at(-1);
+  const name = recorded?.replace(/^.*\./, "") ?? FUNCTIONS.get(module?.className ?? "");
+  if (name === undefined || target.includes(`.${name}.`)) return null;
+  return { call: recorded ?? module!.path, name };
+}
+
 /** Which passes have something to do. */
 interface Needs {
   correction: boolean;
@@ -64,10 +79,7 @@ function needsOf(graph: FxGraph, table: OpTable): Needs {
   const needs: Needs = { correction: false, expansion: false, functionalization: false, refusal: false };
   for (const node of allNodes(graph)) {
     const resolved = table.resolve(node.target);
-    // A function of PyTorch that was decomposed bears its name on each of its nodes.
-    const call = node.metadata.get("torch_fn");
-    const isPart = call !== undefined && !node.target.includes(`.${call.replace(/^.*\./, "")}.`);
-    needs.correction ||= isPart || resolved?.op.corrects !== undefined;
+    needs.correction ||= partOf(node) !== null || resolved?.op.corrects !== undefined;
     const rules = resolved?.op.higherOrder;
     needs.expansion ||= rules?.expand !== undefined || rules?.batch !== undefined;
     // Without a record, it may be a form that follows from another, and writes its results.

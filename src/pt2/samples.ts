@@ -2,9 +2,8 @@
  * Example inputs: the arguments that the program was captured with, flattened in the order of the signature. They are a
  * convenience: where they can't be used there are none, and a warning says why. A damaged or hostile file is an error.
  */
-import { parseJson } from "../io/json.ts";
 import type { ExportedProgram, SampleInput, TreeSpec } from "../fx/mod.ts";
-import { dictKeys } from "../fx/tree.ts";
+import { dictKeys, fieldNames } from "../fx/tree.ts";
 import { isSym } from "../sym/mod.ts";
 import { Tensor } from "../tensor/mod.ts";
 import { Opaque, PyDict, PyFloat, PyList, PyTuple, TorchTensor, type TorchValue } from "../torch_save/mod.ts";
@@ -94,16 +93,14 @@ function childrenOf(spec: TreeSpec, value: TorchValue): readonly TorchValue[] | 
   }
   if (!(value instanceof Opaque) || !value.isNew) return null;
   if (spec.type === "collections.namedtuple") return value.args;
-  return dataclassFields(spec, value);
+  return fieldsOf(spec, value);
 }
 
-/** The fields of a registered dataclass, whose context lists those that are present and those that were None. */
-function dataclassFields(spec: TreeSpec, value: Opaque): readonly TorchValue[] | null {
-  const [state] = value.states;
-  if (value.states.length !== 1 || !(state instanceof PyDict) || typeof spec.context !== "string") return null;
-  const context = parseJson(spec.context, { name: "the fields of a dataclass", maxDepth: 8 });
-  const names = Array.isArray(context) ? context[0] : null;
-  if (!Array.isArray(names)) return null;
+/** The fields of a registered dataclass, which are the object's own. */
+function fieldsOf(spec: TreeSpec, { states }: Opaque): readonly TorchValue[] | null {
+  const [state] = states;
+  const names = fieldNames(spec);
+  if (states.length !== 1 || !(state instanceof PyDict) || names === null) return null;
   const fields = names.map((name) => typeof name === "string" ? state.get(name) : undefined);
   return fields.every((field) => field !== undefined) ? fields : null;
 }

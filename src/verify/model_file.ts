@@ -1,21 +1,20 @@
 /** Reads a written model and finds, by position and by name, what in it belongs to which part of the program. */
 import type { CustomTranslationTable } from "../aten/custom.ts";
 import { type ExportedProgram, FxValue, type OutputSpec } from "../fx/mod.ts";
-import { openSource, siblingOf, type SourceInput } from "../io/open.ts";
-import type { Source } from "../io/source.ts";
-import { ArchiveError, VerificationError } from "../ir/mod.ts";
-import { readModel } from "../onnx/deserialize.ts";
+import type { SourceInput } from "../io/open.ts";
+import { VerificationError } from "../ir/mod.ts";
 import { Model, OnnxNode, type OnnxValue, SERIALIZATION_ID } from "../onnx/model.ts";
+import { openModelFile } from "../onnx/model_file.ts";
 import { prepare } from "../passes/mod.ts";
 import { formatMeta, isComplex, type Meta, toReal } from "../tensor/mod.ts";
 import { isFed, userInputs } from "./inputs.ts";
 import { type BoundInput, type BoundOutput, isUserOutput, type Subject } from "./subject.ts";
 
-/** A model that was read, and what to close afterwards. */
+/** A model that was opened, and what to close afterwards. */
 export interface OpenedModel {
   readonly model: Model;
-  /** The file's bytes when all weights are in it: a runtime can be given these. */
-  readonly bytes: Uint8Array | null;
+  /** Reads the file when all weights are in it: a runtime can be given that. Null for others. */
+  readonly bytes: (() => Promise<Uint8Array>) | null;
   readonly name: string;
   close(): void;
 }
@@ -27,30 +26,9 @@ export interface OpenedModel {
  */
 export async function openModel(input: SourceInput | Model): Promise<OpenedModel> {
   if (input instanceof Model) return { model: input, bytes: null, name: "the model", close() {} };
-  const source = await openSource(input);
-  const opened: Source[] = source === input ? [] : [source];
-  const close = (): void => opened.forEach((s) => s.close?.());
-  try {
-    const bytes = await source.read(0, source.size);
-    let isWhole = true;
-    const externalData = async (location: string): Promise<Source> => {
-      isWhole = false;
-      const beside = siblingOf(input, location);
-      if (beside === null) {
-        throw new ArchiveError(
-          `Cannot read external data ${location} of ${source.name}: the model was not given as a path or URL`,
-        );
-      }
-      const file = await openSource(beside);
-      opened.push(file);
-      return file;
-    };
-    const model = await readModel(bytes, { externalData, name: source.name });
-    return { model, bytes: isWhole ? bytes : null, name: source.name, close };
-  } catch (error) {
-    close();
-    throw error;
-  }
+  const { model, source, isWhole, close } = await openModelFile(input);
+  const bytes = isWhole ? () => source.read(0, source.size) : null;
+  return { model, bytes, name: source.name, close };
 }
 
 /**

@@ -32,8 +32,8 @@ export interface Subject {
   readonly outputs: readonly BoundOutput[];
   /** ONNX values of the program's values. */
   readonly values: ReadonlyMap<FxValue, OnnxValue>;
-  /** The model as it was written, if a runtime can be given that. */
-  readonly bytes: Uint8Array | null;
+  /** Reads the model as it was written, if a runtime can be given that. */
+  readonly bytes: (() => Promise<Uint8Array>) | null;
   /** The text of a symbol, for reports. */
   readonly dimName: (dim: Sym) => string;
 }

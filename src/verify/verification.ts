@@ -198,7 +198,7 @@ export class Verification {
   async open(observed: Observed, provider: Provider = this.provider): Promise<RuntimeSession> {
     const { model, bytes } = this.subject;
     const input = observed.model === model && bytes
-      ? { bytes: bytes as Uint8Array<ArrayBuffer>, externalData: [] }
+      ? { bytes: await bytes() as Uint8Array<ArrayBuffer>, externalData: [] }
       : await serializeForRuntime(observed.model);
     try {
       return await RuntimeSession.create(input, provider);

@@ -207,18 +207,23 @@ Deno.test("states that torch 2.8 recorded with a dim too many are corrected; its
   const made = await check(b, [numbers([5, 1, 2]), Tensor.of("float32", [1, 1, 1], newData("float32", 1))]);
   assertEquals(made.map(({ shape }) => shape), [[5, 1, 1], [1, 1, 1], [1, 1, 1]]);
 
-  const c = new ProgramBuilder();
-  const y = c.input(tensor("y", "float32", [1, 2, 8]));
-  const view = new FxNode({
-    name: "view",
-    target: `${ATEN}view.default`,
-    args: [y, [1n, 1n, 2n, 8n]],
-    result: tensor("view", "float32", [1, 1, 2, 8]),
-    metadata: new Map([["torch_fn", "lstm_1;builtin_function_or_method.lstm"]]),
-  });
-  c.graph.insert(view);
-  c.output(view.outputs[0]);
-  assertMatch((await refusal(c)).message, /decomposed lstm wrongly[^]*run_decompositions/);
+  const recorded = { metadata: new Map([["torch_fn", "lstm_1;builtin_function_or_method.lstm"]]) };
+  const modules = [{ path: "encoder", className: "torch.nn.modules.rnn.LSTM" }];
+  // Before torch 2.4, the module is all that is recorded of the call.
+  for (const  of of[recorded, { origin: { node: "view", target: "", text: "", modules, stackTrace: "" } }]) {
+    const c = new ProgramBuilder();
+    const y = c.input(tensor("y", "float32", [1, 2, 8]));
+    const view = new FxNode({
+      name: "view",
+      target: `${ATEN}view.default`,
+      args: [y, [1n, 1n, 2n, 8n]],
+      result: tensor("view", "float32", [1, 1, 2, 8]),
+      ...of,
+    });
+    c.graph.insert(view);
+    c.output(view.outputs[0]);
+    assertMatch((await refusal(c)).message, /decomposed lstm wrongly[^]*run_decompositions/);
+  }
 });
 
 Deno.test("a graph that is given another number of values than it takes is refused", async () => {

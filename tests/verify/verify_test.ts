@@ -297,7 +297,7 @@ Deno.test("verification: a difference that only the plain run has is told as run
     program: functionalProgram,
     table: await tableOf(functionalProgram),
     ...parts,
-    bytes,
+    bytes: () => Promise.resolve(bytes),
     dimName: String,
   };
   const report = await runVerification(subject, { ...cpu, intermediates: true });
