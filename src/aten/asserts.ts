@@ -1,6 +1,5 @@
 /** Checks and hints of captured programs, which compute nothing and are dropped at export; and numbers taken out of tensors. */
 import type { Scalar } from "../fx/mod.ts";
-import { symbol } from "../sym/mod.ts";
 import { categoryOf, isComplex, isFloat, isInt, type Meta, type Tensor } from "../tensor/mod.ts";
 import type { OnnxBuilder } from "../onnx/builder.ts";
 import type { OnnxValue } from "../onnx/model.ts";
@@ -80,8 +79,8 @@ export const functionalSymConstrainRangeForSize = defineOp(
 const scalarOf = {
   meta(ctx: MetaContext, { self }: { readonly self: Meta }): Scalar {
     if (isComplex(self.dtype)) throw new TypeError("The item of a complex tensor can't be followed as a number");
-    const fresh = ctx.freshSymbol("item");
-    return isFloat(self.dtype) ? symbol(fresh.key, "float") : fresh;
+    const isBool = categoryOf(self.dtype) === "bool";
+    return ctx.freshSymbol("item", isBool ? "bool" : isFloat(self.dtype) ? "float" : "int");
   },
   kernel({ self }: { readonly self: Tensor }): Scalar {
     if (isComplex(self.dtype)) throw new TypeError("The item of a complex tensor can't be followed as a number");

@@ -21,7 +21,7 @@ import type { Names, Origin } from "../ir/mod.ts";
 import type { OnnxBuilder } from "../onnx/builder.ts";
 import { ComplexValue } from "../onnx/complex.ts";
 import { OnnxValue } from "../onnx/model.ts";
-import { type Dim, isSym, type Ranges, type Sym, symbol } from "../sym/mod.ts";
+import { bit, type Dim, isSym, type Ranges, type Sym, symbol } from "../sym/mod.ts";
 import {
   contiguousStrides,
   type DType,
@@ -113,10 +113,17 @@ export function isRandom({ target, args, kwargs }: FxNode, table: OpTable): bool
 export class MetaInterpreter extends Interpreter<Meta> {
   readonly context: MetaContext;
 
-  constructor(ranges?: Ranges, forms: Forms | null = null) {
+  constructor(ranges?: Ranges, forms: Forms | null = null, context?: MetaContext) {
     super(forms);
     let n = 0;
-    this.context = { ranges, freshSymbol: (): Sym => symbol(`u_${n++}`) };
+    this.context = context ?? {
+      ranges,
+      freshSymbol(_hint, kind): Sym {
+        const name = `u_${n++}`;
+        if (kind === "bool") return bit(symbol(name));
+        return symbol(name, kind === "float" ? "float" : "int");
+      },
+    };
   }
 
   apply(op: Op, args: BoundArgs): unknown {
@@ -305,7 +312,7 @@ export class OnnxInterpreter extends Interpreter<OnnxValue> {
 }
 
 /** Completed arguments as a program writes them: by position where that is possible, without trailing defaults. */
-function asWritten(op: Op, bound: BoundArgs): { args: FxArg[]; kwargs: Map<string, FxArg> } {
+export function asWritten(op: Op, bound: BoundArgs): { args: FxArg[]; kwargs: Map<string, FxArg> } {
   const args: FxArg[] = [];
   const kwargs = new Map<string, FxArg>();
   let plain = 0;

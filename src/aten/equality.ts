@@ -22,9 +22,9 @@ function haveOneShape(self: Meta, other: Meta): boolean {
     );
 }
 
-/** The answer is known only when the program runs: 0 or 1. */
+/** The answer is known only when the program runs. */
 function unknown(ctx: MetaContext): boolean {
-  return ctx.freshSymbol("answer") as unknown as boolean;
+  return ctx.freshSymbol("answer", "bool") as unknown as boolean;
 }
 
 /** The answer is a value of the graph: what is made of it is computed from it. */

@@ -31,10 +31,13 @@ export interface Promotion {
   readonly to: "default" | "float" | "none";
 }
 
+/** What an unbacked symbol stands for: a size is never negative, a bool is whether an int of 0 or 1 is 1. */
+export type FreshKind = "size" | "int" | "float" | "bool";
+
 /** What a `meta` rule may ask beyond its arguments. */
 export interface MetaContext {
-  /** A new unbacked symbol for a size that depends on values. */
-  freshSymbol(hint: string): Sym;
+  /** A new unbacked symbol for a size that depends on values, or for a number that a tensor holds. */
+  freshSymbol(hint: string, kind?: FreshKind): Sym;
   /** Bounds of the program's symbols. */
   readonly ranges: Ranges | undefined;
 }

@@ -33,7 +33,7 @@ export {
   sub,
   sum,
 } from "./arithmetic.ts";
-export { bitOf } from "./bits.ts";
+export { bit, bitOf } from "./bits.ts";
 export { build, call } from "./call.ts";
 export { eq, ge, gt, le, lt, ne, simplify, type Truth, truthOf } from "./compare.ts";
 export { type Range, type RangeInit, Ranges } from "./ranges.ts";

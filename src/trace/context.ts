@@ -1,8 +1,9 @@
 /**
- * State that holds in a scope: an export that runs, fake mode. It is the one state of this library that is no argument, in a
- * stack that scopes enter and leave. A scope takes out its own entry, so that exports which await side by side, and end in
- * any order, leave nothing behind.
+ * State that holds in a scope: an export that runs, fake mode, a program that is recorded. It is the one state of this
+ * library that is no argument, in a stack that scopes enter and leave. A scope takes out its own entry, so that exports which
+ * await side by side, and end in any order, leave nothing behind.
  */
+import type { Tracer } from "./tracer.ts";
 
 /** What can hold in a scope. */
 export type ScopeKind = "export" | "fake";
@@ -12,6 +13,8 @@ const stack: ScopeEntry[] = [];
 interface ScopeEntry {
   readonly kind: ScopeKind;
 }
+
+const tracers: Tracer[] = [];
 
 /** A scope that was entered; it is left by `using`, or by calling {@linkcode Scope.leave}. */
 export class Scope implements Disposable {
@@ -38,6 +41,21 @@ export class Scope implements Disposable {
 /** Whether a scope of the kind is entered and not left. */
 export function isInScope(kind: ScopeKind): boolean {
   return stack.some((entry) => entry.kind === kind);
+}
+
+/** Runs `body`, which must not await, while a tracer records the operators that it calls. */
+export function recordedBy<R>(tracer: Tracer, body: () => R): R {
+  tracers.push(tracer);
+  try {
+    return body();
+  } finally {
+    tracers.pop();
+  }
+}
+
+/** What records the program that runs now; null where none is recorded: operators compute then. */
+export function currentTracer(): Tracer | null {
+  return tracers.at(-1) ?? null;
 }
 
 /**
