@@ -56,6 +56,12 @@ export class OptionError extends Fx2OnnxError {
   override name = "OptionError";
 }
 
+/** A model can't be captured: what it does with values that only a run tells, or with sizes, can't be recorded. */
+export class CaptureError extends Fx2OnnxError {
+  /** The class's name. */
+  override name = "CaptureError";
+}
+
 /** An operator, or one of its arguments, can't be expressed. */
 export class LoweringError extends Fx2OnnxError {
   /** The class's name. */
