@@ -35,7 +35,11 @@ const FLAGS = [
     about: "what else to compare with: the eager interpreter, or with WebGPU the same model on the CPU",
     default: "eager",
   },
-  { name: "extremes", about: "tries dynamic dims at the smallest size of their ranges and at a large one too" },
+  {
+    name: "extremes",
+    about:
+      "tries dynamic dims at the ends of their ranges too: at 0 and 1 where these are in them, and at a large size",
+  },
   { ...TABLE_FLAG, about: "the module that the model was exported with" },
   { name: "intermediates", about: "compares every value and names the first node that differs" },
   {

@@ -12,13 +12,15 @@ import { type IntBound, integerBounds } from "./bounds.ts";
 import { bindingsOf, casesOfFile, type InputCase, inputsAt, readTensors, userInputs } from "./inputs.ts";
 import type { VerifyOptions } from "./options.ts";
 import { type ReferenceValue, runProgram } from "./reference.ts";
-import { largeSizes, largestValue, smallestSizes } from "./extremes.ts";
+import { largeSizes, largestValue, smallestSizes, smallSizes } from "./extremes.ts";
 import { firstSizes, inputSymbols, otherSizes, type SizedProgram } from "./sizes.ts";
 import { asTensor, isUserOutput, type Subject } from "./subject.ts";
 
 /** Inputs with the reference's outputs, one per output of the model. */
 export interface SolvedCase extends InputCase {
   readonly expected: readonly (Tensor | null)[];
+  /** Whether a dim is 0 because `extremes` asks for it: not every kernel of a runtime takes empty tensors. */
+  readonly isEmpty?: boolean;
 }
 
 /** Inputs that there is no reference for. */
@@ -45,6 +47,9 @@ export function eagerSolver({ program, table, outputs }: Subject): Solver {
 const MAX_LARGE = 2 ** 20;
 /** How many sizes are tried before giving up on a program that takes only some. */
 const MAX_TRIES = 8;
+
+/** Sizes to try, in order: of all symbols together, or of one. */
+type Sizes = (program: SizedProgram, base: Bindings, only?: string) => Iterable<Bindings>;
 
 /** Finds the sets of inputs of one verification. */
 export class CaseFinder {
@@ -79,10 +84,11 @@ export class CaseFinder {
       if (this.options.extremes) {
         const { program } = this.subject;
         const fits = (bindings: Bindings): boolean => largestValue(program, bindings) <= MAX_LARGE;
-        cases.push(...await this.others(first, given !== null, smallestSizes));
-        cases.push(
-          ...await this.others(first, given !== null, (sized, base, only) => largeSizes(sized, base, fits, only)),
-        );
+        const large: Sizes = (sized, base, only) => largeSizes(sized, base, fits, only);
+        for (const sizes of [smallSizes, large]) cases.push(...await this.others(first, given !== null, sizes));
+        // Last, for a runtime may not survive them.
+        const smallest = await this.others(first, given !== null, smallestSizes);
+        cases.push(...smallest.map((one) => "values" in one ? { ...one, isEmpty: one.values.some(isEmpty) } : one));
       }
     }
     return distinct(cases);
@@ -171,7 +177,7 @@ export class CaseFinder {
   private async others(
     first: SolvedCase,
     isGiven: boolean,
-    sizes: (program: SizedProgram, base: Bindings, only?: string) => Iterable<Bindings>,
+    sizes: Sizes,
   ): Promise<(SolvedCase | LostCase)[]> {
     const { program, dimName } = this.subject;
     const base = bindingsOf(program, first.values);
@@ -186,7 +192,8 @@ export class CaseFinder {
       const one = await this.firstThatFits(sizes(program, base, key), samples, label);
       if (!one) continue;
       if (!isUnfit(one)) cases.push(one);
-      else this.note(`No other size of ${dimName(symbol(key))} was compared. ${one.reason}`);
+      else if (sizes === otherSizes) this.note(`No other size of ${dimName(symbol(key))} was compared. ${one.reason}`);
+      else this.note(`Not compared: ${one.label}. ${one.reason}`);
     }
     return cases;
   }
@@ -229,6 +236,10 @@ function distinct(cases: readonly (SolvedCase | LostCase)[]): (SolvedCase | Lost
 
 function isUnfit(one: SolvedCase | LostCase): one is LostCase {
   return "unfit" in one && one.unfit;
+}
+
+function isEmpty(value: ReferenceValue): boolean {
+  return value instanceof Tensor && value.numel === 0;
 }
 
 async function loadAll(values: readonly ReferenceValue[]): Promise<ReferenceValue[]> {

@@ -25,8 +25,8 @@ export interface VerifyOptions extends Tolerance {
    */
   readonly reference?: "eager" | "wasm";
   /**
-   * Tries each dynamic dim at the smallest size of its range and at a large one too, within 2^20 elements for any value.
-   * Default false: one other size.
+   * Tries dynamic dims at the ends of their ranges too: at 1 or the smallest size above, at a large one, within 2^20 elements
+   * for any value, and at 0, where program and runtime take it; a note says where they don't. Default false: one other size.
    */
   readonly extremes?: boolean;
   /** Compares every value that can be seen, and names the first node that differs. */

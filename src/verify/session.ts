@@ -164,6 +164,11 @@ async function guarded<T>(provider: Provider, what: string, body: () => Promise<
   }
 }
 
+/** Whether an error is that the runtime itself broke down, which no model is to blame for. */
+export function isCrash(error: unknown): boolean {
+  return error instanceof Error && error.cause instanceof WebAssembly.RuntimeError;
+}
+
 /** The part of the runtime's message that says what it is about. */
 function firstLine(message: string): string {
   return message.replace(/^.*?\bERROR_CODE: \d+, ERROR_MESSAGE: /s, "").split("\n")[0]

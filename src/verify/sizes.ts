@@ -73,21 +73,27 @@ export interface Interval {
   readonly max: number;
 }
 
-/** Bindings by a rule, unless a size that follows from them is none. */
+/**
+ * Bindings by a rule, unless a size that follows from them is none.
+ *
+ * @param least the smallest size to choose where a range has it. Default 2: sizes of 0 and 1 are what programs are
+ *   specialised on
+ */
 export function* fitting(
   program: SizedProgram,
   symbols: readonly Sym[],
   choose: (symbol: Sym, index: number, interval: Interval) => number | bigint,
+  least: number = 2,
 ): Generator<Bindings> {
   const bindings = new Bindings();
   for (const [i, symbol] of symbols.entries()) {
-    bindings.values.set(symbol.key, choose(symbol, i, interval(program, symbol)));
+    bindings.values.set(symbol.key, choose(symbol, i, interval(program, symbol, least)));
   }
   try {
     for (const dim of inputDims(program)) {
       const size = bindings.size(dim);
       const range = program.rangeConstraints.rangeOf(dim);
-      if (!Number.isSafeInteger(size) || size < 1 || size < range.min || size > range.max) return;
+      if (!Number.isSafeInteger(size) || size < Math.min(1, least) || size < range.min || size > range.max) return;
     }
   } catch (error) {
     if (error instanceof RangeError) return;
@@ -96,10 +102,10 @@ export function* fitting(
   yield bindings;
 }
 
-/** Sizes of 0 and 1 are what programs are specialised on: they are left alone where others are possible. */
-function interval(program: SizedProgram, symbol: Sym): Interval {
+/** The values of a symbol from `least` on, where its range has any. */
+function interval(program: SizedProgram, symbol: Sym, least: number): Interval {
   const { min, max } = program.rangeConstraints.rangeOf(symbol);
-  return { min: Math.max(min, Math.min(2, max)), max };
+  return { min: Math.max(min, Math.min(least, max)), max };
 }
 
 /** The value nearest to `value` within bounds. */

@@ -3,14 +3,16 @@
  * an adapter on WebGPU; without, verification runs it on the CPU and says why, unless WebGPU is insisted on.
  */
 import { assert, assertEquals, assertMatch, assertRejects, assertThrows } from "@std/assert";
+import { exportProgram } from "../../src/export/export.ts";
 import type { FxArg, FxValue } from "../../src/fx/mod.ts";
 import { VerificationError } from "../../src/ir/mod.ts";
 import type { OnnxNode } from "../../src/onnx/model.ts";
-import { type Dim, mul, Ranges, symbol } from "../../src/sym/mod.ts";
+import { type Dim, isSym, mul, Ranges, symbol } from "../../src/sym/mod.ts";
 import { type DType, Tensor } from "../../src/tensor/mod.ts";
 import { formatReport, hasWebGpu, verifyProgram } from "../../src/verify/mod.ts";
 import { readPlacement } from "../../src/verify/placement.ts";
 import { uniform } from "../../src/verify/inputs.ts";
+import { fixture } from "../fixtures.ts";
 import { lowered, ProgramBuilder, tensor } from "./programs.ts";
 
 const has = await hasWebGpu();
@@ -205,4 +207,32 @@ Deno.test("verification: extremes are tried too, within the ranges", async () =>
   const report = await verifyProgram(await lowered(program.build()), { ep: "wasm", extremes: true });
   assert(report.passed, formatReport(report).join("\n"));
   assertEquals(report.runs.map((run) => run.inputs), ["sample", "s0=5, s1=6", "s0=2, s1=3", "s0=9, s1=50"]);
+});
+
+Deno.test("verification: extremes reach 0 and 1 where the range, the program and the runtime have them", async () => {
+  const m = symbol("s1");
+  const program = new ProgramBuilder();
+  const x = program.input(tensor("x", "float32", [n, m]));
+  program.output(
+    program.node("torch.ops.aten.select.int", [x, 1n, 0n], tensor("select", "float32", [n])),
+  );
+  program.ranges = Ranges.of([["s0", { min: 0, max: 9 }], ["s1", { min: 0, max: 9 }]]);
+  program.samples = [random([4, 5], 0)];
+  const report = await verifyProgram(await lowered(program.build()), { ep: "wasm", extremes: true });
+  assert(report.passed, formatReport(report).join("\n"));
+  // There is no first element of none.
+  assertEquals(report.runs.map((run) => run.inputs), ["sample", "s0=5, s1=6", "s0=1, s1=1", "s0=9, s1=9", "s0=0"]);
+  assertEquals(report.notes.map((note) => note.split(".")[0]), ["Not compared: s1=0"]);
+});
+
+Deno.test("verification: a runtime that breaks down at empty tensors is told, and fails only where they are given", async () => {
+  const lstm = fixture("lstm.pt2");
+  await using program = await exportProgram(lstm);
+  const report = await verifyProgram(program, { ep: "wasm", extremes: true });
+  assert(report.passed, formatReport(report).join("\n"));
+  assert(report.notes.some((note) => note.startsWith("Not compared: s77=0. Some kernels of the runtime")));
+  const [{ meta }] = program.exportedProgram.graph.inputs.slice(-1);
+  const shape = meta.kind === "tensor" ? meta.shape.map((dim) => isSym(dim) ? 0 : dim) : [];
+  const given = await verifyProgram(program, { ep: "wasm", inputs: [Tensor.of("float32", shape, [])] });
+  assertEquals([given.passed, given.runs[0].inputs, given.runs[0].passed], [false, "given", false]);
 });
