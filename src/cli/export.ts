@@ -1,4 +1,5 @@
 /** `fx2onnx export`: archives to models. */
+import "./export_modules.ts";
 import { type ExportOptions, OPSETS } from "../export/options.ts";
 import { exportProgram } from "../export/export.ts";
 import type { ONNXProgram } from "../export/onnx_program.ts";
