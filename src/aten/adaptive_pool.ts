@@ -11,9 +11,19 @@ import { convert } from "../tensor/loops.ts";
 import { defineOp, type MetaContext } from "./op.ts";
 import { averageKernel, type Bins, maximumKernel } from "./pool_kernels.ts";
 import { computeIn, floatKernelDType, widen } from "./precision.ts";
+import { indexOfMax } from "./pool.ts";
 import { requireFloat } from "./rules.ts";
 import { alongDim, alongDimBy } from "./resample.ts";
-import { hasFloatKernel, int64s, perDim, steps, windowOrder, withBatch, withBatchKernel } from "./spatial.ts";
+import {
+  hasFloatKernel,
+  int64s,
+  perDim,
+  type Slide,
+  steps,
+  windowOrder,
+  withBatch,
+  withBatchKernel,
+} from "./spatial.ts";
 
 /** Where the windows of a dim start, and where each ends. */
 function windowsOf(size: number, count: number): { start: number; end: number }[] {
@@ -106,10 +116,10 @@ function maxNode(b: OnnxBuilder, self: OnnxValue, outs: readonly number[]): [Onn
   return withBatch(b, self, rank, (x): [OnnxValue, OnnxValue] => {
     const wide = b.cast(x, floatKernelDType(dtype));
     const kernel = sizes.map((size, i) => uniform(size, outs[i]));
-    // WebGPU's kernel can't give indices.
-    if (b.target !== "webgpu" && kernel.every((k) => k !== null)) {
-      const [y, flat] = b.ops("MaxPool", [wide], 2, { kernel_shape: kernel, strides: kernel });
-      return [b.cast(y, dtype), b.op("Mod", [flat, b.dim(prod(sizes))])];
+    if (kernel.every((k) => k !== null)) {
+      const slides = kernel.map((size): Slide => ({ kernel: size, stride: size, pads: [0, 0], dilation: 1 }));
+      const y = b.op("MaxPool", [wide], { kernel_shape: kernel, strides: kernel });
+      return [b.cast(y, dtype), indexOfMax(b, wide, slides)];
     }
     if (outs.every((n) => n === 1)) {
       const [n, c] = b.meta(x).shape;

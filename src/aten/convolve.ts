@@ -1,22 +1,22 @@
 /**
  * The ONNX form of convolutions; the records are in `convolution.ts`. Runtimes convolve single precision only: float64 and
- * integers are composed of windows and a matrix product, transposed ones of zeros between the elements and a convolution. For
- * WebGPU, three dims are composed of two where they are transposed or in groups.
+ * integers are composed of windows and a matrix product, transposed ones of zeros between the elements and a convolution.
+ * Three dims are composed of two where they are transposed or in groups, which WebGPU has no kernel for.
  */
 import type { OnnxBuilder } from "../onnx/builder.ts";
 import type { AttributeInput, OnnxValue } from "../onnx/model.ts";
-import { type Dim, floorDiv, mul, prod, sub } from "../sym/mod.ts";
+import { type Dim, eq, floorDiv, mod, mul, prod, sub } from "../sym/mod.ts";
 import type { Meta } from "../tensor/mod.ts";
 import { computeIn, floatKernelDType, productDType } from "./precision.ts";
 import { refuse } from "./rules.ts";
 import {
   extentOf,
+  gatherOffsets,
   gatherWindows,
   hasFloatKernel,
   padNode,
   perDim,
   type Slide,
-  steps,
   windowCount,
   windowOrder,
   withBatch,
@@ -121,7 +121,7 @@ export function convolutionNode(
     if (!hasFloatKernel(dtype)) {
       return [
         computeIn(b, productDType(dtype), [x, weight, bias], (x, w, bias) => {
-          const y = c.transposed ? transposedBy(b, x, w, c, convolvedByProduct) : convolvedByProduct(b, x, w, c);
+          const y = c.transposed ? transposedByProduct(b, x, w, c) : convolvedByProduct(b, x, w, c);
           return withBias(b, y, bias, c.rank);
         }),
       ];
@@ -132,12 +132,8 @@ export function convolutionNode(
         floatKernelDType(dtype),
         [x, weight, bias],
         (x, w, bias) => {
-          if (b.target === "webgpu" && c.rank === 3 && (c.transposed || c.groups > 1)) {
-            return c.transposed
-              ? withBias(b, transposedBy(b, x, w, c, slicesConvolved), bias, c.rank)
-              : withBias(b, slicesConvolved(b, x, w, c), bias, c.rank);
-          }
-          return c.transposed ? transposedNode(b, x, w, bias, c) : b.op("Conv", [x, w, bias], attributes(c));
+          if (c.rank === 3 && (c.transposed || c.groups > 1)) return planesConvolved(b, x, w, bias, c);
+          return convolvedNode(b, x, w, bias, c);
         },
       ),
     ];
@@ -159,6 +155,17 @@ function attributes(c: Convolution): Readonly<Record<string, AttributeInput>> {
   };
 }
 
+/** Conv or ConvTranspose. */
+function convolvedNode(
+  b: OnnxBuilder,
+  x: OnnxValue,
+  weight: OnnxValue,
+  bias: OnnxValue | null,
+  c: Convolution,
+): OnnxValue {
+  return c.transposed ? transposedNode(b, x, weight, bias, c) : b.op("Conv", [x, weight, bias], attributes(c));
+}
+
 /**
  * A transposed convolution. Runtimes refuse an output padding that reaches the stride, as PyTorch allows with dilation: such
  * a one is taken from the padding, and what that lacks comes from zeros after the input, which give a stride each.
@@ -176,10 +183,17 @@ function transposedNode(
     return isLong[i] ? [before, after - c.outputPadding[i] + zeros[i] * c.stride[i]] : [before, after];
   });
   const padded = zeros.some((n) => n > 0) ? padNode(b, x, [0, 0, ...zeros.map(() => 0)], [0, 0, ...zeros]) : x;
-  return b.op("ConvTranspose", [padded, weight, bias], {
-    ...attributes({ ...c, pads }),
-    output_padding: c.outputPadding.map((n, i) => isLong[i] ? 0 : n),
-  });
+  const settings = { ...attributes({ ...c, pads }), output_padding: c.outputPadding.map((n, i) => isLong[i] ? 0 : n) };
+  const [inputs, perGroup] = b.meta(weight).shape;
+  // WebGPU's kernel gives wrong numbers where a group makes one channel of an even number: it gets a second one of zeros.
+  if (c.groups === 1 || perGroup !== 1 || eq(mod(inputs, 2 * c.groups), 0) !== true) {
+    return b.op("ConvTranspose", [padded, weight, bias], settings);
+  }
+  const none = [0, 0, ...zeros.map(() => 0)];
+  const doubled = padNode(b, weight, none, [0, 1, ...zeros.map(() => 0)]);
+  const [first, last] = [b.ints([0]), b.ints([2 * c.groups])];
+  const both = b.op("ConvTranspose", [padded, doubled], settings);
+  return withBias(b, b.op("Slice", [both, first, last, b.ints([1]), b.ints([2])]), bias, c.rank);
 }
 
 /** Windows as columns, times the weights as rows. */
@@ -197,33 +211,25 @@ function convolvedByProduct(b: OnnxBuilder, x: OnnxValue, weight: OnnxValue, c: 
   return b.reshape(b.op("MatMul", [rows, columns]), [n, filters, ...counts]);
 }
 
-/** A convolution with the turned weights over an input with zeros between its elements. */
-function transposedBy(
-  b: OnnxBuilder,
-  x: OnnxValue,
-  weight: OnnxValue,
-  c: Convolution,
-  convolved: typeof convolvedByProduct,
-): OnnxValue {
-  const [n, channels, ...sizes] = b.meta(x).shape;
+/** With zeros after each element along some of the dims: `[…, h, w]` to `[…, h * stride, w * stride]`. */
+function spreadOut(b: OnnxBuilder, x: OnnxValue, strides: readonly number[]): OnnxValue {
+  if (strides.every((s) => s === 1)) return x;
+  const { shape } = b.meta(x);
+  const apart = strides.map((s) => s === 1 ? [0] : [0, s - 1]);
+  const zeros = padNode(
+    b,
+    b.reshape(x, shape.flatMap((size, i) => strides[i] === 1 ? [size] : [size, 1])),
+    apart.flat().map(() => 0),
+    apart.flat(),
+  );
+  return b.reshape(zeros, shape.map((size, i) => mul(size, strides[i])));
+}
+
+/** A transposed convolution as one with the turned weights over an input with zeros between its elements. */
+function transposedByProduct(b: OnnxBuilder, x: OnnxValue, weight: OnnxValue, c: Convolution): OnnxValue {
+  const [, channels] = b.meta(x).shape;
   const [, perGroup, ...kernel] = b.meta(weight).shape;
-  let spread = x;
-  if (c.stride.some((s) => s > 1)) {
-    // [n, c, h, w] to [n, c, h, stride, w, stride], of which only the first of each stride is not zero.
-    const apart = b.reshape(x, [n, channels, ...sizes.flatMap((size) => [size, 1])]);
-    const after = [0, 0, ...c.stride.flatMap((s) => [0, s - 1])];
-    spread = b.reshape(padNode(b, apart, after.map(() => 0), after), [
-      n,
-      channels,
-      ...sizes.map((size, i) => mul(size, c.stride[i])),
-    ]);
-  }
-  const windows = slides(c, kernel);
-  const pads = windows.map((slide, i) => {
-    const whole = extentOf(slide) - 1;
-    // The zeros after the last element are padding already.
-    return [whole - slide.pads[0], whole - slide.pads[1] + c.outputPadding[i] - (slide.stride - 1)] as const;
-  });
+  const spread = spreadOut(b, x, [1, 1, ...c.stride]);
   const axes = kernel.map((_, i) => i + 2);
   const flipped = b.op("Slice", [
     weight,
@@ -239,39 +245,58 @@ function transposedBy(
     b.transpose(b.reshape(flipped, [c.groups, inner, perGroup, ...kernel]), [0, 2, 1, ...spatial]),
     [mul(perGroup, c.groups), inner, ...kernel],
   );
-  return convolved(b, spread, turned, { ...c, transposed: false, stride: c.stride.map(() => 1), pads });
+  const pads = slides(c, kernel).map((slide, i) => turnedPads(slide, c.outputPadding[i]));
+  return convolvedByProduct(b, spread, turned, { ...c, transposed: false, stride: c.stride.map(() => 1), pads });
+}
+
+/** Padding of an input with zeros between its elements, before and after: what is below zero is cropped. */
+function turnedPads(slide: Slide, outputPadding: number): readonly [number, number] {
+  const whole = extentOf(slide) - 1;
+  // The zeros after the last element are padding already.
+  return [whole - slide.pads[0], whole - slide.pads[1] + outputPadding - (slide.stride - 1)];
 }
 
 /**
- * A convolution over three dims as a sum of convolutions over two: one per element of the kernel's depth, of the slices that
- * it meets. WebGPU's kernel knows no groups over three dims.
+ * A convolution over three dims as one over two: each image has what a window meets along the first dim as channels. WebGPU
+ * has no kernel of those that are transposed or in groups.
  */
-function slicesConvolved(b: OnnxBuilder, x: OnnxValue, weight: OnnxValue, c: Convolution): OnnxValue {
+function planesConvolved(
+  b: OnnxBuilder,
+  x: OnnxValue,
+  weight: OnnxValue,
+  bias: OnnxValue | null,
+  c: Convolution,
+): OnnxValue {
   const [n, channels, ...sizes] = b.meta(x).shape;
-  const [filters, perGroup, ...kernel] = b.meta(weight).shape;
-  const [depth, ...area] = outputSizes(c, sizes, kernel);
-  const [taps] = perDim("kernel size", kernel.slice(0, 1), 1);
-  // What Conv takes as padding can't be negative, as it is where a transposed convolution is cropped.
-  const isCropped = c.pads.some(([before, after]) => before < 0 || after < 0);
-  const padded = isCropped ? c.pads : c.pads.map((pads, i) => i === 0 ? pads : [0, 0] as const);
-  const zeros = padNode(b, x, [0, 0, ...padded.map((p) => p[0])], [0, 0, ...padded.map((p) => p[1])]);
-  const [, , , height, width] = b.meta(zeros).shape;
+  const { shape: [rows, columns, ...kernel] } = b.meta(weight);
+  const [filters, area] = [c.transposed ? mul(columns, c.groups) : rows, outputSizes(c, sizes, kernel)];
+  const [slide] = slides(c, kernel);
+  const [before, after] = c.transposed ? turnedPads(slide, c.outputPadding[0]) : slide.pads;
+  const spread = c.transposed ? spreadOut(b, x, [1, 1, slide.stride, 1, 1]) : x;
+  const padded = padNode(b, spread, [0, 0, before, 0, 0], [0, 0, after, 0, 0]);
+  const stride = c.transposed ? 1 : slide.stride;
+  const offsets = Array.from({ length: slide.kernel }, (_, k) => k * slide.dilation);
+  const isWhole = slide.kernel === 1 && stride === 1;
+  const windows = isWhole
+    ? b.unsqueeze(padded, 3)
+    : gatherOffsets(b, padded, area[0], stride, c.transposed ? offsets.reverse() : offsets, 2);
+  // [n, c, depth, taps, h, w] to [n * depth, c * taps, h, w].
+  const images = b.reshape(
+    b.transpose(windows, [0, 2, 1, 3, 4, 5]),
+    [mul(n, area[0]), mul(channels, slide.kernel), ...sizes.slice(1)],
+  );
   const flat: Convolution = {
     ...c,
     rank: 2,
     stride: c.stride.slice(1),
     dilation: c.dilation.slice(1),
-    pads: isCropped ? [[0, 0], [0, 0]] : c.pads.slice(1),
+    pads: c.pads.slice(1),
+    outputPadding: c.outputPadding.slice(1),
   };
-  const sums = Array.from({ length: taps }, (_, tap) => {
-    // [n, c, depth, h, w] to [n * depth, c, h, w]: each slice is an image.
-    const at = b.op("Add", [steps(b, depth, c.stride[0]), b.scalar(BigInt(tap * c.dilation[0]), "int64")]);
-    const slices = taps === 1 && c.stride[0] === 1 ? zeros : b.op("Gather", [zeros, at], { axis: 2 });
-    const images = b.reshape(b.transpose(slices, [0, 2, 1, 3, 4]), [mul(n, depth), channels, height, width]);
-    const plane = b.op("Gather", [weight, b.scalar(BigInt(tap), "int64")], { axis: 2 });
-    plane.meta = { dtype: b.meta(weight).dtype, shape: [filters, perGroup, ...kernel.slice(1)] };
-    return b.op("Conv", [images, plane], attributes(flat));
-  });
-  const sum = sums.reduce((y, part) => b.op("Add", [y, part]));
-  return b.transpose(b.reshape(sum, [n, depth, filters, ...area]), [0, 2, 1, 3, 4]);
+  // Weights have the input's channels first where they are transposed, else second: the taps come after those.
+  const plane = c.transposed
+    ? b.reshape(b.transpose(weight, [0, 2, 1, 3, 4]), [mul(rows, slide.kernel), columns, ...kernel.slice(1)])
+    : b.reshape(weight, [rows, mul(columns, slide.kernel), ...kernel.slice(1)]);
+  const y = convolvedNode(b, images, plane, bias, flat);
+  return b.transpose(b.reshape(y, [n, area[0], filters, ...area.slice(1)]), [0, 2, 1, 3, 4]);
 }

@@ -1,18 +1,20 @@
 /**
  * Fourier transforms over given dims, which the `fft_` functions come to. ONNX's DFT transforms pairs of reals along one
  * dim. onnxruntime computes it in single precision only where the length is a power of two: other lengths go through a
- * longer transform there, whose error grows with the length, so that they are transformed in double precision; and it scales
- * the inverse of those by a single-precision number, which is avoided where the result is double.
+ * longer transform there, whose error grows with the length, so that they are transformed by a matrix where they are short and
+ * in double precision else; and it scales the inverse of those by a single-precision number, which is avoided where the
+ * result is double.
  */
 import { ComplexValue } from "../onnx/complex.ts";
 import type { OnnxBuilder } from "../onnx/builder.ts";
 import type { OnnxValue } from "../onnx/model.ts";
-import { add, type Dim, eq, floorDiv, isSym, prod } from "../sym/mod.ts";
+import { add, type Dim, eq, floorDiv, isSym, mul, prod } from "../sym/mod.ts";
 import { type DType, isComplex, newData, normalizeDim, Tensor, toComplex, toReal } from "../tensor/mod.ts";
 import { mapComplex, mapComplexRows } from "../tensor/complex_loops.ts";
 import { type C, conj, scale } from "../tensor/complex_math.ts";
 import { fourier } from "../tensor/fourier.ts";
 import { emit, NUMBERS } from "./emit.ts";
+import { fourierMatrix, isShort } from "./fourier_matrix.ts";
 import { defineOp } from "./op.ts";
 import { refuse, requireFloat } from "./rules.ts";
 import { shaped, withSize } from "./shapes.ts";
@@ -70,7 +72,7 @@ function signalOf(b: OnnxBuilder, x: OnnxValue, lengths: readonly Dim[]): Signal
   const isReal = !(x instanceof ComplexValue) || x.isReal;
   const pairs = isReal ? b.unsqueeze(b.real(x), meta.shape.length) : b.packed(x);
   // The GPU has no double precision.
-  const isInexact = b.target !== "webgpu" && !lengths.every(isPower);
+  const isInexact = b.target !== "webgpu" && !lengths.every((length) => isPower(length) || isShort(b, length));
   const wide = dtype === "float64" || isInexact ? "float64" : "float32";
   return { b, value: b.cast(pairs, wide), dtype };
 }
@@ -82,14 +84,33 @@ interface Step {
   readonly length?: Dim;
 }
 
-/** One DFT. Inverse ones are divided by their length. */
-function dft({ b, value, dtype }: Signal, axis: number, { forward, onesided = false, length }: Step): Signal {
+/** One transform. Inverse ones are divided by their length. */
+function dft(signal: Signal, axis: number, step: Step): Signal {
+  const { b, value, dtype } = signal;
+  const { dtype: wide, shape } = b.meta(value);
+  const { forward, onesided = false, length } = step;
+  const period = length ?? shape[axis];
+  if (wide === "float32" && !isPower(period) && isShort(b, period)) return multiplied(signal, axis, step);
   const size = length === undefined ? null : b.dim(length);
   const attributes = { inverse: forward ? 0 : 1, onesided: onesided ? 1 : 0 };
   const result = b.opset >= 20
     ? b.op("DFT", [value, size, b.scalar(BigInt(axis), "int64")], attributes)
     : b.op("DFT", [value, size], { ...attributes, axis });
   return { b, value: result, dtype };
+}
+
+/** The same by a matrix. */
+function multiplied({ b, value, dtype }: Signal, axis: number, { forward, onesided, length }: Step): Signal {
+  const { shape } = b.meta(value);
+  const [rows, parts] = [shape[axis], shape[shape.length - 1] as 1 | 2];
+  const size = length ?? rows;
+  const columns = onesided ? halfOf(size) : size;
+  const others = shape.map((_, d) => d).slice(0, -1).filter((d) => d !== axis);
+  const order = [...others, axis, shape.length - 1];
+  const lead = others.map((d) => shape[d]);
+  const x = b.reshape(b.transpose(value, order), [...lead, mul(rows, parts)]);
+  const y = b.op("MatMul", [x, fourierMatrix(b, { rows, columns, size, parts, forward })]);
+  return { b, value: b.transpose(b.reshape(y, [...lead, columns, 2]), order.map((_, d) => order.indexOf(d))), dtype };
 }
 
 /** The parts exchanged: an inverse transform is a forward one of exchanged parts, exchanged again. */

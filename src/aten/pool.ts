@@ -2,7 +2,7 @@
 import type { OnnxBuilder } from "../onnx/builder.ts";
 import type { OnnxValue } from "../onnx/model.ts";
 import { add, type Dim, isSym, max, prod } from "../sym/mod.ts";
-import { isFloat, type Meta, type Tensor } from "../tensor/mod.ts";
+import { type DType, isFloat, largestFinite, type Meta, type Tensor } from "../tensor/mod.ts";
 import { convert } from "../tensor/loops.ts";
 import { defineOp, type MetaContext } from "./op.ts";
 import { averageKernel, type Bins, maximumKernel } from "./pool_kernels.ts";
@@ -98,42 +98,56 @@ function padsAfter(sizes: readonly Dim[], slides: readonly Slide[]): Dim[] {
 /** Gives the maximum and, where wanted, its index in the plane of the spatial dims. */
 function maxPoolNode(b: OnnxBuilder, self: OnnxValue, rank: number, args: PoolArgs, indices: boolean): OnnxValue[] {
   const slides = slidesOf(rank, args);
-  const { dtype, shape } = b.meta(self);
-  const wide = hasFloatKernel(dtype) ? floatKernelDType(dtype) : dtype;
   return [
     ...withBatch(b, self, rank, (x) => {
-      const isWide = !isFloat(dtype) && dtype !== "int8" && dtype !== "uint8";
-      // WebGPU's kernel can't give indices.
-      const isLaidOut = isWide || indices && b.target === "webgpu" && hasFloatKernel(dtype);
-      if (isLaidOut) return maxOfWindows(b, x, slides, indices);
-      const attributes = attributesOf(slides, { dilations: true });
-      if (!indices) return [computeIn(b, wide, [x], (x) => b.op("MaxPool", [x], attributes))];
-      const [y, flat] = b.ops("MaxPool", [b.cast(x, wide)], 2, attributes);
-      // ONNX counts from the start of the whole tensor, PyTorch within each plane.
-      return [b.cast(y, dtype), b.op("Mod", [flat, b.dim(prod(shape.slice(-rank)))])];
+      const y = maxOfWindows(b, x, slides);
+      return indices ? [y, indexOfMax(b, x, slides)] : [y];
     }),
   ];
 }
 
-/** Where there is no kernel, as for integers of more than 8 bits: windows are laid out and reduced. */
-function maxOfWindows(b: OnnxBuilder, x: OnnxValue, slides: readonly Slide[], indices: boolean): OnnxValue[] {
+function maxOfWindows(b: OnnxBuilder, x: OnnxValue, slides: readonly Slide[]): OnnxValue {
+  const { dtype, shape } = b.meta(x);
+  if (isFloat(dtype) || dtype === "int8" || dtype === "uint8") {
+    const attributes = attributesOf(slides, { dilations: true });
+    return computeIn(b, floatKernelDType(dtype), [x], (x) => b.op("MaxPool", [x], attributes));
+  }
+  const axes = b.ints(slides.map((_, i) => shape.length + i));
+  return computeIn(b, comparedIn(dtype), [x], (x) => {
+    return b.op("ReduceMax", [laidOut(b, x, slides), axes], { keepdims: 0 });
+  });
+}
+
+/** The dtype in which elements are padded and compared. */
+function comparedIn(dtype: DType): DType {
+  return isFloat(dtype) ? floatKernelDType(dtype) : dtype === "int64" ? "int64" : "int32";
+}
+
+/** The windows `[n, c, …outs, …kernels]` of an input that is padded below every element. */
+function laidOut(b: OnnxBuilder, x: OnnxValue, slides: readonly Slide[]): OnnxValue {
+  const { dtype, shape: [, , ...sizes] } = b.meta(x);
+  const lowest = isFloat(dtype) ? -Infinity : dtype === "int64" ? -(2n ** 63n) : -(2n ** 31n);
+  const padded = padNode(b, x, padsBefore(slides), padsAfter(sizes, slides), b.scalar(lowest, dtype));
+  const counts = slides.map((slide, i) => windowCount(sizes[i], slide));
+  return b.transpose(gatherWindows(b, padded, counts, slides), windowOrder(2, slides.length, "outs"));
+}
+
+/**
+ * Where the maximum of each window is in the plane of the spatial dims. MaxPool gives that too, but not on WebGPU; its values
+ * are left a node of their own, since programs often drop the indices.
+ */
+export function indexOfMax(b: OnnxBuilder, x: OnnxValue, slides: readonly Slide[]): OnnxValue {
   const { dtype, shape: [n, c, ...sizes] } = b.meta(x);
   const rank = slides.length;
   const counts = slides.map((slide, i) => windowCount(sizes[i], slide));
-  const wide = isFloat(dtype) ? floatKernelDType(dtype) : dtype === "int64" ? "int64" : "int32";
-  const lowest = isFloat(dtype)
-    ? b.scalar(-Infinity, wide)
-    : b.scalar(wide === "int64" ? -(2n ** 63n) : -(2n ** 31n), wide);
-  const padded = padNode(b, b.cast(x, wide), padsBefore(slides), padsAfter(sizes, slides), lowest);
-  const windows = b.transpose(gatherWindows(b, padded, counts, slides), windowOrder(2, rank, "outs"));
-  if (!indices) {
-    const y = b.op("ReduceMax", [windows, b.ints(slides.map((_, i) => 2 + rank + i))], { keepdims: 0 });
-    return [b.cast(y, dtype)];
-  }
-  const flat = b.reshape(windows, [n, c, ...counts, prod(slides.map((s) => s.kernel))]);
-  const [top, at] = b.ops("TopK", [flat, b.ints([1])], 2, { axis: -1 });
+  const wide = comparedIn(dtype);
+  const typed = b.cast(x, wide);
+  // An element of -inf is still above the padding.
+  const isPadded = [...padsBefore(slides), ...padsAfter(sizes, slides)].some((n) => n !== 0);
+  const lifted = isPadded && isFloat(dtype) ? b.op("Max", [typed, b.scalar(-largestFinite(wide), wide)]) : typed;
+  const flat = b.reshape(laidOut(b, lifted, slides), [n, c, ...counts, prod(slides.map((s) => s.kernel))]);
+  let position = b.op("ArgMax", [flat], { axis: 2 + rank, keepdims: 0 });
   // From the position in the window to that in the plane, a dim at a time.
-  let position = b.squeeze(at, 2 + rank);
   const places = [...slides.entries()].reverse().map(([i, slide]) => {
     const kernel = b.scalar(BigInt(slide.kernel), "int64");
     const inWindow = b.op("Mul", [b.op("Mod", [position, kernel]), b.scalar(BigInt(slide.dilation), "int64")]);
@@ -142,9 +156,8 @@ function maxOfWindows(b: OnnxBuilder, x: OnnxValue, slides: readonly Slide[], in
     const turned = b.unsqueeze(starts, ...Array.from({ length: rank - 1 - i }, (_, k) => k + 1));
     return b.op("Mul", [b.op("Add", [inWindow, turned]), b.dim(prod(sizes.slice(i + 1)))]);
   });
-  return [b.cast(b.squeeze(top, 2 + rank), dtype), places.reduce((p, q) => b.op("Add", [p, q]))];
+  return places.reduce((p, q) => b.op("Add", [p, q]));
 }
-
 function maxPoolKernel(self: Tensor, rank: number, args: PoolArgs): Tensor[] {
   const slides = slidesOf(rank, args);
   return withBatchKernel(self, rank, (x) => {

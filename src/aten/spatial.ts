@@ -132,10 +132,22 @@ export function gatherWindows(
   return slides.reduce((y, slide, i) => {
     // Each element is a window of its own.
     if (slide.kernel === 1 && slide.stride === 1) return b.unsqueeze(y, lead + 2 * i + 1);
-    const inner = int64s(b, Array.from({ length: slide.kernel }, (_, k) => k * slide.dilation));
-    const starts = b.op("Unsqueeze", [steps(b, counts[i], slide.stride), b.ints([1])]);
-    return b.op("Gather", [y, b.op("Add", [starts, inner])], { axis: lead + 2 * i });
+    const offsets = Array.from({ length: slide.kernel }, (_, k) => k * slide.dilation);
+    return gatherOffsets(b, y, counts[i], slide.stride, offsets, lead + 2 * i);
   }, x);
+}
+
+/** Lays out windows along one dim, `[…, count, offsets, …]`: elements so far from where each starts. */
+export function gatherOffsets(
+  b: OnnxBuilder,
+  x: OnnxValue,
+  count: Dim,
+  stride: number,
+  offsets: readonly number[],
+  axis: number,
+): OnnxValue {
+  const starts = b.op("Unsqueeze", [steps(b, count, stride), b.ints([1])]);
+  return b.op("Gather", [x, b.op("Add", [starts, int64s(b, offsets)])], { axis });
 }
 
 /**

@@ -14,6 +14,7 @@ import { viewAsReal } from "./complex.ts";
 import { div } from "./division.ts";
 import { expand } from "./expand.ts";
 import { fftC2c, fftC2r, fftR2c, isPower, type Normalization } from "./fft.ts";
+import { fourierMatrix, isShort } from "./fourier_matrix.ts";
 import { col2im } from "./im2col.ts";
 import { type Calls, defineOp } from "./op.ts";
 import { constantPadNd, pad } from "./pad.ts";
@@ -143,7 +144,10 @@ function forward<T extends object>(t: Calls<T>, args: Forward<T>): T {
   return asComplex ? shaped : t.call(viewAsReal, shaped);
 }
 
-/** The same of a real signal as one STFT. onnxruntime is exact in single precision for powers of two only (see `fft.ts`). */
+/**
+ * The same of a real signal as one node. onnxruntime's STFT is exact in single precision for powers of two only (see
+ * `fourier_matrix.ts`).
+ */
 function emitForward(b: OnnxBuilder, args: Forward<OnnxValue>): OnnxValue {
   const { self, window, normalized } = args;
   const windowMeta = window && b.meta(window);
@@ -154,22 +158,52 @@ function emitForward(b: OnnxBuilder, args: Forward<OnnxValue>): OnnxValue {
   const asComplex = returnsComplex(args, meta, windowMeta);
   const { size, width, lead } = slide;
   const padded = by[0] + by[1] > 0 ? pad.onnx!(b, { self, pad: by, mode, value: null }) : self;
-  const wide = meta.dtype !== "float64" && isPower(size) ? "float32" : "float64";
   const isFlat = meta.shape.length === 1;
-  const signal = b.cast(isFlat ? b.unsqueeze(padded, 0, 2) : b.unsqueeze(padded, 2), wide);
+  const isShortFrame = meta.dtype !== "float64" && !isPower(size) && isShort(b, size);
+  const wide = meta.dtype !== "float64" && (isPower(size) || isShortFrame) ? "float32" : "float64";
+  const onesided = isOnesided(args, false);
+  const signal = b.cast(isFlat ? b.unsqueeze(padded, 0) : padded, wide);
   let full = window ? b.cast(window, wide) : null;
   if (width < size) {
     const inner = full ?? b.op("Expand", [b.scalar(1, wide), b.ints([width])]);
     full = b.op("Pad", [inner, b.ints([lead, size - width - lead])], { mode: "constant" });
   }
-  const spectra = b.op("STFT", [signal, b.scalar(BigInt(slide.hop), "int64"), full, b.scalar(BigInt(size), "int64")], {
-    onesided: isOnesided(args, false) ? 1 : 0,
-  });
+  // [batch, bins, frames, 2]
+  const spectra = isShortFrame
+    ? convolved(b, signal, full, slide, onesided)
+    : transformed(b, signal, full, slide, onesided);
   const scaled = normalized ? b.op("Mul", [spectra, b.scalar(1 / Math.sqrt(size), wide)]) : spectra;
-  const rows = isFlat ? b.squeeze(scaled, 0) : scaled;
-  const turned = b.transpose(rows, isFlat ? [1, 0, 2] : [0, 2, 1, 3]);
-  const result = b.cast(turned, meta.dtype);
+  const result = b.cast(isFlat ? b.squeeze(scaled, 0) : scaled, meta.dtype);
   return asComplex ? ComplexValue.packed(result) : result;
+}
+
+/** The spectra of a signal's frames by STFT. */
+function transformed(
+  b: OnnxBuilder,
+  signal: OnnxValue,
+  window: OnnxValue | null,
+  { size, hop }: Slide,
+  onesided: boolean,
+): OnnxValue {
+  const inputs = [b.unsqueeze(signal, 2), b.scalar(BigInt(hop), "int64"), window, b.scalar(BigInt(size), "int64")];
+  return b.transpose(b.op("STFT", inputs, { onesided: onesided ? 1 : 0 }), [0, 2, 1, 3]);
+}
+
+/** The same by a convolution: its weights are the matrix of the transform, of short frames. */
+function convolved(
+  b: OnnxBuilder,
+  signal: OnnxValue,
+  window: OnnxValue | null,
+  { size, hop }: Slide,
+  onesided: boolean,
+): OnnxValue {
+  const bins = onesided ? Math.floor(size / 2) + 1 : size;
+  const matrix = fourierMatrix(b, { rows: size, columns: bins, size, parts: 1, forward: true });
+  const rows = b.unsqueeze(b.transpose(matrix, [1, 0]), 1);
+  const weights = window ? b.op("Mul", [rows, window]) : rows;
+  const y = b.op("Conv", [b.unsqueeze(signal, 1), weights], { strides: [hop] });
+  const [batch, , frames] = b.meta(y).shape;
+  return b.transpose(b.reshape(y, [batch, bins, 2, frames]), [0, 1, 3, 2]);
 }
 
 const rules = {

@@ -2,7 +2,7 @@
 import type { OnnxBuilder } from "../onnx/builder.ts";
 import { ComplexValue } from "../onnx/complex.ts";
 import type { OnnxValue } from "../onnx/model.ts";
-import { type DType, isComplex, isFloat, toReal } from "../tensor/mod.ts";
+import { type DType, isComplex, isFloat, largestFinite, toReal } from "../tensor/mod.ts";
 import { type ElementFn, mapUnary } from "../tensor/loops.ts";
 import { mapComplex } from "../tensor/complex_loops.ts";
 import * as complexMath from "../tensor/complex_math.ts";
@@ -348,22 +348,6 @@ export const signbit = defineOp("aten::signbit(Tensor self) -> Tensor", {
   },
 });
 
-/** The largest finite value of a float dtype. */
-function largest(dtype: DType): number {
-  switch (dtype) {
-    case "float16":
-      return 65504;
-    case "bfloat16":
-      return 3.3895313892515355e38;
-    case "float32":
-      return 3.4028234663852886e38;
-    case "float64":
-      return Number.MAX_VALUE;
-    default:
-      throw new TypeError(`The largest value of ${dtype} is not defined here`);
-  }
-}
-
 /** https://docs.pytorch.org/docs/stable/generated/torch.nan_to_num.html */
 export const nanToNum = defineOp(
   "aten::nan_to_num(Tensor self, float? nan=None, float? posinf=None, float? neginf=None) -> Tensor",
@@ -373,7 +357,7 @@ export const nanToNum = defineOp(
     kernel: ({ self, nan, posinf, neginf }) => {
       requireReal(self.dtype);
       if (!isFloat(self.dtype)) return self;
-      const [high, low] = [posinf ?? largest(self.dtype), neginf ?? -largest(self.dtype)];
+      const [high, low] = [posinf ?? largestFinite(self.dtype), neginf ?? -largestFinite(self.dtype)];
       return mapUnary(
         self,
         self.dtype,
@@ -383,7 +367,7 @@ export const nanToNum = defineOp(
     onnx: (b, { self, nan, posinf, neginf }) => {
       const { dtype } = b.meta(self);
       if (!isFloat(dtype)) return self;
-      const limit = largest(dtype);
+      const limit = largestFinite(dtype);
       const replace = (x: OnnxValue, condition: OnnxValue, value: number): OnnxValue =>
         choose(b, condition, constantLike(b, x, value), x);
       const bounds = posinf === null && neginf === null;

@@ -12,7 +12,7 @@ import { foldNode } from "./fold.ts";
 import { onnxDType } from "./dtypes.ts";
 import { infer } from "./infer.ts";
 import { contentOfTensor, type InferContext } from "./infer_site.ts";
-import { haveSameShape, isReshaping, mergeReshaping } from "./merge.ts";
+import { haveSameLastDim, haveSameShape, isReshaping, mergeReshaping } from "./merge.ts";
 import { type AttributeInput, type OnnxAttribute, OnnxGraph, OnnxNode, OnnxValue, toAttributes } from "./model.ts";
 import { SymbolTable } from "./symbols.ts";
 
@@ -141,7 +141,7 @@ export class OnnxBuilder {
     domain = "",
   ): OnnxValue[] {
     const wanted = typeof outputs === "number" ? new Array<boolean>(outputs).fill(true) : outputs;
-    const given = trimAbsent(inputs);
+    const given = trimAbsent(opType === "And" && domain === "" ? this.repeatedLast(inputs) : inputs);
     const attrs = toAttributes(attributes);
     const complex = given.find((v) => v instanceof ComplexValue);
     if (complex) throw new TypeError(`The ONNX operator ${opType} takes no ${complex.meta?.dtype}`);
@@ -174,6 +174,20 @@ export class OnnxBuilder {
     if (key !== null) this.shared.set(key, node);
     if (domain !== "" && !this.domains.has(domain)) this.domains.set(domain, 1);
     return [...node.outputs];
+  }
+
+  /**
+   * The operands of And, none of which is left to be repeated along the last dim: onnxruntime's WebGPU kernel keeps its shader
+   * for later nodes without regard to which operand that is, so that a model with several kinds of masks gets wrong bits.
+   */
+  private repeatedLast(inputs: readonly (OnnxValue | null)[]): readonly (OnnxValue | null)[] {
+    const [x, y] = inputs;
+    if (!x?.meta || !y?.meta || haveSameLastDim(x, y)) return inputs;
+    const repeated = (value: OnnxValue, other: OnnxValue): OnnxValue =>
+      this.meta(value).shape.at(-1) === 1
+        ? this.op("Expand", [value, this.ints([this.meta(other).shape.at(-1)!])])
+        : value;
+    return [repeated(x, y), repeated(y, x)];
   }
 
   /** The result of a node that is one with the node before it. */

@@ -2,7 +2,7 @@
  * Merges neighbours that only change the shape: Reshape, Squeeze, Unsqueeze and Flatten keep the order of elements, so two
  * in a row are one, and none where the last gives back the shape that the first was given.
  */
-import { eq, isSym } from "../sym/mod.ts";
+import { type Dim, eq, isSym } from "../sym/mod.ts";
 import { contentOfValue } from "./infer_site.ts";
 import type { AttributeInput, OnnxNode, OnnxValue } from "./model.ts";
 
@@ -17,6 +17,14 @@ export function isReshaping(node: OnnxNode | null): node is OnnxNode {
 export function haveSameShape(a: OnnxValue, b: OnnxValue): boolean {
   const [x, y] = [a.meta?.shape, b.meta?.shape];
   return x !== undefined && y !== undefined && x.length === y.length && x.every((d, i) => eq(d, y[i]) === true);
+}
+
+/** Whether two values are known to be of one length along their last dims, or one of them is a single number. */
+export function haveSameLastDim(a: OnnxValue, b: OnnxValue): boolean {
+  const [x, y] = [a.meta?.shape, b.meta?.shape];
+  if (!x || !y) return false;
+  const isSingle = (shape: readonly Dim[]): boolean => shape.length === 0 || shape.length === 1 && shape[0] === 1;
+  return isSingle(x) || isSingle(y) || eq(x.at(-1)!, y.at(-1)!) === true;
 }
 
 /** A node to put in the place of another: of the same result, but for its dtype and shape, which are inferred anew. */

@@ -2,6 +2,7 @@
  * Leaves out an Expand whose user broadcasts by itself: the result keeps its shape where another operand has the size of
  * each dim that was expanded.
  */
+import { haveSameLastDim } from "../onnx/merge.ts";
 import type { OnnxNode, OnnxValue } from "../onnx/model.ts";
 import { type Dim, eq } from "../sym/mod.ts";
 import type { Pass } from "./pass.ts";
@@ -22,7 +23,7 @@ export const expands: Pass = {
       if (node.domain !== "" || !BROADCASTING.has(node.opType)) continue;
       for (const [i, input] of node.inputs.entries()) {
         const narrow = beforeExpand(input);
-        if (!narrow || !isCovered(node, i, narrow)) continue;
+        if (!narrow || !isCovered(node, i, narrow) || isMaskOf(node, i, narrow)) continue;
         node.update(() => {
           node.inputs = node.inputs.map((v, k) => k === i ? narrow : v);
         });
@@ -36,6 +37,11 @@ export const expands: Pass = {
 function beforeExpand(value: OnnxValue | null): OnnxValue | null {
   const node = value?.producer;
   return node && node.domain === "" && node.opType === "Expand" ? node.inputs[0] : null;
+}
+
+/** Whether the Expand makes operands of And alike along the last dim, which the builder sees to. */
+function isMaskOf(node: OnnxNode, at: number, narrow: OnnxValue): boolean {
+  return node.opType === "And" && !haveSameLastDim(narrow, node.inputs[1 - at]!);
 }
 
 /** Whether the result's shape stays with `narrow` as input `at`. */

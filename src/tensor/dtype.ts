@@ -207,3 +207,19 @@ function combine(higher: DType | null, lower: DType | null): DType | null {
   if (isComplex(lower)) return lower;
   return higher === "bool" || isFloat(lower) ? promoteTypes(higher, lower) : higher;
 }
+
+/** The largest finite value of a float dtype. @throws {TypeError} for other dtypes */
+export function largestFinite(dtype: DType): number {
+  switch (dtype) {
+    case "float16":
+      return 65504;
+    case "bfloat16":
+      return 3.3895313892515355e38;
+    case "float32":
+      return 3.4028234663852886e38;
+    case "float64":
+      return Number.MAX_VALUE;
+    default:
+      throw new TypeError(`The largest value of ${dtype} is not defined`);
+  }
+}

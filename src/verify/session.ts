@@ -178,11 +178,11 @@ function firstLine(message: string): string {
 function hintFor(provider: Provider, message: string): { hint?: string } {
   const lacksKernel = /Could not find an implementation|NOT_IMPLEMENTED|Provider type for .* is not set/i.test(message);
   if (lacksKernel && provider === "webgpu") {
-    return { hint: "The runtime's WebGPU builds lack most float64 and int16 kernels: choose the provider wasm" };
+    return { hint: "The runtime's WebGPU builds lack a kernel: choose the provider wasm" };
   }
   if (provider === "webgpu" && /\bnot (?:yet )?support(?:ed)?\b|\bOnly .* supported/i.test(message)) {
     return {
-      hint: "WebGPU lacks this kernel: export with target webgpu, which avoids it, or choose the provider wasm",
+      hint: "WebGPU lacks this kernel: choose the provider wasm",
     };
   }
   return {};

@@ -3,7 +3,7 @@ import { type FxValue, tensorOf } from "../fx/mod.ts";
 import { Fx2OnnxError, VerificationError } from "../ir/mod.ts";
 import type { Model, OnnxValue } from "../onnx/model.ts";
 import { serializeForRuntime } from "../onnx/write_model.ts";
-import type { Tensor } from "../tensor/mod.ts";
+import type { DType, Tensor } from "../tensor/mod.ts";
 import { CaseFinder, eagerSolver, type LostCase, type SolvedCase, type Solver } from "./cases.ts";
 import { compareKind, compareTensors, describe, failed } from "./compare.ts";
 import { type InputCase, userInputs } from "./inputs.ts";
@@ -207,8 +207,10 @@ export class Verification {
     try {
       return await RuntimeSession.create(input, provider);
     } catch (error) {
-      if (provider !== "webgpu" || !this.mayLeaveWebGpu) throw error;
-      this.leaveWebGpu(messageOf(error));
+      if (provider !== "webgpu") throw error;
+      const explained = withDTypes(error, model);
+      if (!this.mayLeaveWebGpu) throw explained;
+      this.leaveWebGpu(messageOf(explained));
       return await RuntimeSession.create(input, "wasm");
     }
   }
@@ -255,6 +257,26 @@ export class Verification {
   private note(text: string): void {
     if (!this.notes.includes(text)) this.notes.push(text);
   }
+}
+
+/** Dtypes that onnxruntime's WebGPU builds have next to no kernels of: neither the GPU's nor, there, the CPU's. */
+const NOT_ON_WEBGPU: ReadonlySet<DType> = new Set(["float64", "bfloat16", "int16", "uint16"]);
+
+/** What WebGPU can't load, with the dtypes that are to blame. */
+function withDTypes(error: unknown, model: Model): unknown {
+  if (!(error instanceof VerificationError)) return error;
+  const first = new Map<DType, string>();
+  for (const node of model.allNodes()) {
+    for (const value of [...node.inputs, ...node.outputs]) {
+      const dtype = value?.meta?.dtype;
+      if (dtype && NOT_ON_WEBGPU.has(dtype) && !first.has(dtype)) first.set(dtype, `${node.name} (${node.opType})`);
+    }
+  }
+  if (first.size === 0) return error;
+  const reasons = [...first].map(([dtype, node]) => `${dtype} is not available on WebGPU, and ${node} needs it`);
+  return new VerificationError(error.fact, { hint: `${reasons.join("; ")}: choose the provider wasm` }, {
+    cause: error,
+  });
 }
 
 /** What a runtime can't know: nodes of the user's own domains. */

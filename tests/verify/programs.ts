@@ -13,6 +13,7 @@ import {
 } from "../../src/fx/mod.ts";
 import { lower, type LowerOptions } from "../../src/export/lower.ts";
 import { OpTable } from "../../src/aten/mod.ts";
+import type { Op } from "../../src/aten/op.ts";
 import { Ranges } from "../../src/sym/mod.ts";
 import { contiguousStrides, type DType, type Meta, type Tensor } from "../../src/tensor/mod.ts";
 import type { VerifiableProgram } from "../../src/verify/mod.ts";
@@ -94,15 +95,17 @@ export class ProgramBuilder {
 }
 
 /** The records of a program's operators. */
-export async function tableOf(program: ExportedProgram): Promise<OpTable> {
-  return await OpTable.for(program.graph);
+export async function tableOf(program: ExportedProgram, custom: readonly Op[] = []): Promise<OpTable> {
+  return await OpTable.for(program.graph, custom);
 }
 
 /** A program lowered to ONNX, as export does it. */
 export async function lowered(
   program: ExportedProgram,
   options: Partial<LowerOptions> = {},
+  custom: readonly Op[] = [],
 ): Promise<VerifiableProgram> {
-  const result = lower(program, await tableOf(program), { opset: 21, irVersion: 10, state: "outputs", ...options });
+  const table = await tableOf(program, custom);
+  const result = lower(program, table, { opset: 21, irVersion: 10, state: "outputs", ...options });
   return { model: result.model, functionalProgram: program, lowered: result };
 }
