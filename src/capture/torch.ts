@@ -1,0 +1,9 @@
+/** What models in TypeScript know as `torch`. */
+export * from "./functions.ts";
+export * from "./creation.ts";
+/** Matrices: https://docs.pytorch.org/docs/stable/linalg.html */
+export * as linalg from "./linalg.ts";
+/** Fourier transforms: https://docs.pytorch.org/docs/stable/fft.html */
+export * as fft from "./fft.ts";
+/** Functions of mathematics: https://docs.pytorch.org/docs/stable/special.html */
+export * as special from "./special.ts";

@@ -1,0 +1,327 @@
+/**
+ * Writes the typed API of models in TypeScript from the operators' schemas: `Tensor`'s methods, `torch.*`, `F.*`,
+ * `torch.linalg.*`, `torch.fft.*` and `torch.special.*`. `python_api.json`, which `python_api.py` makes, says under which names
+ * PyTorch offers which operators.
+ *
+ * Run by `deno task api` after an operator was added; a test compares the files with what this makes.
+ */
+import { fromFileUrl } from "@std/path";
+import { RECORDS } from "../../src/aten/records.ts";
+import type { Op, Resolved } from "../../src/aten/mod.ts";
+import { isElementwise } from "../../src/aten/rules.ts";
+import { camelCase } from "../../src/capture/overloads.ts";
+import type { SchemaType } from "../../src/fx/mod.ts";
+import api from "./python_api.json" with { type: "json" };
+
+type Namespace = keyof typeof api;
+
+/** What is written by hand, because PyTorch's is Python code too or takes what no schema says. */
+const BY_HAND: Readonly<Record<Namespace, readonly string[]>> = {
+  torch: [],
+  Tensor: [],
+  nn: [],
+  fft: [],
+  linalg: [],
+  special: [],
+};
+
+/** Functions of `torch` that `torch.nn.functional` offers as they are. */
+const FUNCTIONAL = [
+  ...[
+    "adaptive_avg_pool1d",
+    "avg_pool1d",
+    "bilinear",
+    "celu_",
+    "channel_shuffle",
+    "conv1d",
+    "conv2d",
+    "conv3d",
+    "conv_tbc",
+  ],
+  ...["conv_transpose1d", "conv_transpose2d", "conv_transpose3d", "cosine_similarity", "hardshrink"],
+  ...["native_channel_shuffle", "pairwise_distance", "pdist", "pixel_shuffle", "pixel_unshuffle", "prelu", "relu_"],
+  ...["rrelu_", "selu_", "threshold_"],
+];
+
+/** Functions of `torch._C._nn` that `torch.nn.functional` offers as they are; the others stand behind Python functions. */
+const BUILTIN_NN = [
+  ...["avg_pool2d", "avg_pool3d", "elu_", "gelu", "hardtanh_", "leaky_relu_", "linear", "one_hot"],
+  ...["scaled_dot_product_attention", "softplus", "softshrink"],
+];
+
+interface File {
+  readonly path: string;
+  readonly text: string;
+}
+
+const PAGES = "https://docs.pytorch.org/docs/stable";
+
+/** Words that can't name a function. */
+const RESERVED = new Set(["var"]);
+
+/** Functions whose tensors may be numbers, as `overloads.ts` has it. */
+const TAKES_NUMBERS = /^(add|div|divide|mul|multiply|sub|subtract|true_divide|floor_divide|copy)_?$/;
+
+/** Arguments that make no difference here. */
+const LEFT_OUT = new Set(["layout", "pin_memory", "generator", "non_blocking"]);
+
+interface Param {
+  readonly name: string;
+  readonly type: string;
+  readonly optional: boolean;
+  readonly keywordOnly: boolean;
+  readonly variadic: boolean;
+}
+
+/** The TypeScript type of an argument; null for what programs here have no values of. */
+function typeOf(type: SchemaType, numbers: boolean): string | null {
+  if (type.kind === "optional") {
+    const of = typeOf(type.of, numbers);
+    return of && `${of} | null`;
+  }
+  if (type.kind === "list") {
+    const of = typeOf(type.of, numbers);
+    if (of === null) return null;
+    const list = `readonly ${of.includes(" ") ? `(${of})` : of}[]`;
+    return type.size !== null ? `${of} | ${list}` : list;
+  }
+  switch (type.name) {
+    case "Tensor":
+      return numbers ? "Tensor | Scalar" : "Tensor";
+    case "int":
+    case "SymInt":
+    case "float":
+      return "number";
+    case "Scalar":
+      return "Scalar";
+    case "bool":
+      return "boolean";
+    case "str":
+    case "Device":
+    case "MemoryFormat":
+      return "string";
+    case "ScalarType":
+      return "DType";
+    default:
+      return null;
+  }
+}
+
+function isIntList(type: SchemaType): boolean {
+  return type.kind === "list" && type.of.kind === "base" && (type.of.name === "int" || type.of.name === "SymInt");
+}
+
+/** The parameters of a form as callers see them; null where one can't be given. */
+function paramsOf(op: Op, name: string, method: boolean): readonly Param[] | null {
+  const args = op.parsed.args.slice(method ? 1 : 0);
+  const positional = args.filter((arg) => !arg.keywordOnly);
+  const params: Param[] = [];
+  for (const arg of args) {
+    if (LEFT_OUT.has(arg.name)) {
+      if (arg.default === undefined) return null;
+      continue;
+    }
+    const type = typeOf(arg.type, TAKES_NUMBERS.test(name));
+    if (type === null) {
+      if (arg.default === undefined) return null;
+      continue;
+    }
+    params.push({
+      name: !method && arg.name === "self" ? "input" : camelCase(arg.name),
+      type,
+      optional: arg.default !== undefined,
+      keywordOnly: arg.keywordOnly,
+      variadic: positional.length === 1 && arg === positional[0] && isIntList(arg.type),
+    });
+  }
+  return params;
+}
+
+interface ParameterList {
+  readonly text: string;
+  /** What the comment says where it is not the function's first. */
+  readonly about: string;
+}
+
+/** Parameter lists of a form: all by position, and each number of them by position with the rest in an object. */
+function parameterLists(params: readonly Param[], method: boolean): ParameterList[] {
+  const positional = params.filter((p) => !p.keywordOnly);
+  const keyword = params.filter((p) => p.keywordOnly);
+  const declare = (p: Param, required: boolean): string => `${p.name}${p.optional && !required ? "?" : ""}: ${p.type}`;
+  const object = (rest: readonly Param[]): string => `{ ${rest.map((p) => declare(p, false)).join("; ")} }`;
+  const lists: ParameterList[] = [];
+  const first = !method && positional[0]?.type.startsWith("Tensor") ? 1 : 0;
+  for (let n = positional.length; n >= first; n--) {
+    const rest = [...positional.slice(n), ...keyword];
+    const needed = rest.some((p) => !p.optional);
+    const isFull = n === positional.length;
+    const given = positional.slice(0, n).map((p) => declare(p, !isFull || (needed && keyword.length > 0)));
+    if (rest.length > 0) given.push(`options${needed || !isFull ? "" : "?"}: ${object(rest)}`);
+    const named = positional.slice(n).map((p) => `\`${p.name}\``);
+    const about = isFull ? "Another form." : `With ${named.join(", ")} by name.`;
+    lists.push({ text: given.join(", "), about });
+  }
+  const list = positional.find((p) => p.variadic);
+  if (list) {
+    lists.push({ text: `...${list.name}: number[]`, about: `With the numbers of \`${list.name}\` one by one.` });
+  }
+  return lists;
+}
+
+/** The TypeScript type of what an operator gives. */
+function resultOf({ op, inplace }: Resolved): string {
+  if (inplace) return "this";
+  const { returns } = op.parsed;
+  if (returns.length === 0) return "void";
+  const types = returns.map((r) => typeOf(r.type, false) ?? "unknown");
+  if (types.length === 1) return types[0].replace("readonly ", "");
+  const names = returns.map((r) => r.name);
+  if (names.every((n) => n !== null) && types.every((t) => t === "Tensor")) {
+    return `Named<${names.map((n) => `"${n}"`).join(" | ")}>`;
+  }
+  return `[${types.join(", ")}]`;
+}
+
+/** What the record tells of an operator in a few words. */
+function describe({ op, inplace }: Resolved): string {
+  const words: string[] = [];
+  if (op.parsed.returns.some((r) => r.alias && !r.alias.write)) {
+    words.push(op.aliases ? "a view where strides allow it, else a copy" : "a view of the same elements");
+  } else if (op.random) words.push("random numbers");
+  else if (isElementwise(op)) words.push("elementwise");
+  if (op.promote?.to === "default") words.push("dtypes are promoted");
+  if (op.promote?.to === "float") words.push("integers become floats");
+  if (inplace) words.push("in place");
+  return words.join("; ");
+}
+
+function pageOf(namespace: Namespace, name: string): string {
+  const path = {
+    torch: "torch",
+    Tensor: "torch.Tensor",
+    nn: "torch.nn.functional",
+    fft: "torch.fft",
+    linalg: "torch.linalg",
+  };
+  if (namespace === "special") return `${PAGES}/special.html#torch.special.${name}`;
+  return `${PAGES}/generated/${path[namespace]}.${name}.html`;
+}
+
+function isResolved(resolved: Resolved | null): resolved is Resolved {
+  return resolved !== null && resolved.op.higherOrder === undefined;
+}
+
+/** One function or method; empty where there is no record or no form can be called. */
+function declaration(namespace: Namespace, name: string, operators: string): string {
+  const method = namespace === "Tensor";
+  const usable = operators.split(" ").flatMap((operator) => {
+    const resolved = RECORDS.resolve(`torch.ops.${operator.replace("::", ".")}`);
+    if (!isResolved(resolved)) return [];
+    if (method && resolved.op.parsed.args[0]?.type.kind !== "base") return [];
+    const params = paramsOf(resolved.op, name, method);
+    return params ? [{ operator, resolved, params }] : [];
+  });
+  if (usable.length === 0) return "";
+  const shown = camelCase(name);
+  const own = RESERVED.has(shown) && !method ? `${shown}_` : shown;
+  const self = usable.some(({ resolved }) => resolved.inplace) && !method ? "Tensor" : "this";
+  const signatures = new Map<string, string>();
+  for (const { resolved, params } of usable) {
+    const result = resultOf(resolved).replace(/^this$/, self);
+    for (const { text, about } of parameterLists(params, method)) {
+      const signature = `${own}(${text}): ${result}`;
+      if (!signatures.has(signature)) signatures.set(signature, about);
+    }
+  }
+  const results = [...new Set([...signatures.keys()].map((s) => s.slice(s.lastIndexOf("): ") + 3)))];
+  const result = results.length === 1 ? results[0] : results.join(" | ");
+  const about = describe(usable[0].resolved);
+  const doc = `\`${method ? "" : namespaceName(namespace)}${shown}\`${about ? `: ${about}` : ""}. ${
+    pageOf(namespace, name)
+  }`;
+  const forms = JSON.stringify(usable.map((u) => u.operator.replace("aten::", "")).join(" "));
+  const lead = method ? "" : "export function ";
+  const leadOwn = RESERVED.has(shown) && !method ? "function " : lead;
+  const given = method ? `this.invoke("${shown}", ${forms}, args)` : `call("${shown}", ${forms}, args)`;
+  const body = result === "void" ? `${given};` : `return ${given} as ${result};`;
+  const lines = [...signatures].map(([text, about], i) => `/** ${i === 0 ? doc : about} */\n${leadOwn}${text};`);
+  lines.push(`${leadOwn}${own}(...args: unknown[]): ${result} {`, body, "}");
+  if (leadOwn !== lead) lines.push(`export { ${own} as ${shown} };`);
+  return lines.join("\n");
+}
+
+function namespaceName(namespace: Namespace): string {
+  return namespace === "nn" ? "F." : namespace === "torch" ? "torch." : `torch.${namespace}.`;
+}
+
+function declarations(namespace: Namespace, names: readonly string[]): string {
+  const table = api[namespace] as Readonly<Record<string, string>>;
+  const hand = new Set(BY_HAND[namespace]);
+  return names.filter((name) => !hand.has(name))
+    .map((name) => declaration(namespace, name, table[name]))
+    .filter((text) => text !== "")
+    .join("\n\n");
+}
+
+const GENERATED = "Generated by `deno task api` from the operators' schemas.";
+
+function functionsFile(path: string, what: string, body: string): File {
+  const used = (name: string): boolean => new RegExp(`\\b${name}\\b`).test(body);
+  return {
+    path,
+    text: `/** ${what} ${GENERATED} */
+${used("DType") ? `import type { DType } from "../tensor/mod.ts";\n` : ""}${
+      used("Scalar") ? `import type { Scalar } from "./scalar.ts";\n` : ""
+    }${
+      used("Named") ? `import type { Named } from "./methods.ts";\n` : ""
+    }import { call, type Tensor } from "./tensor.ts";
+
+${body}
+`,
+  };
+}
+
+/** The files, by their paths in `src/capture`. */
+export function makeFiles(): readonly File[] {
+  const all = (namespace: Namespace): string => declarations(namespace, Object.keys(api[namespace]));
+  const functional = [declarations("nn", BUILTIN_NN), declarations("torch", FUNCTIONAL)].join("\n\n");
+  return [
+    {
+      path: "tensor.ts",
+      text: `/** Tensors with PyTorch's methods. ${GENERATED} */
+import type { DType } from "../tensor/mod.ts";
+import type { TensorValue } from "./base.ts";
+import { execute } from "./execute.ts";
+import { type Named, TensorMethods } from "./methods.ts";
+import { overloadsOf } from "./overloads.ts";
+import type { Scalar } from "./scalar.ts";
+
+/** Calls the first of some operators that the arguments fit. */
+export function call(name: string, operators: string, args: readonly unknown[]): unknown {
+  return execute(overloadsOf(name, operators, false), args, (value) => new Tensor(value));
+}
+
+/** A tensor: https://docs.pytorch.org/docs/stable/tensors.html */
+export class Tensor extends TensorMethods {
+/** @internal */
+protected override wrap(value: TensorValue): Tensor {
+return new Tensor(value);
+}
+
+${all("Tensor")}
+}
+`,
+    },
+    functionsFile("functions.ts", "Functions of `torch`.", all("torch")),
+    functionsFile("functional.ts", "Functions of `torch.nn.functional` that are operators.", functional),
+    functionsFile("linalg.ts", "`torch.linalg`.", all("linalg")),
+    functionsFile("fft.ts", "`torch.fft`.", all("fft")),
+    functionsFile("special.ts", "`torch.special`.", all("special")),
+  ];
+}
+
+if (import.meta.main) {
+  for (const { path, text } of makeFiles()) {
+    await Deno.writeTextFile(fromFileUrl(new URL(`../../src/capture/${path}`, import.meta.url)), text);
+  }
+}

@@ -1,0 +1,16 @@
+/**
+ * Models in TypeScript: tensors and functions with PyTorch's names.
+ *
+ * @module
+ */
+/** Functions of `torch`: https://docs.pytorch.org/docs/stable/torch.html */
+export * as torch from "./src/capture/torch.ts";
+/** Functions of `torch.nn.functional`: https://docs.pytorch.org/docs/stable/nn.functional.html */
+export * as F from "./src/capture/functional.ts";
+export { Tensor } from "./src/capture/tensor.ts";
+export type { TensorBase } from "./src/capture/base.ts";
+export type { Named, Nested, TensorMethods } from "./src/capture/methods.ts";
+export type { TensorData, TensorOptions } from "./src/capture/creation.ts";
+export { Float, type Scalar } from "./src/capture/scalar.ts";
+export { Complex } from "./src/fx/mod.ts";
+export type { Data, DType } from "./src/tensor/mod.ts";
