@@ -3,8 +3,8 @@
  * that is being recorded. Operators in place may put another value behind the name.
  */
 import { FxValue } from "../fx/mod.ts";
-import { type Dim, isSym } from "../sym/mod.ts";
 import { type DType, type Meta, Tensor as CoreTensor } from "../tensor/mod.ts";
+import { fromDim } from "./symbolic.ts";
 
 /**
  * What stands behind a tensor.
@@ -57,12 +57,6 @@ export abstract class TensorBase {
   get ndim(): number {
     return this.meta.shape.length;
   }
-}
-
-/** A size as programs see it. */
-export function fromDim(dim: Dim): number {
-  if (!isSym(dim)) return dim;
-  throw new TypeError(`The size ${dim} is symbolic`);
 }
 
 /** The concrete tensor behind a tensor. @throws {TypeError} in capture, and for weights that are not loaded */

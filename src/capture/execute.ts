@@ -2,13 +2,12 @@
  * What calling an operator does: eager, its kernel runs at once, views share the storage of what they view, and operators
  * in place write through it; in capture it is recorded on the tracer that is entered.
  */
-import type { CallArg } from "../aten/bind.ts";
-import { type BoundArgs } from "../aten/bind.ts";
+import type { BoundArgs, CallArg } from "../aten/bind.ts";
 import { EagerInterpreter } from "../aten/calls.ts";
 import type { Op } from "../aten/mod.ts";
 import { RECORDS } from "../aten/records.ts";
 import { type FxArg, FxValue } from "../fx/mod.ts";
-import { isSym, type Sym } from "../sym/mod.ts";
+import { isSym } from "../sym/mod.ts";
 import {
   type DType,
   elementOffsets,
@@ -20,9 +19,11 @@ import {
   Tensor as CoreTensor,
 } from "../tensor/mod.ts";
 import * as loops from "../tensor/loops.ts";
-import { currentTracer, type Tracer } from "../trace/context.ts";
-import { concrete, fromDim, TensorBase, type TensorValue } from "./base.ts";
+import { currentTracer } from "../trace/context.ts";
+import type { Tracer } from "../trace/tracer.ts";
+import { concrete, TensorBase, type TensorValue } from "./base.ts";
 import { type BoundCall, type Overloads, show } from "./overloads.ts";
+import { fromExpression } from "./symbolic.ts";
 import { overlapsItself, overlapsPartly, viewsOf } from "./views.ts";
 
 /** Runs kernels. */
@@ -43,27 +44,18 @@ export function execute(overloads: Overloads, args: readonly unknown[], wrap: Wr
 }
 
 function record(tracer: Tracer, { op, inplace, args }: BoundCall, wrap: Wrap): unknown {
-  const given = args.map((arg) => mapTensors(arg, (tensor) => valueOf(tracer, tensor)) as CallArg<FxValue>);
+  const given = args.map((arg) => mapTensors(arg, ({ value }) => value) as CallArg<TensorValue>);
   const positional = op.parsed.args.filter(({ keywordOnly }) => !keywordOnly).length;
-  const kwargs = new Map(
-    op.parsed.args.flatMap(({ name }, i) =>
-      i >= positional && given[i] !== undefined ? [[name, given[i]] as const] : []
-    ),
-  );
-  const last = given.slice(0, positional).findLastIndex((arg) => arg !== undefined);
-  const result = tracer.call(op, given.slice(0, last + 1), kwargs, inplace);
+  const kwargs = new Map(op.parsed.args.slice(positional).map(({ name }, i) => [name, given[positional + i]] as const));
+  for (const [name, value] of kwargs) if (value === undefined) kwargs.delete(name);
+  const result = tracer.call(op, given.slice(0, positional), kwargs, inplace);
   const [self] = args;
-  if (inplace && self instanceof TensorBase) {
+  if (inplace !== null && self instanceof TensorBase) {
     // What is recorded next reads what was written; a concrete tensor stays the one that the program knows.
     if (self.value instanceof FxValue && result instanceof FxValue) self.value = result;
     return self;
   }
   return wrapAll(result, wrap, names(op));
-}
-
-/** The graph's value for a tensor. */
-function valueOf(tracer: Tracer, { value }: TensorBase): FxValue {
-  return value instanceof FxValue ? value : tracer.lift(value);
 }
 
 function run(call: BoundCall, wrap: Wrap): unknown {
@@ -73,7 +65,7 @@ function run(call: BoundCall, wrap: Wrap): unknown {
   // Tensors of no dims stand for numbers where a number is asked for.
   const values = args.map((arg, i) => tensorSlots[i] ? arg : mapConcrete(arg, numberOf));
   const bound = eager.bind(op, values as CallArg<CoreTensor>[]);
-  if (inplace) {
+  if (inplace !== null) {
     const self = call.args[0] as TensorBase;
     const view = viewed(op, args[0] as CoreTensor, bound);
     if (view) {
@@ -188,10 +180,9 @@ function names({ parsed: { returns } }: Op): readonly string[] {
 
 /** The results as programs see them. */
 function wrapAll(result: unknown, wrap: Wrap, names: readonly string[]): unknown {
-  if (result instanceof CoreTensor || (result instanceof FxValue && result.meta.kind === "tensor")) return wrap(result);
-  if (result instanceof FxValue && result.meta.kind === "sym") return fromDim(result.meta.expr as Sym);
-  if (isSym(result)) return fromDim(result);
-  if (!Array.isArray(result)) return result;
+  if (result instanceof CoreTensor || result instanceof FxValue) return wrap(result);
+  if (isSym(result)) return fromExpression(result);
+  if (!Array.isArray(result)) return typeof result === "bigint" ? Number(result) : result;
   const all = result.map((item) => wrapAll(item, wrap, []));
   for (const [i, name] of names.entries()) if (name !== "") Object.defineProperty(all, name, { value: all[i] });
   return all;

@@ -23,15 +23,15 @@ export interface BoundCall {
   readonly name: string;
   /** The record of the operator, or of its functional form. */
   readonly op: Op;
-  /** Whether the result is written to the first argument. */
-  readonly inplace: boolean;
+  /** The name of the in-place operator, whose result is written to the first argument; null for others. */
+  readonly inplace: string | null;
   /** As programs are recorded with, but tensors are the caller's. */
   readonly args: readonly unknown[];
 }
 
 interface Form {
   readonly op: Op;
-  readonly inplace: boolean;
+  readonly inplace: string | null;
   readonly params: readonly Param[];
   /** How many arguments may be given by position. */
   readonly positional: number;
@@ -116,7 +116,7 @@ function formOf(operator: string, method: boolean): Form {
   const positional = params.filter(({ schema }) => !schema.keywordOnly).length;
   const first = method ? 1 : 0;
   const variadic = positional === first + 1 && isIntList(params[first].schema.type) ? first : null;
-  return { op, inplace, params, positional, variadic };
+  return { op, inplace: inplace ? operator : null, params, positional, variadic };
 }
 
 /** `padding_mode` to `paddingMode`. */

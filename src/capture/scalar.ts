@@ -4,7 +4,8 @@
  * an expression and pass as numbers.
  */
 import { Complex, type Scalar as FxScalar } from "../fx/mod.ts";
-import { isSym, type Sym } from "../sym/mod.ts";
+import type { Sym } from "../sym/mod.ts";
+import { SymbolicNumber } from "./symbolic.ts";
 
 /** A float, whatever its value: Python's `2.0`, where the number 2 would be an int. */
 export class Float {
@@ -27,8 +28,7 @@ export type Scalar = number | bigint | boolean | Float | Complex;
 
 /** The expression of a symbolic number; null for everything else. */
 export function symOf(value: unknown): Sym | null {
-  if (typeof value !== "object" || value === null || !("expr" in value)) return null;
-  return isSym(value.expr) ? value.expr : null;
+  return value instanceof SymbolicNumber ? value.expr : null;
 }
 
 /** Whether a value is a number of any kind. */
