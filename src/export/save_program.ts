@@ -3,7 +3,8 @@ import type { ExportedProgram } from "../fx/mod.ts";
 
 /**
  * Writes a program as `torch.export.save` of torch 2.15 does; `torch.export.load` reads it, as {@linkcode load} does. Weights
- * stream from wherever they lie; sample inputs are left out. A file appears complete or not at all.
+ * stream from wherever they lie. Sample inputs are left out where their tree has classes other than tuples, lists and dicts.
+ * A file appears complete or not at all.
  *
  * @param destination a path, a `file:` URL, or a stream, which is closed at the end
  * @throws {LoweringError} when the program holds objects that are no tensors

@@ -6,7 +6,7 @@ import { writePt2 } from "./write.ts";
 
 /**
  * Writes a program as `torch.export.save` of torch 2.15 does; `torch.export.load` reads it, as {@linkcode load} does. Weights
- * stream from wherever they lie; sample inputs are left out.
+ * stream from wherever they lie.
  *
  * @param destination a path, a `file:` URL, or a stream, which is closed at the end
  * @throws {LoweringError} when the program holds objects that are no tensors

@@ -19,11 +19,13 @@ import { ZipWriter } from "../io/zip_writer.ts";
 import { LoweringError } from "../ir/mod.ts";
 import type { Storage, Tensor } from "../tensor/mod.ts";
 import { GraphWriter } from "./write_graph.ts";
+import { writeSamples } from "./write_samples.ts";
 
 const SCHEMA = { major: 8, minor: 20 } as const;
 
 /**
- * Writes a program that PyTorch (2.9 and later) and this library load. Sample inputs are left out.
+ * Writes a program that PyTorch (2.9 and later) and this library load. Sample inputs are left out where their tree has
+ * classes other than tuples, lists and dicts.
  *
  * @param root name of the folder in the archive that everything lies in; torch takes the file's
  * @throws {LoweringError} when the program holds objects that are no tensors
@@ -54,13 +56,20 @@ class ArchiveWriter {
     await this.weights("data/weights", "weight", "model_weights_config.json", program.stateDict);
     await this.weights("data/constants", "tensor", "model_constants_config.json", program.constants);
     await this.text("models/model.json", text);
-    await this.text("data/sample_inputs/model.pt", "");
+    await this.zip.add(`${this.root}/data/sample_inputs/model.pt`, await this.samples());
     await this.text("archive_format", "pt2");
     await this.text("archive_version", "0");
     await this.text(".data/version", "6\n");
     await this.text("byteorder", "little");
     if (program.serializationId !== null) await this.text(".data/serialization_id", program.serializationId);
     await this.zip.finish();
+  }
+
+  /** The example inputs; nothing where there are none that can be written. */
+  private async samples(): Promise<Uint8Array> {
+    const samples = await this.program.sampleInputs();
+    const spec = this.program.moduleCallGraph.at(0)?.signature?.inSpec;
+    return samples && spec && await writeSamples(samples, spec) || new Uint8Array();
   }
 
   private async text(name: string, text: string): Promise<void> {

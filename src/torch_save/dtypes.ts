@@ -48,6 +48,12 @@ export function storageDType(type: string): DType | null | undefined {
   return type.startsWith("torch.") ? STORAGES.get(type.slice("torch.".length)) : undefined;
 }
 
+/** The typed storage class of a dtype, `FloatStorage`; null for one that has none. */
+export function storageClass(dtype: DType): string | null {
+  for (const [name, element] of STORAGES) if (element === dtype) return name;
+  return null;
+}
+
 /** The dtype of a global such as `torch.float32`. */
 export function globalDType(global: string): DType | undefined {
   const name = global.startsWith("torch.") ? global.slice("torch.".length) : "";

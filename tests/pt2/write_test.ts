@@ -1,16 +1,17 @@
 /** Archives that are written are read as the same program; PyTorch's own reading is checked by tests/tools/check_archives.py. */
 import { assertEquals, assertRejects } from "@std/assert";
 import { OpTable } from "../../src/aten/mod.ts";
-import { type ExportedProgram, targetsOf } from "../../src/fx/mod.ts";
+import { type ExportedProgram, FxValue, targetsOf, type TreeSpec } from "../../src/fx/mod.ts";
 import { printProgram } from "../../src/fx/print_program.ts";
 import { MemorySink } from "../../src/io/sink.ts";
 import { bytesSource } from "../../src/io/source.ts";
 import { LoweringError } from "../../src/ir/mod.ts";
 import { readPt2 } from "../../src/pt2/mod.ts";
 import { writePt2 } from "../../src/pt2/write.ts";
-import type { Tensor } from "../../src/tensor/mod.ts";
+import { type DType, newData, Tensor } from "../../src/tensor/mod.ts";
 import { LAYOUTS, weightArchive } from "../export/archives.ts";
 import { fixture } from "../fixtures.ts";
+import { ProgramBuilder, tensor as value } from "../verify/programs.ts";
 import { goodParts, MODEL, node, tensor, tensorMeta, writeParts } from "./build.ts";
 
 async function written(program: ExportedProgram): Promise<Uint8Array<ArrayBuffer>> {
@@ -26,6 +27,14 @@ async function values(tensors: ReadonlyMap<string, Tensor>): Promise<unknown[]> 
     all.push([name, dtype, shape, (await tensor.load()).toArray()]);
   }
   return all;
+}
+
+/** The example inputs as plain values. */
+async function sampleValues(program: ExportedProgram): Promise<unknown[] | null> {
+  const samples = await program.sampleInputs();
+  return samples && Promise.all(samples.map(async (sample) => {
+    return sample instanceof Tensor ? [sample.dtype, sample.shape, (await sample.load()).toArray()] : sample;
+  }));
 }
 
 /** Writes a program, reads it again, and compares all that there is. */
@@ -45,6 +54,7 @@ async function assertSame(program: ExportedProgram): Promise<ExportedProgram> {
   assertEquals(rest(again), rest(program));
   assertEquals(await values(again.stateDict), await values(program.stateDict));
   assertEquals(await values(again.constants), await values(program.constants));
+  assertEquals(await sampleValues(again), await sampleValues(program));
   const second = await written(again);
   const third = await written(await readPt2(bytesSource(second, "again")));
   assertEquals(third, second, "Written again, the bytes differ");
@@ -104,6 +114,38 @@ Deno.test("written archives: every kind of argument and result", async () => {
   }
   for (const name of ["part_0", "part_1", "top", "at", "all_0"]) graph.tensor_values[name] = tensorMeta(2);
   await assertSame(await readPt2(bytesSource(await writeParts(parts), "arguments")));
+});
+
+Deno.test("written archives: example inputs of every kind in plain containers", async () => {
+  const dtypes: DType[] = ["float32", "int64", "bool", "bfloat16", "complex64", "uint16", "float8_e4m3fn"];
+  const plain = [0n, 127n, -128n, 128n, -129n, 2n ** 63n - 1n, 1.5, -Infinity, true, false, null, "Grüße"];
+  const tensors = dtypes.map((dtype, i) => Tensor.of(dtype, [i, 1], newData(dtype, dtype === "complex64" ? 2 * i : i)));
+  const builder = new ProgramBuilder();
+  for (const [i, { dtype, shape }] of tensors.entries()) builder.input(value(`t${i}`, dtype, shape));
+  for (const [i, value] of plain.entries()) builder.input(new FxValue(`c${i}`, { kind: "constant", value }));
+  builder.output(builder.graph.inputs[0]);
+  builder.samples = [...tensors, ...plain];
+  const leaf: TreeSpec = { type: null, context: null, children: [] };
+  const of = (type: string, children: TreeSpec[], context: unknown = "null"): TreeSpec => ({ type, context, children });
+  const leaves = builder.samples.map(() => leaf);
+  const spec = (inner: string): TreeSpec =>
+    of("builtins.tuple", [
+      of("builtins.tuple", [of(inner, leaves.slice(0, 7)), of("builtins.tuple", [])]),
+      of("builtins.dict", [
+        of("builtins.dict", leaves.slice(7, 9), '["a", 3]'),
+        of("collections.OrderedDict", leaves.slice(9, 10), '["b"]'),
+        ...leaves.slice(10),
+      ], JSON.stringify(["d", "o", ...plain.slice(3).map((_, i) => `k${i}`)])),
+    ]);
+  const program = (inner: string): ExportedProgram => ({
+    ...builder.build(),
+    moduleCallGraph: [{ fqn: "", signature: { inSpec: spec(inner), outSpec: leaf, forwardArgNames: null } }],
+  });
+  const again = async (inner: string): Promise<unknown[] | null> =>
+    sampleValues(await readPt2(bytesSource(await written(program(inner)), "again")));
+  assertEquals(await again("builtins.list"), await sampleValues(program("builtins.list")));
+  // A class of one's own would have to be imported to be made again.
+  assertEquals(await again("collections.namedtuple"), null);
 });
 
 Deno.test("written archives: tree specifications of namedtuples keep their fields", async () => {
