@@ -1,14 +1,17 @@
 """Makes conformance cases from PyTorch's operator test database (OpInfo): one operator call per program.
 
-Usage: python tests/tools/opinfo_cases.py --out DIR [--ops REGEXP] [--dtypes float32,int64] [--samples N] [--dynamic]
-                                          [--variants function,inplace] [--seed 0] [--jobs 2] [--timeout 120]
+Usage: python tests/tools/opinfo_cases.py --out DIR [--ops REGEXP] [--dtypes float32,int64] [--samples N]
+                                          [--forms static,dyn,auto,unbacked] [--variants function,inplace] [--seed 0]
+                                          [--jobs 2] [--timeout 120]
        python tests/tools/opinfo_cases.py --out tests/fixtures/opinfo --cases tests/fixtures/opinfo/cases.txt
 Needs torch 2.13, numpy, safetensors and expecttest, no GPU.
 
 Each case is NAME.pt2, an archive of a module that makes the call with the sample's tensors as inputs and everything
 else baked in, and NAME.safetensors with `input_0`…, `output_0`… as eager PyTorch computed them (complex as a trailing
 pair of reals, numbers as 0-d tensors), for dynamic cases also `alt_input_0`…, `alt_output_0`… at another size. NAME is
-`<op>.<variant>__<dtype>__<n>[_dyn]`, n being the sample's place in PyTorch's list. A line per case goes to
+`<op>.<variant>__<dtype>__<n>[_dyn|_auto|_unbacked]`, n being the sample's place in PyTorch's list: `dyn` declares dims
+dynamic, all of them where the operator lets it; `auto` lets torch.export find which can be; `unbacked` gives the
+operator sizes that depend on data, by selecting with `nonzero` or slicing to an `item`. A line per case goes to
 DIR/manifest.jsonl operator by operator, so the folder can be used while it grows; what could not be made goes to
 DIR/skipped.jsonl with the reason. Samples are spread over PyTorch's list, because its first ones are the plainest. Each
 operator and dtype starts from the same seed, so a case does not depend on the others that are made.
@@ -21,6 +24,7 @@ import argparse
 import concurrent.futures
 import itertools
 import json
+import math
 import pathlib
 import random
 import re
@@ -41,6 +45,7 @@ TOLERANCES = {
     "f64": (1e-6, 1e-5),
 }
 VARIANTS = ("function", "method", "inplace")
+FORMS = ("static", "dyn", "auto", "unbacked")
 # Results that are not initialized.
 UNSET = re.compile(r"^(new_)?empty|^resize_")
 # Results that several choices of sign, basis or pivot satisfy, and those that depend on which of equal elements is found.
@@ -97,20 +102,72 @@ class Call:
         return tuple(leaf for leaf in pytree.tree_leaves(out) if isinstance(leaf, kinds))
 
     def module(self):
+        return module(self.run, len(self.tensors))
+
+
+def module(run, count):
+    """A module of `count` inputs whose result `run` computes from the tuple of them."""
+    import torch
+
+    class M(torch.nn.Module):
+        pass
+
+    # torch.export names inputs after the parameters; with varargs it would number them `inputs_0`.
+    names = [f"input_{i}" for i in range(count)]
+    scope = {"run": run}
+    exec(f"def forward(self, {', '.join(names)}):\n    return run(({''.join(n + ', ' for n in names)}))", scope)
+    M.forward = scope["forward"]
+    return M().eval()
+
+
+class Cut:
+    """A call on parts of its inputs: `sizes` of theirs are found in data, so that a program has unbacked dims of them.
+
+    The tensors are `SPARE` longer in these dims. After them there is an input per size: which elements are taken, as a
+    mask or, for every other size, as a number.
+    """
+
+    SPARE = 2
+
+    def __init__(self, call, sizes):
+        self.call, self.sizes = call, sizes
+        self.module = lambda: module(self.run, len(call.tensors) + len(sizes))
+
+    def places(self, tensor):
+        """(dim, place in `sizes`) of each dim that is cut."""
+        return [(d, self.sizes.index(size)) for d, size in enumerate(tensor.shape) if size in self.sizes]
+
+    def inputs(self, change):
+        """Those that leave each size as it is, or changed by so much."""
         import torch
 
-        call = self
+        tensors = []
+        for tensor in self.call.tensors:
+            longer = tensor
+            for dim, i in self.places(tensor):
+                longer = repeated(longer, dim, self.sizes[i] + self.SPARE)
+            tensors.append(longer)
+        taken = []
+        for i, size in enumerate(self.sizes):
+            count = torch.tensor(size + change(i))
+            taken.append(count if i % 2 else torch.arange(size + self.SPARE) < count)
+        return [*tensors, *taken]
 
-        class M(torch.nn.Module):
-            def forward(self, *inputs):
-                return call.run(inputs)
+    def run(self, inputs):
+        import torch
 
-        # torch.export names inputs after the parameters; with varargs it would number them `inputs_0`.
-        names = [f"input_{i}" for i in range(len(self.tensors))]
-        scope = {"run": call.run}
-        exec(f"def forward(self, {', '.join(names)}):\n    return run(({''.join(n + ', ' for n in names)}))", scope)
-        M.forward = scope["forward"]
-        return M().eval()
+        count = len(self.call.tensors)
+        taken = [x.item() if i % 2 else x.nonzero().squeeze(1) for i, x in enumerate(inputs[count:])]
+        for i, size in enumerate(self.sizes):
+            if i % 2:
+                torch._check(taken[i] >= 0)
+                torch._check(taken[i] <= size + self.SPARE)
+        parts = []
+        for tensor, whole in zip(self.call.tensors, inputs):
+            for dim, i in self.places(tensor):
+                whole = whole.narrow(dim, 0, taken[i]) if i % 2 else whole.index_select(dim, taken[i])
+            parts.append(whole)
+        return self.call.run(parts)
 
 
 def stored(value):
@@ -169,17 +226,43 @@ def random_calls(program):
     ]
 
 
-def resized(tensor, shape):
-    """The tensor's elements over and over, so that indices stay indices and positive numbers positive."""
+def are_whole(tensor):
     import torch
 
-    count = 1
-    for size in shape:
-        count *= size
-    flat = tensor.reshape(-1)
-    if flat.numel() == 0 or tuple(tensor.shape) == tuple(shape):
-        return tensor.clone() if tuple(tensor.shape) == tuple(shape) else torch.zeros(shape, dtype=tensor.dtype)
-    return flat.repeat(-(-count // flat.numel()))[:count].reshape(shape).clone()
+    if tensor.is_complex():
+        return are_whole(torch.view_as_real(tensor))
+    return not tensor.is_floating_point() or torch.equal(tensor, tensor.round())
+
+
+def repeated(tensor, dim, size):
+    """The elements of a dim over and over, so that indices stay indices and positive numbers positive.
+
+    Repeated numbers that aren't whole shrink, each by another factor: rows that depend on others would make matrices
+    singular, and of equal elements it is open which is found. Offsets and edges stay sorted.
+    """
+    import torch
+
+    count = tensor.shape[dim]
+    places = torch.arange(size)
+    longer = tensor.index_select(dim, places % count)
+    if not are_whole(tensor):
+        factors = 1 - torch.rand(longer.shape, generator=torch.Generator().manual_seed(count)) / 2
+        first = (places < count).reshape([-1] + [1] * (tensor.dim() - dim - 1))
+        longer = torch.where(first, longer, longer * factors.to(longer.real.dtype))
+    elif tensor.dim() == 1 and not tensor.is_complex() and torch.equal(tensor, tensor.sort().values):
+        longer = longer.cummax(0).values
+    return longer
+
+
+def resized(tensor, shape):
+    """The tensor's elements in another shape, repeated or cut off."""
+    import torch
+
+    if tuple(tensor.shape) == tuple(shape):
+        return tensor.clone()
+    if tensor.numel() == 0:
+        return torch.zeros(shape, dtype=tensor.dtype)
+    return repeated(tensor.reshape(-1), 0, math.prod(shape)).reshape(shape)
 
 
 def dynamic_choices(tensors):
@@ -199,6 +282,36 @@ def dynamic_choices(tensors):
         yield kind, [{0: dim} if i == able[0] else None for i in range(len(tensors))], able[:1]
 
 
+def auto_choices(tensors):
+    """As `dynamic_choices`, of which this has one: torch.export finds which dims can be."""
+    from torch.export import Dim
+
+    every = [{d: Dim.AUTO for d, size in enumerate(t.shape) if size > 1} or None for t in tensors]
+    if any(every):
+        yield "AUTO_ALL", every, [i for i, shape in enumerate(every) if shape]
+
+
+def cuts(call):
+    """The call with sizes found in data, most wanted first: all sizes, or one of them."""
+    sizes = list(dict.fromkeys(size for t in call.tensors for size in t.shape if size > 1))
+    if sizes:
+        yield Cut(call, sizes)
+    if len(sizes) > 1:
+        for size in sizes:
+            yield Cut(call, [size])
+
+
+CHANGES = (
+    # Sizes that were equal by chance differ at the other size, so that one dim isn't taken for another.
+    lambda i: 1 + i % 2,
+    lambda i: 2 - i % 2,
+    lambda i: 1,
+    lambda i: 2,
+    lambda i: -1,
+)
+"""By how much the sizes change: functions of a size's place among them."""
+
+
 def alternatives(program, tensors):
     """Shapes that the inputs could have instead, by giving each symbol another size."""
     import torch
@@ -212,8 +325,9 @@ def alternatives(program, tensors):
                 symbols.setdefault(dim.node.expr, size)
     if not symbols:
         return
-    for change in (lambda n: n + 1, lambda n: n + 2, lambda n: 2 * n, lambda n: n - 1):
-        sizes = {symbol: change(size) for symbol, size in symbols.items()}
+    by = [lambda i, n, change=change: n + change(i) for change in CHANGES]
+    for change in (*by, lambda i, n: 2 * n):
+        sizes = {symbol: change(i, size) for i, (symbol, size) in enumerate(symbols.items())}
         yield [
             tuple(int(d.node.expr.subs(sizes)) if isinstance(d, torch.SymInt) else d for d in val.shape) for val in vals
         ]
@@ -277,28 +391,35 @@ class Maker:
         """Yields lines for the manifest, or {"skipped": …}."""
         op, dtype = self.ops[task["op"]], task["dtype"]
         for variant in (VARIANTS if self.wanted else self.options.variants.split(",")):
-            dynamic_left = 2 if self.options.dynamic and dtype == "float32" else 0
+            left = {form: self.limit(form, dtype == task["first"]) for form in self.options.forms.split(",")}
             for place, call in self.calls(op, dtype, variant):
                 name = case_name(op, dtype, place, variant)
-                for dynamic in (False, True):
-                    case = name + ("_dyn" if dynamic else "")
-                    if not (self.wanted[name] & {dynamic} if self.wanted else not dynamic or dynamic_left):
+                for form in FORMS:
+                    if form not in self.wanted[name] if self.wanted else not left.get(form):
                         continue
+                    case = name + ("" if form == "static" else f"_{form}")
                     try:
-                        line = self.case(case, op, dtype, call, dynamic)
+                        line = self.case(case, op, dtype, call, form)
                     except Exception as error:
                         text = str(error).strip().split("\n")[0][:200]
                         line = {"skipped": case, "why": f"{type(error).__name__}: {text}"}
-                    dynamic_left -= dynamic and "case" in line
+                    if not self.wanted:
+                        left[form] -= "case" in line
                     yield line
-                    if "skipped" in line and not dynamic:
+                    if "skipped" in line and form == "static":
                         break
+
+    def limit(self, form, first):
+        """How many cases of a form are made of an operator in a dtype; the dynamic forms in its first dtype only."""
+        if form == "static":
+            return LISTED
+        return (2 if form == "dyn" else self.options.samples) if first else 0
 
     def eager(self, call, tensors, salt=0):
         self.seed(salt)
         return [stored(v) for v in call.run([t.clone() for t in tensors])]
 
-    def case(self, case, op, dtype, call, dynamic):
+    def case(self, case, op, dtype, call, form):
         import torch
         from safetensors.torch import save_file
 
@@ -310,9 +431,12 @@ class Maker:
         if not equal(outputs, self.eager(call, call.tensors, 1)):
             raise ValueError("the result is random")
         line = {"case": case, "op": op.name, "variant": op.variant_test_name, "dtype": dtype}
-        extra = {}
-        if dynamic:
-            program, extra, line["dyn"] = self.dynamic(call)
+        tensors, extra = call.tensors, {}
+        if form == "unbacked":
+            program, tensors, extra, line["dyn"] = self.unbacked(call)
+        elif form != "static":
+            choices = dynamic_choices if form == "dyn" else auto_choices
+            program, extra, line["dyn"] = self.dynamic(call, choices(call.tensors))
         else:
             program = torch.export.export(call.module(), tuple(t.clone() for t in call.tensors))
         # OpInfo seeds the generator in some operators' own calls, so those look reproducible above.
@@ -320,19 +444,19 @@ class Maker:
             results = []
             for salt in range(8):
                 self.seed(salt)
-                results.append([stored(v) for v in program.module()(*(t.clone() for t in call.tensors))])
+                results.append([stored(v) for v in program.module()(*(t.clone() for t in tensors))])
             if not all(equal(results[0], other) for other in results[1:]):
                 raise ValueError("the result is random")
         nodes = [n for n in program.graph.nodes if n.op == "call_function"]
         torch.export.save(program, self.out / f"{case}.pt2")
-        inputs = [stored(t) for t in call.tensors]
+        inputs = [stored(t) for t in tensors]
         named = {f"input_{i}": t for i, t in enumerate(inputs)} | {f"output_{i}": t for i, t in enumerate(outputs)}
         save_file(named | extra, self.out / f"{case}.safetensors")
         line |= {
             "aten": [operator_name(n.target) for n in nodes],
             "n_inputs": len(inputs),
             "n_outputs": len(outputs),
-            "dynamic": dynamic,
+            "dynamic": form != "static",
             "pt2_bytes": (self.out / f"{case}.pt2").stat().st_size,
             "tol": tolerance(inputs, outputs, dtype),
             "in_shapes": [list(t.shape) for t in inputs],
@@ -351,12 +475,46 @@ class Maker:
             return False
         return equal(outputs, results)
 
-    def dynamic(self, call):
+    def unbacked(self, call):
+        """The program with unbacked dims, its inputs, its results at another size, and which sizes became symbols."""
+        import torch
+
+        reason = ValueError("no dim can be dynamic")
+        for cut in cuts(call):
+            inputs = cut.inputs(lambda i: 0)
+            try:
+                program = torch.export.export(cut.module(), tuple(t.clone() for t in inputs))
+            except Exception as error:
+                reason = error
+                continue
+            if not self.follows(program, inputs, self.eager(cut, inputs)):
+                reason = ValueError("torch.export fixed a size in silence")
+                continue
+            for change in CHANGES:
+                others = cut.inputs(change)
+                extra = self.alternative(cut, program, others)
+                if extra:
+                    return program, inputs, extra, {"sizes": cut.sizes, "kind": "UNBACKED", "alt": True}
+                reason = ValueError("the program or the operator has no such result at another size")
+        raise reason
+
+    def alternative(self, call, program, tensors):
+        """What is stored of another size, or none where the operator or the program doesn't work there."""
+        try:
+            outputs = self.eager(call, tensors)
+        except Exception:
+            return {}
+        if not equal(outputs, self.eager(call, tensors, 1)) or not self.follows(program, tensors, outputs):
+            return {}
+        extra = {f"alt_input_{i}": stored(t) for i, t in enumerate(tensors)}
+        return extra | {f"alt_output_{i}": t for i, t in enumerate(outputs)}
+
+    def dynamic(self, call, choices):
         """The program with dynamic dims, its results at another size, and what was declared."""
         import torch
 
         reason = ValueError("no dim can be dynamic")
-        for kind, shapes, which in dynamic_choices(call.tensors):
+        for kind, shapes, which in choices:
             try:
                 args = tuple(t.clone() for t in call.tensors)
                 program = torch.export.export(call.module(), args, dynamic_shapes=tuple(shapes))
@@ -365,17 +523,10 @@ class Maker:
                 continue
             for shapes in alternatives(program, call.tensors):
                 tensors = [resized(t, shape) for t, shape in zip(call.tensors, shapes)]
-                try:
-                    outputs = self.eager(call, tensors)
-                except Exception as error:
-                    reason = error
-                    continue
-                if not equal(outputs, self.eager(call, tensors, 1)) or not self.follows(program, tensors, outputs):
-                    reason = ValueError("the program or the operator has no such result at another size")
-                    continue
-                extra = {f"alt_input_{i}": stored(t) for i, t in enumerate(tensors)}
-                extra |= {f"alt_output_{i}": t for i, t in enumerate(outputs)}
-                return program, extra, {"inputs": which, "kind": kind, "alt": True}
+                extra = self.alternative(call, program, tensors)
+                if extra:
+                    return program, extra, {"inputs": which, "kind": kind, "alt": True}
+                reason = ValueError("the program or the operator has no such result at another size")
         raise reason
 
 
@@ -384,12 +535,13 @@ def case_name(op, dtype, place, variant):
 
 
 def wanted_cases(options):
-    """For each case named in the file of `--cases`, without `_dyn`: which of the static and the dynamic one is wanted."""
+    """For each case named in the file of `--cases`, without its form's ending: which of its forms are wanted."""
     if options.cases is None:
         return None
     wanted = {}
     for name in pathlib.Path(options.cases).read_text().split():
-        wanted.setdefault(name.removesuffix("_dyn"), set()).add(name.endswith("_dyn"))
+        form = next((form for form in FORMS if name.endswith(f"_{form}")), "static")
+        wanted.setdefault(name.removesuffix(f"_{form}"), set()).add(form)
     return wanted
 
 
@@ -485,7 +637,8 @@ def tasks(options):
                 continue
             wanted = re.search(options.ops, full_name(op)) and not UNSET.search(op.name)
             if wanted and getattr(torch, dtype) in op.supported_dtypes("cpu"):
-                yield {"op": full_name(op), "dtype": dtype}
+                able = [d for d in dtypes if getattr(torch, d) in op.supported_dtypes("cpu")]
+                yield {"op": full_name(op), "dtype": dtype, "first": able[0]}
 
 
 def main(options):
@@ -530,7 +683,7 @@ if __name__ == "__main__":
     parser.add_argument("--samples", type=int, default=3, help="samples of an operator in float32")
     parser.add_argument("--others", type=int, default=1, help="samples of an operator in each other dtype")
     parser.add_argument("--variants", default="function", help="of function, method, inplace")
-    parser.add_argument("--dynamic", action="store_true", help="also dynamic float32 cases, up to two an operator")
+    parser.add_argument("--forms", default="static", help=f"of {', '.join(FORMS)}; dynamic ones in the first dtype only")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--timeout", type=float, default=120, help="seconds for an operator in one dtype")
