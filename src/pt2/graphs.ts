@@ -90,7 +90,9 @@ class GraphReader implements ArgumentScope {
 
   tensor(field: Field): FxValue {
     const value = this.lookUp(field);
-    return value.meta?.kind === "sym" ? field.fail(`${quote(value.name)} is a number, expected a tensor`) : value;
+    // The operands of branches and loops are written as tensors also where one is a number.
+    if (value.meta?.kind !== "sym" || this.isHigherOrder) return value;
+    return field.fail(`${quote(value.name)} is a number, expected a tensor`);
   }
 
   sym(field: Field): FxValue {
