@@ -126,6 +126,7 @@ export const FAMILIES: Readonly<Record<string, () => Promise<Record<string, unkn
   triangular: () => import("./triangular.ts"),
   trigonometry: () => import("./trigonometry.ts"),
   unary: () => import("./unary.ts"),
+  unfold: () => import("./unfold.ts"),
   unique: () => import("./unique.ts"),
   unpool: () => import("./unpool.ts"),
   upsample: () => import("./upsample.ts"),
@@ -466,10 +467,7 @@ export const NAMES: readonly (readonly [family: string, names: string])[] = [
     " aten::chunk aten::dsplit.array aten::dsplit.int aten::hsplit.array aten::hsplit.int aten::split.Tensor aten::split.sizes aten::split_copy.Tensor aten::split_with_sizes aten::split_with_sizes_copy aten::tensor_split.indices aten::tensor_split.sections aten::tensor_split.tensor_indices_or_sections aten::unbind.int aten::unbind_copy.int aten::unsafe_chunk aten::unsafe_split.Tensor aten::unsafe_split_with_sizes aten::vsplit.array aten::vsplit.int ",
   ],
   ["stft", " aten::istft aten::stft aten::stft.center "],
-  [
-    "strided",
-    " aten::as_strided aten::as_strided_copy aten::as_strided_scatter aten::resize aten::resize_as aten::unfold aten::unfold_copy ",
-  ],
+  ["strided", " aten::as_strided aten::as_strided_copy aten::as_strided_scatter aten::resize aten::resize_as "],
   ["svd", " aten::_linalg_svd aten::linalg_svd aten::linalg_svdvals aten::svd "],
   [
     "sym",
@@ -494,6 +492,7 @@ export const NAMES: readonly (readonly [family: string, names: string])[] = [
     "unary",
     " aten::abs aten::absolute aten::deg2rad aten::exp aten::exp2 aten::expm1 aten::isfinite aten::isinf aten::isnan aten::isneginf aten::isposinf aten::log aten::log10 aten::log1p aten::log2 aten::logit aten::nan_to_num aten::neg aten::negative aten::positive aten::rad2deg aten::reciprocal aten::rsqrt aten::sgn aten::sign aten::signbit aten::special_log1p aten::sqrt ",
   ],
+  ["unfold", " aten::unfold aten::unfold_backward aten::unfold_copy "],
   ["unique", " aten::_unique aten::_unique2 aten::unique_consecutive aten::unique_dim aten::unique_dim_consecutive "],
   ["unpool", " aten::fractional_max_pool2d aten::fractional_max_pool3d aten::max_unpool2d aten::max_unpool3d "],
   [

@@ -22,7 +22,7 @@ import { transpose } from "./permute.ts";
 import { refuse } from "./rules.ts";
 import { larger } from "./shapes.ts";
 import { slice } from "./slice.ts";
-import { unfold } from "./strided.ts";
+import { unfold } from "./unfold.ts";
 import { reshape, squeezeDim, unsqueeze } from "./view.ts";
 
 export * as forms from "./complex_forms.ts";

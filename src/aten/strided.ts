@@ -1,93 +1,21 @@
-/** Views by explicit strides: unfold's windows and as_strided. */
+/** Views by explicit strides, and the first elements of a tensor in another shape. */
 import type { OnnxBuilder } from "../onnx/builder.ts";
 import type { OnnxValue } from "../onnx/model.ts";
-import { add, type Dim, floorDiv, isSym, le, mul, prod, sub, sum } from "../sym/mod.ts";
-import { elementCount, isContiguous, type Meta, normalizeDim, Tensor } from "../tensor/mod.ts";
+import { add, type Dim, isSym, le, mul, prod, sub, sum } from "../sym/mod.ts";
+import { elementCount, isContiguous, type Meta, Tensor } from "../tensor/mod.ts";
 import { indices } from "../tensor/loops.ts";
 import { type Calls, defineOp, type MetaContext } from "./op.ts";
 import { PARTS, refuse } from "./rules.ts";
-import { shaped, withSize } from "./shapes.ts";
-import { select, slice, sliceScatter, written } from "./slice.ts";
-import { movedimInt } from "./permute.ts";
+import { shaped } from "./shapes.ts";
+import { slice, sliceScatter, written } from "./slice.ts";
 import { checkFormat } from "./strides.ts";
 import { view } from "./view.ts";
 
 /** Index tensors up to this size are constants of the model; larger ones are computed when it runs. */
 const MAX_CONSTANT = 4096;
 
-interface UnfoldArgs<T> {
-  readonly self: T;
-  readonly dimension: number;
-  readonly size: number;
-  readonly step: number;
-}
-
-function windows(shape: readonly Dim[], { dimension, size, step }: Omit<UnfoldArgs<unknown>, "self">): [number, Dim] {
-  const d = normalizeDim(dimension, shape.length);
-  const length = shape.length === 0 ? 1 : shape[d];
-  if (size < 0 || (!isSym(length) && size > length)) {
-    throw new RangeError(`Cannot take windows of ${size} elements of a dimension of ${length}`);
-  }
-  if (step <= 0) throw new RangeError(`Windows must be a positive step apart, met ${step}`);
-  return [d, add(floorDiv(sub(length, size), step), 1)];
-}
-
-const unfolding = {
-  meta(_: MetaContext, { self, ...args }: UnfoldArgs<Meta>): Meta {
-    const [d, count] = windows(self.shape, args);
-    return shaped(self, self.shape.length === 0 ? [args.size] : [...withSize(self.shape, d, count), args.size]);
-  },
-  kernel({ self, ...args }: UnfoldArgs<Tensor>): Tensor {
-    const [d, count] = windows(self.shape, args);
-    if (self.shape.length === 0) return new Tensor(self.dtype, [args.size], self.storage, [1], self.offset);
-    const shape = [...self.shape.map((n, i) => i === d ? count as number : n), args.size];
-    const strides = [...self.strides.map((s, i) => i === d ? s * args.step : s), self.strides[d]];
-    return new Tensor(self.dtype, shape, self.storage, strides, self.offset);
-  },
-  complex: PARTS,
-  /** Each window's indices gather a dim of windows and a dim within them, which moves to the end. */
-  onnx(b: OnnxBuilder, { self, ...args }: UnfoldArgs<OnnxValue>): OnnxValue {
-    const { shape } = b.meta(self);
-    const [d, count] = windows(shape, args);
-    const { size, step } = args;
-    if (shape.length === 0) return onnxFirst(b, b.reshape(self, [1]), size);
-    const at = flatIndices(b, [count, size], [step, 1], 0);
-    const gathered = b.op("Gather", [self, at], { axis: d });
-    const order = [...shape.keys(), shape.length].filter((i) => i !== d + 1);
-    return b.transpose(gathered, [...order, d + 1]);
-  },
-};
-
-/** The first `size` elements of a list. */
-function onnxFirst(b: OnnxBuilder, list: OnnxValue, size: number): OnnxValue {
-  return size === 1 ? list : b.op("Slice", [list, b.ints([0]), b.ints([size]), b.ints([0])]);
-}
-
-/** https://docs.pytorch.org/docs/stable/generated/torch.Tensor.unfold.html */
-export const unfold = defineOp("aten::unfold(Tensor(a) self, int dimension, int size, int step) -> Tensor(a)", {
-  ...unfolding,
-  inverse<T extends object>(t: Calls<T>, { self, ...args }: UnfoldArgs<T>, updated: T): T {
-    const { shape } = t.meta(self);
-    const [d, count] = windows(shape, args);
-    if (isSym(count) || shape.length === 0) refuse("step", args.step, "a write through a varying number of windows");
-    if (args.step < args.size) refuse("step", args.step, "a write through windows that overlap");
-    let whole = self;
-    for (let i = 0; i < count; i++) {
-      const window = t.call(movedimInt, t.call(select, updated, d, i), -1, d);
-      whole = t.call(sliceScatter, whole, window, d, i * args.step, i * args.step + args.size);
-    }
-    return whole;
-  },
-});
-
-/** A copy of windows. */
-export const unfoldCopy = defineOp(
-  "aten::unfold_copy(Tensor self, int dimension, int size, int step) -> Tensor",
-  unfolding,
-);
-
 /** `offset + Σ index[d] · strides[d]` for each index of a shape. */
-function flatIndices(b: OnnxBuilder, size: readonly Dim[], strides: readonly Dim[], offset: Dim): OnnxValue {
+export function flatIndices(b: OnnxBuilder, size: readonly Dim[], strides: readonly Dim[], offset: Dim): OnnxValue {
   const isStatic = ![...size, ...strides, offset].some(isSym);
   const shape = size as number[];
   if (isStatic && elementCount(shape) <= MAX_CONSTANT) {
