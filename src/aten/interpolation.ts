@@ -15,6 +15,12 @@ export interface ResizedDim<D> {
 /** Interpolation along each dim. */
 export type Filter = "nearest" | "nearest-exact" | "linear" | "cubic" | "linear-aa" | "cubic-aa" | "lanczos-aa";
 
+/** Those that weigh elements. */
+export type WeightedFilter = Exclude<Filter, "nearest" | "nearest-exact">;
+
+/** Those that look at as many elements as a smaller result leaves out. */
+export type WindowFilter = Exclude<WeightedFilter, "linear" | "cubic">;
+
 /** Elements and weights of one element of the result. */
 export interface Tap {
   readonly index: readonly number[];
@@ -71,7 +77,7 @@ function sinc(x: number): number {
 /** Elements and weights of each element of the result. */
 export function taps(
   dim: ResizedDim<number>,
-  filter: Exclude<Filter, "nearest" | "nearest-exact">,
+  filter: WeightedFilter,
   align: boolean,
 ): Tap[] {
   const { size, out } = dim;
@@ -96,7 +102,7 @@ export function taps(
 }
 
 /** With antialiasing, the filter is widened where the result is smaller, and its weights sum up to 1. */
-function windowTap(filter: keyof typeof WINDOWS, by: number, i: number, size: number): Tap {
+function windowTap(filter: WindowFilter, by: number, i: number, size: number): Tap {
   const { reach, weight } = WINDOWS[filter];
   const wide = Math.max(by, 1);
   const center = by * (i + 0.5);

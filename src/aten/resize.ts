@@ -7,13 +7,20 @@ import { float, type OnnxValue } from "../onnx/model.ts";
 import { call, type Dim, eq, float as floatSym, floorDiv, isSym, mul, sub } from "../sym/mod.ts";
 import { type DType, elementCount, isFloat, type Meta, newData, Tensor } from "../tensor/mod.ts";
 import { convert } from "../tensor/loops.ts";
-import { type Filter, nearestIndices, type ResizedDim, roundWeights, type Tap, taps } from "./interpolation.ts";
+import {
+  type Filter,
+  nearestIndices,
+  type ResizedDim,
+  roundWeights,
+  type Tap,
+  taps,
+  type WeightedFilter,
+} from "./interpolation.ts";
 import { computeIn } from "./precision.ts";
 import { alongDimBy } from "./resample.ts";
+import { resizedAlong, stepNode } from "./resize_symbolic.ts";
 import { refuse } from "./rules.ts";
 import { steps } from "./spatial.ts";
-
-type WeightedFilter = Exclude<Filter, "nearest" | "nearest-exact">;
 
 /** What both overloads of an operator come to. */
 export interface ResizeArgs {
@@ -124,12 +131,7 @@ export function resizeNode(b: OnnxBuilder, x: OnnxValue, args: ResizeArgs): Onnx
     }
     const isStatic = dims.every((d) => !isSym(d.size) && !isSym(d.out));
     if (isStatic) return byMatrices(b, x, dims as ResizedDim<number>[], filter, align);
-    if (filter === "linear") return dims.reduce((y, dim, i) => linearAlong(b, y, 2 + i, dim, align), x);
-    return refuse(
-      "output_size",
-      `[${dims.map((d) => d.out).join(", ")}]`,
-      `${filter} interpolation of ${meta.dtype} needs sizes that are constants`,
-    );
+    return dims.reduceRight((y, dim, i) => resizedAlong(b, y, 2 + i, dim, filter, align), x);
   });
 }
 
@@ -236,17 +238,6 @@ function sameNearest(
   return filter === "nearest" && scale !== null && Number.isInteger(scale) && Math.fround(1 / scale) * scale >= 1;
 }
 
-/** Distance between neighbours of the result, in the input, as a 0-d tensor. */
-function stepNode(b: OnnxBuilder, { size, out, scale }: ResizedDim<Dim>, align: boolean, dtype: DType): OnnxValue {
-  if (!align && scale !== null && scale > 0) return b.scalar(1 / scale, dtype);
-  const number = (d: Dim): OnnxValue => isSym(d) ? b.cast(b.dim(d), dtype) : b.scalar(d, dtype);
-  if (!align) return b.op("Div", [number(size), number(out)]);
-  const gaps = isSym(out)
-    ? b.op("Max", [number(sub(out, 1)), b.scalar(1, dtype)])
-    : b.scalar(Math.max(out - 1, 1), dtype);
-  return b.op("Div", [number(sub(size, 1)), gaps]);
-}
-
 function nearestIndexNodes(
   b: OnnxBuilder,
   dim: ResizedDim<Dim>,
@@ -278,33 +269,6 @@ function wholeStep(b: OnnxBuilder, { size, out }: ResizedDim<Dim>, given: OnnxVa
     const isSame = b.op("Equal", [b.dim(out), b.dim(mul(size, times))]);
     return b.op("Where", [isSame, b.scalar(whole, dtype), by]);
   }, given);
-}
-
-/** Linear interpolation of one dim by gathering both neighbours. */
-function linearAlong(b: OnnxBuilder, x: OnnxValue, dim: number, resized: ResizedDim<Dim>, align: boolean): OnnxValue {
-  const { dtype, shape } = b.meta(x);
-  const { size, out } = resized;
-  if (eq(size, out) === true && resized.scale === null) return x;
-  const by = stepNode(b, resized, align, dtype);
-  const position = b.cast(steps(b, out), dtype);
-  const half = b.scalar(0.5, dtype);
-  const source = align ? b.op("Mul", [position, by]) : b.op("Max", [
-    b.op("Sub", [b.op("Mul", [b.op("Add", [position, half]), by]), half]),
-    b.scalar(0, dtype),
-  ]);
-  const last = b.dim(sub(size, 1));
-  const first = b.op("Min", [b.cast(b.op("Floor", [source]), "int64"), last]);
-  const next = b.op("Min", [b.op("Add", [first, b.scalar(1n, "int64")]), last]);
-  const share = b.op("Sub", [source, b.cast(first, dtype)]);
-  const trailing = shape.length - 1 - dim;
-  const weight = b.unsqueeze(share, ...Array.from({ length: trailing }, (_, i) => i + 1));
-  const taken = (index: OnnxValue): OnnxValue => {
-    const y = b.op("Gather", [x, index], { axis: dim });
-    y.meta = { dtype, shape: shape.map((d, i) => i === dim ? out : d) };
-    return y;
-  };
-  const low = taken(first);
-  return b.op("Add", [low, b.op("Mul", [b.op("Sub", [taken(next), low]), weight])]);
 }
 
 /** Rows of weights, one per element of the result. */
