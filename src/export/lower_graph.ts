@@ -6,7 +6,18 @@ import type { CallArg } from "../aten/bind.ts";
 import { OnnxInterpreter } from "../aten/calls.ts";
 import type { GraphEmitter } from "../aten/higher_order.ts";
 import type { Op, OpTable } from "../aten/mod.ts";
-import { type FxArg, FxGraph, type FxNode, type FxResult, FxValue, isUnread, type SymMeta } from "../fx/mod.ts";
+import {
+  type FxArg,
+  FxGraph,
+  type FxNode,
+  type FxResult,
+  FxValue,
+  isUnread,
+  mapResult,
+  type ResultTree,
+  type SymMeta,
+  type TensorMeta,
+} from "../fx/mod.ts";
 import { atNode, Fx2OnnxError, OptionError, type Origin } from "../ir/mod.ts";
 import type { OnnxBuilder } from "../onnx/builder.ts";
 import { ComplexValue } from "../onnx/complex.ts";
@@ -150,10 +161,24 @@ export class GraphLowering implements GraphEmitter {
       this.assign(node, node.result, node.result instanceof FxValue ? results[0] : results);
       return;
     }
+    const nothing = this.nothing(node);
+    if (nothing) return this.assign(node, node.result, nothing);
     const args = node.args.map((a) => this.argument(a));
     const kwargs = new Map([...node.kwargs].map(([k, a]) => [k, this.argument(a)]));
     const result = this.interpreter.apply(op, this.interpreter.bind(op, args, kwargs));
     this.assign(node, node.result, result);
+  }
+
+  /** Results that have no elements, which need no computing: many runtimes' kernels fail on such tensors. */
+  private nothing(node: FxNode): ResultTree<OnnxValue> {
+    const isEmpty = ({ meta }: FxValue): boolean =>
+      meta.kind === "tensor" && meta.shape.includes(0) &&
+      meta.shape.every((d) => !isSym(d) || [...d.symbols()].every((name) => this.b.symbols.has(name)));
+    if (node.outputs.length === 0 || !node.outputs.every(isEmpty)) return null;
+    return mapResult(node.result, (v) => {
+      const { shape, dtype } = v.meta as TensorMeta;
+      return this.interpreter.full(shape, 0, dtype);
+    });
   }
 
   private argument(arg: FxArg): CallArg<OnnxValue> {

@@ -66,7 +66,10 @@ export function isUnread(value: FxValue): boolean {
 }
 
 /** The results of a node as a tree: one value, nothing, or a tuple or list of results. */
-export type FxResult = FxValue | null | readonly FxResult[];
+export type FxResult = ResultTree<FxValue>;
+
+/** Results as a tree, with null for None. */
+export type ResultTree<T> = T | null | readonly ResultTree<T>[];
 
 /** A call of an operator. */
 export class FxNode extends Node {
@@ -152,8 +155,8 @@ export function flattenResult(result: FxResult): FxValue[] {
   return (result as readonly FxResult[]).flatMap(flattenResult);
 }
 
-/** The same results as other values. */
-export function mapResult(result: FxResult, change: (value: FxValue) => FxValue): FxResult {
+/** The same tree of other values. */
+export function mapResult<T>(result: FxResult, change: (value: FxValue) => T): ResultTree<T> {
   if (result === null) return null;
   return result instanceof FxValue ? change(result) : (result as readonly FxResult[]).map((r) => mapResult(r, change));
 }
