@@ -107,28 +107,23 @@ export const threshold = defineOp("aten::threshold(Tensor self, Scalar threshold
   },
 });
 
-/** The weight of channel dim 1 as a shape that broadcasts to `self`. */
-function channelShape(rank: number, count: number): number[] {
-  return rank < 2 ? [count] : [count, ...new Array<number>(rank - 2).fill(1)];
+/** The weight of channel dim 1, or of all elements, as a shape that broadcasts to `self`. */
+function channelShape<D extends Dim>(rank: number, count: D): (D | 1)[] {
+  return rank === 0 ? [] : [count, ...new Array<1>(Math.max(rank - 2, 0)).fill(1)];
 }
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.prelu.html */
 export const prelu = defineOp("aten::prelu(Tensor self, Tensor weight) -> Tensor", {
   meta: sameAsSelf,
   kernel: ({ self, weight }) => {
-    const slope = weight.numel === 1
-      ? weight.reshape([])
-      : weight.reshape(channelShape(self.shape.length, weight.numel));
-    return preluTensor(self, slope);
+    return preluTensor(self, weight.reshape(channelShape(self.shape.length, weight.numel)));
   },
   onnx: (b, { self, weight }) => {
     const [x, w] = [b.meta(self).shape, b.meta(weight).shape];
     const count = w.length === 0 ? 1 : w[0];
-    if (typeof count !== "number") refuse("weight", b.meta(weight).shape, "its size must be constant");
-    const slope = count === 1
-      ? b.reshape(weight, x.length === 0 ? [] : [1])
-      : b.reshape(weight, channelShape(x.length, count));
-    return emitPrelu(b, self, slope);
+    // One slope for all elements needs no dim per dim.
+    const shape = count === 1 && x.length > 0 ? [1] : channelShape(x.length, count);
+    return emitPrelu(b, self, b.reshape(weight, shape));
   },
 });
 

@@ -15,6 +15,7 @@ import {
   toComplex,
   toReal,
 } from "../tensor/mod.ts";
+import { eq, isSym } from "../sym/mod.ts";
 import { mapComplex, mapComplexes } from "../tensor/complex_loops.ts";
 import * as complexMath from "../tensor/complex_math.ts";
 import type { Tensor } from "../tensor/mod.ts";
@@ -73,13 +74,17 @@ const asReal = {
 const asComplex = {
   meta: (_: MetaContext, { self }: Self<Meta>): Meta => {
     requireFloat(self.dtype, "The parts of a complex tensor");
-    if (self.shape.at(-1) !== 2) {
+    if (self.shape.length === 0 || eq(self.shape.at(-1)!, 2) === false) {
       throw new RangeError(`view_as_complex takes a tensor whose last size is 2, met [${self.shape.join(", ")}]`);
     }
     return { dtype: toComplex(self.dtype), shape: self.shape.slice(0, -1) };
   },
   kernel: ({ self }: Self<Tensor>): Tensor => ofPairs(self),
-  onnx: (_: OnnxBuilder, { self }: Self<OnnxValue>): OnnxValue => ComplexValue.packed(self),
+  onnx: (b: OnnxBuilder, { self }: Self<OnnxValue>): OnnxValue => {
+    const { shape } = b.meta(self);
+    // A last size that is not recorded as a number is 2 all the same.
+    return ComplexValue.packed(isSym(shape.at(-1)!) ? b.reshape(self, [...shape.slice(0, -1), 2]) : self);
+  },
 };
 
 function fromPairs<T extends object>(t: Calls<T>, _: Self<T>, updated: T): T {

@@ -5,7 +5,7 @@
  */
 import type { OnnxBuilder } from "../onnx/builder.ts";
 import type { AttributeInput, OnnxValue } from "../onnx/model.ts";
-import { type Dim, eq, floorDiv, mod, mul, prod, sub } from "../sym/mod.ts";
+import { type Dim, eq, floorDiv, isSym, mod, mul, prod, sub } from "../sym/mod.ts";
 import type { Meta } from "../tensor/mod.ts";
 import { computeIn, floatKernelDType, productDType } from "./precision.ts";
 import { refuse } from "./rules.ts";
@@ -31,6 +31,8 @@ export interface Convolution {
   readonly dilation: readonly number[];
   readonly groups: number;
   readonly transposed: boolean;
+  /** Whether a node before pads to keep the size, for a kernel whose size is not known: `pads` are zeros then. */
+  readonly isSame: boolean;
   /** Of a transposed one: elements added after each dim of the result. */
   readonly outputPadding: readonly number[];
 }
@@ -60,6 +62,7 @@ export function settings(weight: Meta, args: ConvolutionArgs): Convolution {
       ? namedPads(args.padding, stride, dilation, weight.shape.slice(2))
       : perDim("padding", args.padding, rank).map((p) => [p, p] as const),
     transposed: args.transposed ?? false,
+    isSame: args.padding === "same" && weight.shape.slice(2).some(isSym),
     outputPadding: perDim("output_padding", args.output_padding ?? [0], rank),
   };
 }
@@ -74,7 +77,8 @@ function namedPads(
   if (name === "valid") return kernel.map(() => [0, 0]);
   if (name !== "same") refuse("padding", name, "it must be 'same' or 'valid'");
   if (stride.some((s) => s !== 1)) refuse("padding", name, "it needs strides of 1");
-  return perDim("kernel size", kernel, kernel.length).map((k, i) => {
+  if (kernel.some(isSym)) return kernel.map(() => [0, 0]);
+  return (kernel as number[]).map((k, i) => {
     const total = dilation[i] * (k - 1);
     return [Math.floor(total / 2), total - Math.floor(total / 2)];
   });
@@ -91,6 +95,7 @@ function slides(c: Convolution, kernel: readonly Dim[]): Slide[] {
 
 /** Sizes of the result's spatial dims. */
 export function outputSizes(c: Convolution, sizes: readonly Dim[], kernel: readonly Dim[]): Dim[] {
+  if (c.isSame) return [...sizes];
   return slides(c, kernel).map((slide, i) => {
     if (!c.transposed) return windowCount(sizes[i], slide);
     const [before, after] = slide.pads;
@@ -117,7 +122,8 @@ export function convolutionNode(
 ): OnnxValue {
   const c = settings(b.meta(weight), args);
   const { dtype } = b.meta(input);
-  const [y] = withBatch(b, input, c.rank, (x) => {
+  const [y] = withBatch(b, input, c.rank, (given) => {
+    const x = c.isSame ? keptSize(b, given, c, b.meta(weight).shape.slice(2)) : given;
     if (!hasFloatKernel(dtype)) {
       return [
         computeIn(b, productDType(dtype), [x, weight, bias], (x, w, bias) => {
@@ -139,6 +145,13 @@ export function convolutionNode(
     ];
   });
   return y;
+}
+
+/** Pads by what `same` adds; where that is odd, the larger half comes after. */
+function keptSize(b: OnnxBuilder, x: OnnxValue, c: Convolution, kernel: readonly Dim[]): OnnxValue {
+  const totals = kernel.map((k, i) => mul(c.dilation[i], sub(k, 1)));
+  const before = totals.map((total) => floorDiv(total, 2));
+  return padNode(b, x, [0, 0, ...before], [0, 0, ...totals.map((total, i) => sub(total, before[i]))]);
 }
 
 function withBias(b: OnnxBuilder, y: OnnxValue, bias: OnnxValue | null, rank: number): OnnxValue {

@@ -2,12 +2,14 @@
 import type { Scalar } from "../fx/mod.ts";
 import type { OnnxBuilder } from "../onnx/builder.ts";
 import type { OnnxValue } from "../onnx/model.ts";
-import { add, type Dim, isSym, le, sub } from "../sym/mod.ts";
+import { add, type Dim, ge, isSym, le, sub } from "../sym/mod.ts";
 import { type DType, elementCount, type Meta, newData, Tensor } from "../tensor/mod.ts";
 import { gatherBy, indices } from "../tensor/loops.ts";
 import { defineOp, type MetaContext, type PartsAlike } from "./op.ts";
 import { computeIn, floatKernelDType } from "./precision.ts";
 import { element, PARTS, partsAnd, refuse } from "./rules.ts";
+import { larger, smaller } from "./shapes.ts";
+import { padNode as croppedOrPadded } from "./spatial.ts";
 
 type Mode = "constant" | "reflect" | "replicate" | "circular";
 
@@ -79,7 +81,7 @@ function checkReach(shape: readonly Dim[], pad: readonly Dim[], mode: Mode): voi
   const { before, after } = padsOf(pad, shape.length);
   for (const [d, size] of shape.entries()) {
     const most = mode === "reflect" ? sub(size, 1) : mode === "circular" ? size : null;
-    if (most !== null && [before[d], after[d]].some((p) => le(p, most) === false)) {
+    if (most !== null && [before[d], after[d]].some((p) => p !== 0 && le(p, most) === false)) {
       throw new RangeError(
         `Padding [${pad.join(", ")}] in mode ${mode} needs more than the ${size} elements of dimension ${d}`,
       );
@@ -103,28 +105,27 @@ function padNode(b: OnnxBuilder, self: OnnxValue, pad: readonly Dim[], mode: Mod
       const isZero = !isSym(value) && Number(value) === 0;
       return b.op("Pad", [x, b.ints(all), isZero ? null : b.scalar(value, b.meta(x).dtype)], { mode });
     }
-    if (all.some((p) => !isSym(p) && p < 0)) return gatherPadded(b, x, before, after, mode);
-    if (mode !== "circular") return b.op("Pad", [x, b.ints(all)], { mode: mode === "reflect" ? "reflect" : "edge" });
-    return b.opset >= 19 ? b.op("Pad", [x, b.ints(all)], { mode: "wrap" }) : wrapped(b, x, before, after);
+    if (all.every((p) => ge(p, 0, b.ranges) === true)) return extended(b, x, before, after, mode);
+    const [longer, shorter] = [(p: Dim) => larger(p, 0, b.ranges), (p: Dim) => smaller(p, 0, b.ranges)];
+    const extend = (y: OnnxValue): OnnxValue => extended(b, y, before.map(longer), after.map(longer), mode);
+    const crop = (y: OnnxValue): OnnxValue => croppedOrPadded(b, y, before.map(shorter), after.map(shorter));
+    // Only what is left goes round; edges and mirror images are those of the whole.
+    return mode === "circular" ? extend(crop(x)) : crop(extend(x));
   });
 }
 
-/** Padding and cropping at once, by the index of each element. */
-function gatherPadded(
+/** Pads that are not negative, in a mode other than `constant`. */
+function extended(
   b: OnnxBuilder,
   x: OnnxValue,
   before: readonly Dim[],
   after: readonly Dim[],
   mode: Exclude<Mode, "constant">,
 ): OnnxValue {
-  return b.meta(x).shape.reduce<OnnxValue>((y, size, d) => {
-    const [first, last] = [before[d], after[d]];
-    if (first === 0 && last === 0) return y;
-    if (isSym(size) || isSym(first) || isSym(last)) {
-      refuse("pad", `[${first}, ${last}]`, `mode ${mode} with a negative size needs dimensions that are constants`);
-    }
-    return b.op("Gather", [y, b.ints(sourcesOf(mode, size, first, last))], { axis: d });
-  }, x);
+  const all = [...before, ...after];
+  if (all.every((p) => p === 0)) return x;
+  if (mode !== "circular") return b.op("Pad", [x, b.ints(all)], { mode: mode === "reflect" ? "reflect" : "edge" });
+  return b.opset >= 19 ? b.op("Pad", [x, b.ints(all)], { mode: "wrap" }) : wrapped(b, x, before, after);
 }
 
 /** Circular padding before opset 19: the end and the start are joined to each dim. */

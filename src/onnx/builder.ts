@@ -159,6 +159,7 @@ export class OnnxBuilder {
       attributes: attrs,
       origin: this.origin,
     });
+    const sizes = this.freshCount.n;
     infer(node, this.opset, this.inferContext);
     const folded = domain === "" ? this.fold(node) : null;
     if (folded) {
@@ -171,6 +172,8 @@ export class OnnxBuilder {
     node.name = this.nodeNames.fresh(`node_${stem}`);
     for (const value of node.outputs) if (value.name !== "") value.name = this.names.fresh(value.name);
     this.graph.insert(node);
+    // What inference could not tell is read from the result where it is needed.
+    if (this.freshCount.n > sizes) node.outputs.forEach((value) => this.symbols.bindShape(value));
     if (key !== null) this.shared.set(key, node);
     if (domain !== "" && !this.domains.has(domain)) this.domains.set(domain, 1);
     return [...node.outputs];
