@@ -128,6 +128,7 @@ import * as triangle from "./triangle.ts";
 import * as triangular from "./triangular.ts";
 import * as trigonometry from "./trigonometry.ts";
 import * as unary from "./unary.ts";
+import * as unfold from "./unfold.ts";
 import * as unique from "./unique.ts";
 import * as unpool from "./unpool.ts";
 import * as upsample from "./upsample.ts";
@@ -264,6 +265,7 @@ export const RECORDS: OpTable = OpTable.of([
   triangular,
   trigonometry,
   unary,
+  unfold,
   unique,
   unpool,
   upsample,
