@@ -5,8 +5,10 @@
 
 /** A line of the user's program that was running. */
 export interface Frame {
-  /** URL or path of the file. */
+  /** Path of the file, or its URL. */
   readonly file: string;
+  /** Where the file can be read. */
+  readonly url: string;
   /** Counted from 1. */
   readonly line: number;
   /** The function's name; empty at a file's top level. */
@@ -36,7 +38,13 @@ export function framesNow(): Frame[] {
       continue;
     }
     if (/^(?:ext|node|npm|jsr):/.test(url)) continue;
-    frames.push({ file: pathOf(url), line: Number(line), name: functionName(name), code: "" });
+    frames.push({
+      file: pathOf(url),
+      url: url.startsWith("/") ? `file://${url}` : url,
+      line: Number(line),
+      name: functionName(name),
+      code: "",
+    });
   }
   return frames.reverse();
 }

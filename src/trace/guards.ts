@@ -7,6 +7,7 @@
 import type { BoundArgs } from "../aten/bind.ts";
 import type { MetaInterpreter } from "../aten/calls.ts";
 import type { Op } from "../aten/op.ts";
+import type { Location } from "../ir/mod.ts";
 import { type Dim, eq, evaluate, isSym, type Sym } from "../sym/mod.ts";
 import type { Meta } from "../tensor/mod.ts";
 import type { Assignment, Symbols } from "./symbols.ts";
@@ -21,6 +22,8 @@ export class GuardError extends Error {
   override name = "GuardError";
   /** What must hold; null where no such condition was found. */
   readonly guard: Guard | null;
+  /** Where in the user's program it is needed. */
+  location: Location | null = null;
 
   constructor(guard: Guard | null, message: string, options?: ErrorOptions) {
     super(message, options);

@@ -1,6 +1,7 @@
 /** Where recorded nodes come from: the lines of the user's program, and the modules that were being called. */
 import { operatorText } from "../fx/mod.ts";
 import { Fx2OnnxError, locationOf, LoweringError, type ModuleScope, type Origin } from "../ir/mod.ts";
+import { GuardError } from "./guards.ts";
 import { type Frame, framesNow, traceText } from "./frames.ts";
 
 /** The origin of a node that was recorded. */
@@ -33,6 +34,7 @@ export class TraceOrigin implements Origin {
     try {
       return body();
     } catch (error) {
+      if (error instanceof GuardError) error.location = locationOf(this);
       if (!(error instanceof TypeError || error instanceof RangeError) || error instanceof Fx2OnnxError) throw error;
       const { node: _, ...location } = locationOf(this);
       throw new LoweringError(error.message, location, { cause: error });

@@ -1,0 +1,151 @@
+/**
+ * What is captured: a module, or a function of tensors. Both are called with arguments; a module brings state along, which
+ * must be as it was after each time that the model is run.
+ */
+import { CaptureError } from "../ir/mod.ts";
+import type { Tensor as CoreTensor } from "../tensor/mod.ts";
+import { Tensor as CoreTensorClass } from "../tensor/mod.ts";
+import type { FxValue } from "../fx/mod.ts";
+import type { Tracer } from "../trace/tracer.ts";
+import { Module, pythonClass } from "./module.ts";
+import { Tensor } from "./tensor.ts";
+
+/** A function of tensors, numbers and containers of them. */
+export type ModelFunction = (...args: never[]) => unknown;
+
+/** A module or function with what capture needs to know of it. */
+export class Subject {
+  readonly model: Module | ModelFunction;
+  /** For messages. */
+  readonly name: string;
+  /** Modules by path, the root first. */
+  readonly modules: ReadonlyMap<string, Module>;
+
+  /** @throws {TypeError} for anything that can't be called */
+  constructor(model: unknown) {
+    if (!(model instanceof Module) && typeof model !== "function") {
+      throw new TypeError("A model must be a module or a function");
+    }
+    this.model = model as Module | ModelFunction;
+    this.name = model instanceof Module ? model.constructor.name : (model as ModelFunction).name || "function";
+    this.modules = model instanceof Module ? new Map(model.namedModules()) : new Map();
+  }
+
+  /** The function that the user wrote. */
+  get forward(): ModelFunction {
+    const { model } = this;
+    return model instanceof Module ? model.forward as ModelFunction : model;
+  }
+
+  /** Runs the model as it is written. */
+  call(args: readonly unknown[]): unknown {
+    const { model } = this;
+    const run = (model instanceof Module ? model.call.bind(model) : model) as (...args: unknown[]) => unknown;
+    return run(...args);
+  }
+
+  /** Paths and Python classes for the stacks of nodes. */
+  scopes(): Map<object, { path: string; className: string }> {
+    return new Map([...this.modules].map(([path, module]) => [module, { path, className: pythonClass(module) }]));
+  }
+
+  /** Declares parameters and buffers, in PyTorch's order. */
+  declare(tracer: Tracer): void {
+    const { model } = this;
+    if (!(model instanceof Module)) return;
+    const known = new Map<CoreTensor, FxValue>();
+    const add = (kind: "PARAMETER" | "BUFFER", name: string, tensor: Tensor, persistent: boolean | null): void => {
+      const { value } = tensor;
+      if (!(value instanceof CoreTensorClass)) throw new CaptureError(`${name} holds a tensor of another capture`);
+      const text = `${kind === "PARAMETER" ? "p" : "b"}_${name.replaceAll(".", "_")}`;
+      const first = known.get(value);
+      const input = tracer.addState(kind, text, name, value, persistent);
+      if (first) tracer.addAlias(value, first);
+      else known.set(value, input);
+    };
+    for (const [name, parameter] of model.namedParameters({ removeDuplicate: false })) {
+      add("PARAMETER", name, parameter, null);
+    }
+    const hidden = model.nonPersistentBuffers();
+    for (const [name, buffer] of model.namedBuffers({ removeDuplicate: false })) {
+      add("BUFFER", name, buffer, !hidden.has(name));
+    }
+  }
+
+  /** Remembers the properties of all modules, and what arrays, Maps, Sets and plain objects among them hold. */
+  snapshot(): Snapshot {
+    return new Snapshot([...this.modules]);
+  }
+}
+
+/** The properties of modules at a moment. */
+export class Snapshot {
+  private readonly properties: { module: Module; path: string; values: Map<string, unknown> }[];
+  private readonly contents: Map<object, () => void> = new Map();
+
+  constructor(modules: readonly (readonly [path: string, module: Module])[]) {
+    this.properties = modules.map(([path, module]) => {
+      const values = new Map<string, unknown>(Object.entries(module));
+      for (const value of values.values()) this.keep(value);
+      return { module, path, values };
+    });
+  }
+
+  /** Buffers that were assigned a value which the capture made, by name. */
+  assigned(hidden: (module: Module, name: string) => boolean): Map<string, Tensor> {
+    const changed = new Map<string, Tensor>();
+    for (const { module, path, values } of this.properties) {
+      for (const [name, value] of Object.entries(module)) {
+        if (value !== values.get(name) && value instanceof Tensor && hidden(module, name)) {
+          changed.set(path === "" ? name : `${path}.${name}`, value);
+        }
+      }
+    }
+    return changed;
+  }
+
+  /** Other properties that were assigned a tensor. */
+  leaked(isBuffer: (module: Module, name: string) => boolean): string[] {
+    return this.properties.flatMap(({ module, path, values }) =>
+      Object.entries(module)
+        .filter(([name, value]) => value !== values.get(name) && value instanceof Tensor && !isBuffer(module, name))
+        .map(([name]) => path === "" ? name : `${path}.${name}`)
+    );
+  }
+
+  /** Makes everything as it was. */
+  restore(): void {
+    for (const { module, values } of this.properties) {
+      const own = module as unknown as Record<string, unknown>;
+      for (const name of Object.keys(module)) if (!values.has(name)) delete own[name];
+      for (const [name, value] of values) if (own[name] !== value) own[name] = value;
+    }
+    for (const restore of this.contents.values()) restore();
+  }
+
+  private keep(value: unknown): void {
+    if (typeof value !== "object" || value === null || this.contents.has(value)) return;
+    if (Array.isArray(value)) {
+      const items = [...value];
+      this.contents.set(value, () => value.splice(0, value.length, ...items));
+    } else if (value instanceof Map) {
+      const entries = [...value];
+      this.contents.set(value, () => {
+        value.clear();
+        for (const [key, item] of entries) value.set(key, item);
+      });
+    } else if (value instanceof Set) {
+      const items = [...value];
+      this.contents.set(value, () => {
+        value.clear();
+        for (const item of items) value.add(item);
+      });
+    } else if (Object.getPrototypeOf(value) === Object.prototype) {
+      const entries = Object.entries(value);
+      this.contents.set(value, () => {
+        for (const key of Object.keys(value)) delete (value as Record<string, unknown>)[key];
+        Object.assign(value, Object.fromEntries(entries));
+      });
+    }
+  }
+}
