@@ -13,7 +13,8 @@
  *
  * @module
  */
-export { exportProgram as export } from "./src/export/export.ts";
+export { exportProgram as export, type ModelInput } from "./src/export/export.ts";
+export { Dim, type DimBounds, type DimMode, dims } from "./src/trace/dim.ts";
 export { load, type LoadOptions } from "./src/pt2/load.ts";
 export { ONNXProgram, type SaveOptions } from "./src/export/onnx_program.ts";
 export type {
@@ -55,6 +56,7 @@ export type {
   ElementwiseForm,
   FormName,
   Forms,
+  FreshKind,
   NamedForm,
   PartsAlike,
   Writes,
@@ -84,7 +86,7 @@ export type { SourceInput } from "./src/io/open.ts";
 export type { ByteRange, Source } from "./src/io/source.ts";
 export type { Data } from "./src/tensor/mod.ts";
 export type {
-  Dim,
+  Dim as Size,
   Factor,
   OpaqueUnaryFn,
   Range,

@@ -34,6 +34,7 @@ const thirdParties: Array<[pattern: RegExp, allowed: string[]]> = [
   [/^onnxruntime-/, ["verify"]],
   [/^@bufbuild\//, ["proto", "onnx"]],
   [/^@dagrejs\//, ["export"]],
+  [/^acorn$/, ["capture"]],
   [/^(@std\/|jsr:)/, ["cli"]],
   [/^(npm:|https?:)/, []],
 ];

@@ -426,7 +426,7 @@ export class TraceInterpreter extends Interpreter<FxValue> {
     const tree = this.resultTree(name, result);
     const node = new FxNode({
       name,
-      target: torchTarget(op),
+      target: torchTarget(op.name),
       ...asWritten(op, args),
       result: tree,
       origin: this.origin,
@@ -444,9 +444,9 @@ export class TraceInterpreter extends Interpreter<FxValue> {
   }
 }
 
-/** `torch.ops.aten.add.Tensor`. */
-export function torchTarget(op: Op): string {
-  const [namespace, rest] = op.name.split("::");
+/** `torch.ops.aten.add.Tensor` of `aten::add.Tensor`. */
+export function torchTarget(name: string): string {
+  const [namespace, rest] = name.split("::");
   return `torch.ops.${namespace}.${rest.includes(".") ? rest : `${rest}.default`}`;
 }
 

@@ -8,7 +8,7 @@ import type { AttributeInput, OnnxValue } from "../onnx/model.ts";
 import { type Dim, eq, floorDiv, isSym, mod, mul, prod, sub } from "../sym/mod.ts";
 import type { Meta } from "../tensor/mod.ts";
 import { computeIn, floatKernelDType, productDType } from "./precision.ts";
-import { refuse } from "./rules.ts";
+import { refuse, requireEqual } from "./rules.ts";
 import {
   extentOf,
   gatherOffsets,
@@ -108,6 +108,8 @@ export function convolutionMeta(input: Meta, weight: Meta, args: ConvolutionArgs
   const c = settings(weight, args);
   const channels = c.transposed ? mul(weight.shape[1], c.groups) : weight.shape[0];
   const lead = input.shape.length - c.rank - 1;
+  const taken = c.transposed ? weight.shape[0] : mul(weight.shape[1], c.groups);
+  requireEqual("The channels of input and those that weight takes", input.shape[lead], taken);
   const sizes = outputSizes(c, input.shape.slice(-c.rank), weight.shape.slice(2));
   return { dtype: input.dtype, shape: [...input.shape.slice(0, lead), channels, ...sizes] };
 }

@@ -7,14 +7,17 @@ import { broadcastShapes, isFloat, type Meta, type Tensor } from "../tensor/mod.
 import { convert, expandTo, mapBinary, mapUnary, matmul as product, permuteDims } from "../tensor/loops.ts";
 import { defineOp } from "./op.ts";
 import { computeIn, factorNode, isSingle, productDType, widen } from "./precision.ts";
-import { element } from "./rules.ts";
+import { broadcastInto, element, requireEqual } from "./rules.ts";
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.linear.html */
 export const linear = defineOp("aten::linear(Tensor input, Tensor weight, Tensor? bias=None) -> Tensor", {
-  meta: (_, { input, weight }) => ({
-    dtype: input.dtype,
-    shape: [...input.shape.slice(0, -1), ...weight.shape.slice(0, -1)],
-  }),
+  meta: (_, { input, weight, bias }) => {
+    if (input.shape.length === 0) throw new RangeError("linear needs an input of at least one dimension");
+    requireEqual("The last sizes of input and weight", input.shape.at(-1)!, weight.shape.at(-1)!);
+    const shape = [...input.shape.slice(0, -1), ...weight.shape.slice(0, -1)];
+    if (bias) broadcastInto("bias", bias.shape, shape);
+    return { dtype: input.dtype, shape };
+  },
   kernel: ({ input, weight, bias }) => {
     const columns = weight.shape.length === 1 ? weight.reshape([1, weight.shape[0]]) : weight;
     const y = multiply(widen(input), permuteDims(widen(columns), [1, 0]));
@@ -39,6 +42,7 @@ export const linear = defineOp("aten::linear(Tensor input, Tensor weight, Tensor
 export function matmulShape(x: Meta, y: Meta): Meta["shape"] {
   const [a, b] = [x.shape, y.shape];
   if (a.length === 0 || b.length === 0) throw new RangeError("matmul needs tensors of at least one dimension");
+  requireEqual("The inner sizes of a product", a.at(-1)!, b[Math.max(b.length - 2, 0)]);
   const batch = broadcastShapes(a.slice(0, -2), b.slice(0, -2));
   return [...batch, ...(a.length > 1 ? a.slice(-2, -1) : []), ...(b.length > 1 ? b.slice(-1) : [])];
 }
@@ -130,11 +134,17 @@ function addScaledKernel(self: Tensor, y: Tensor, beta: Scalar, alpha: Scalar): 
   return convert(expandTo(sum, y.shape), self.dtype);
 }
 
+/** A sum that has the shape of the product. */
+function sumMeta(self: Meta, shape: Meta["shape"]): Meta {
+  broadcastInto("self", self.shape, shape);
+  return { dtype: self.dtype, shape };
+}
+
 /** https://docs.pytorch.org/docs/stable/generated/torch.addmm.html */
 export const addmm = defineOp(
   "aten::addmm(Tensor self, Tensor mat1, Tensor mat2, *, Scalar beta=1, Scalar alpha=1) -> Tensor",
   {
-    meta: (_, { self, mat1, mat2 }) => ({ dtype: self.dtype, shape: matmulShape(mat1, mat2) }),
+    meta: (_, { self, mat1, mat2 }) => sumMeta(self, matmulShape(mat1, mat2)),
     kernel: ({ self, mat1, mat2, beta, alpha }) =>
       addScaledKernel(self, multiply(widen(mat1), widen(mat2)), beta, alpha),
     complex: { form: "addmmForm" },
@@ -157,7 +167,7 @@ export const addmm = defineOp(
 export const baddbmm = defineOp(
   "aten::baddbmm(Tensor self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1) -> Tensor",
   {
-    meta: (_, { self, batch1, batch2 }) => ({ dtype: self.dtype, shape: matmulShape(batch1, batch2) }),
+    meta: (_, { self, batch1, batch2 }) => sumMeta(self, matmulShape(batch1, batch2)),
     kernel: ({ self, batch1, batch2, beta, alpha }) =>
       addScaledKernel(self, multiply(widen(batch1), widen(batch2)), beta, alpha),
     complex: { form: "baddbmmForm" },
@@ -175,7 +185,11 @@ export const baddbmm = defineOp(
 export const addbmm = defineOp(
   "aten::addbmm(Tensor self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1) -> Tensor",
   {
-    meta: (_, { self, batch1, batch2 }) => ({ dtype: self.dtype, shape: [batch1.shape[1], batch2.shape[2]] }),
+    meta: (_, { self, batch1, batch2 }) => {
+      requireEqual("The batches of batch1 and batch2", batch1.shape[0], batch2.shape[0]);
+      requireEqual("The inner sizes of a product", batch1.shape[2], batch2.shape[1]);
+      return sumMeta(self, [batch1.shape[1], batch2.shape[2]]);
+    },
     kernel: ({ self, batch1, batch2, beta, alpha }) => {
       const [n, k] = batch1.shape.slice(1);
       const m = batch2.shape[2];
@@ -198,7 +212,7 @@ export const addbmm = defineOp(
 export const addmv = defineOp(
   "aten::addmv(Tensor self, Tensor mat, Tensor vec, *, Scalar beta=1, Scalar alpha=1) -> Tensor",
   {
-    meta: (_, { self, mat }) => ({ dtype: self.dtype, shape: mat.shape.slice(0, 1) }),
+    meta: (_, { self, mat, vec }) => sumMeta(self, matmulShape(mat, vec)),
     kernel: ({ self, mat, vec, beta, alpha }) => addScaledKernel(self, multiply(widen(mat), widen(vec)), beta, alpha),
     complex: { form: "addmvForm" },
     onnx: (b, { self, mat, vec, beta, alpha }) =>
@@ -216,7 +230,7 @@ export const addr = defineOp(
   "aten::addr(Tensor self, Tensor vec1, Tensor vec2, *, Scalar beta=1, Scalar alpha=1) -> Tensor",
   {
     promote: { args: ["self", "vec1", "vec2"], to: "default" },
-    meta: (_, { self, vec1, vec2 }) => ({ dtype: self.dtype, shape: [vec1.shape[0], vec2.shape[0]] }),
+    meta: (_, { self, vec1, vec2 }) => sumMeta(self, [vec1.shape[0], vec2.shape[0]]),
     kernel: ({ self, vec1, vec2, beta, alpha }) => {
       const [x, y] = [widen(vec1).reshape([vec1.shape[0], 1]), widen(vec2)];
       return addScaledKernel(self, mapBinary(x, y, x.dtype, (p, q) => p * q), beta, alpha);

@@ -1,6 +1,6 @@
 /** Pieces that many records share: metas of elementwise operators, and kernels and ONNX forms built of one function. */
 import { Complex, type Scalar } from "../fx/mod.ts";
-import { isSym } from "../sym/mod.ts";
+import { type Dim, eq, isSym } from "../sym/mod.ts";
 import { broadcastShapes, type DType, isComplex, isFloat, type Meta, newData, Tensor } from "../tensor/mod.ts";
 import { mapComplex, mapComplexes } from "../tensor/complex_loops.ts";
 import type { C } from "../tensor/complex_math.ts";
@@ -111,4 +111,24 @@ export function element(value: Scalar, dtype: DType): number {
     return BigInt(typeof value === "number" ? Math.trunc(value) : value) as unknown as number;
   }
   return Number(value);
+}
+
+/**
+ * Sizes that an operator needs to be the same.
+ *
+ * @throws {RangeError} when they are known to differ
+ */
+export function requireEqual(what: string, a: Dim, b: Dim): void {
+  if (eq(a, b) === false) throw new RangeError(`${what} must be the same, met ${a} and ${b}`);
+}
+
+/**
+ * A tensor that is added to a result must not be larger than it.
+ *
+ * @throws {RangeError} when the result would be another
+ */
+export function broadcastInto(name: string, own: readonly Dim[], shape: readonly Dim[]): void {
+  const both = broadcastShapes(own, shape);
+  if (both.length === shape.length && both.every((size, i) => eq(size, shape[i]) !== false)) return;
+  throw new RangeError(`${name} of [${own.join(", ")}] does not broadcast to [${shape.join(", ")}]`);
 }

@@ -117,6 +117,10 @@ export class DimPlan {
     const symbol = guard.kind === "equal" ? guard.left : guard.size;
     const group = this.groupOf.get(symbol.key);
     if (!group) return false;
+    if (guard.kind === "bounds") {
+      this.narrow(group, guard.min, guard.max, because);
+      return true;
+    }
     if (guard.kind === "multiple") {
       this.tell(
         group,
@@ -136,18 +140,6 @@ export class DimPlan {
     this.tell(group, `must be ${value}`, String(value), because);
     group.fixed = value;
     return true;
-  }
-
-  /** Bounds that capture found narrower than the user allows. */
-  narrow(symbol: string, min: number, max: number, because: string): void {
-    const group = this.groupOf.get(symbol);
-    if (!group) return;
-    const most = max * group.multiple;
-    if (most < group.max && !group.isFree) {
-      this.tell(group, `can't be more than ${most}`, `new Dim("${group.name}", { max: ${most} })`, because);
-    }
-    group.min = Math.max(group.min, min * group.multiple);
-    group.max = Math.min(group.max, most);
   }
 
   /** @throws {CaptureError} with all conditions that the user's dims can't meet */
@@ -239,6 +231,16 @@ export class DimPlan {
         wrong.push(`${where} is ${hint} in the example, outside the bounds [${min}, ${max}] of dim ${name}`);
       }
     }
+  }
+
+  /** Bounds that are narrower than the user says. What is too small for a model is no violation: the range tells it. */
+  private narrow(group: Group, min: number, max: number, because: string): void {
+    const most = max * group.multiple;
+    if (most < group.max && !group.isFree) {
+      this.tell(group, `can't be more than ${most}`, `new Dim("${group.name ?? "dim"}", { max: ${most} })`, because);
+    }
+    group.min = Math.max(group.min, min * group.multiple);
+    group.max = Math.min(group.max, most);
   }
 
   private unite(a: Group, b: Group, because: string): void {

@@ -3,24 +3,23 @@
  * takes: a condition on sizes that comes up changes the plan, and the model is run anew.
  */
 import { RECORDS } from "../aten/records.ts";
-import { type ExportedProgram, type FxMeta, FxValue, type SampleInput } from "../fx/mod.ts";
+import { type ExportedProgram, type FxMeta, type SampleInput } from "../fx/mod.ts";
 import { fullMeta } from "../aten/calls.ts";
 import { CaptureError, Fx2OnnxError } from "../ir/mod.ts";
 import { type Dim as Size, isSym } from "../sym/mod.ts";
 import { Tensor as CoreTensor } from "../tensor/mod.ts";
 import { recordedBy } from "../trace/context.ts";
 import { Dim } from "../trace/dim.ts";
+import { readLines } from "../trace/frames.ts";
 import { GuardError } from "../trace/guards.ts";
-import { TraceOrigin } from "../trace/origin.ts";
 import { programOf } from "../trace/program.ts";
 import { Tracer } from "../trace/tracer.ts";
 import { TensorBase } from "./base.ts";
 import { DimPlan, type PlannedInput } from "./dim_plan.ts";
-import { Module } from "./module.ts";
 import { parameterNames } from "./parameters.ts";
 import { flatten, type Leaf, mapLeaves } from "./pytree.ts";
-import type { Snapshot, Subject } from "./subject.ts";
-import { fromDim, fromExpression, toExpression } from "./symbolic.ts";
+import type { ModuleLike, Snapshot, Subject } from "./subject.ts";
+import { fromDim, SymbolicNumber, toExpression } from "./symbolic.ts";
 import { Tensor } from "./tensor.ts";
 
 /** The program of a model, and what the user calls its symbols. */
@@ -34,8 +33,16 @@ export interface Recorded {
 export interface ModelArguments {
   readonly args: readonly unknown[];
   readonly kwargs: Readonly<Record<string, unknown>>;
-  /** A tree like the arguments', by position or by name; null for none. */
+  /** A tree like the arguments', by position or by name; one dim for every axis; null for none. */
   readonly dynamicShapes: unknown;
+  /** Dynamic axes by the names of inputs, instead of `dynamicShapes`. */
+  readonly axes?: NamedAxes | null;
+}
+
+/** `dynamicAxes`, and the names that it speaks of. */
+export interface NamedAxes {
+  readonly dynamicAxes: Readonly<Record<string, unknown>>;
+  readonly inputNames: readonly string[];
 }
 
 /** Captures one model. */
@@ -57,12 +64,11 @@ export class Session {
     this.positional = given.args.length;
     this.kwargNames = Object.keys(given.kwargs);
     this.args = placed(names, given, subject.name);
-    const specs = specTrees(this.args, names, given.dynamicShapes);
     this.leaves = this.args.flatMap((arg, i) => {
       if (i >= this.positional && !this.kwargNames.includes(names[i])) return [];
       return flatten(arg, isLeaf, "builtins.list", [i]).leaves;
     });
-    this.plan = new DimPlan(this.planned(specs));
+    this.plan = new DimPlan(this.planned(this.specs(given)));
   }
 
   /**
@@ -89,14 +95,19 @@ export class Session {
         this.subject.declare(tracer);
         const args = this.declareInputs(tracer, dynamic);
         const result = recordedBy(tracer, () => invoke(args));
-        if (result instanceof Promise) throw new CaptureError("The model's forward is async: it must return its results");
+        if (result instanceof Promise) {
+          throw new CaptureError("The model's forward is async: it must return its results");
+        }
         const recorded = await this.finish(tracer, snapshot, result);
         this.plan.check();
         return recorded;
       } catch (error) {
-        if (!(error instanceof GuardError) || error.guard === null || !this.plan.learn(error.guard, told(error))) {
-          throw error instanceof GuardError ? failed(error) : error;
-        }
+        if (!(error instanceof GuardError)) throw await withCode(error);
+        const located = await withCode(
+          new CaptureError(this.named(error.message), error.location ?? {}, { cause: error }),
+        );
+        const told = located.location.source ? `${located.fact}\n  ${located.location.source}` : located.fact;
+        if (error.guard === null || !this.plan.learn(error.guard, told)) throw located;
       } finally {
         snapshot.restore();
       }
@@ -110,6 +121,13 @@ export class Session {
       if (typeof value === "number" && Number.isSafeInteger(value)) return BigInt(value);
       return value as SampleInput;
     });
+  }
+
+  /** What is said of the sizes of each leaf. */
+  private specs({ axes, dynamicShapes }: ModelArguments): unknown[] {
+    if (axes) return namedSpecs(this.leaves, axes);
+    if (!(dynamicShapes instanceof Dim)) return specTrees(this.args, this.positional, this.names, dynamicShapes);
+    return this.leaves.map(({ value }) => isTensor(value) ? value.shape.map(() => dynamicShapes) : null);
   }
 
   private planned(specs: readonly unknown[]): PlannedInput[] {
@@ -138,7 +156,7 @@ export class Session {
 
   private declare(tracer: Tracer, { value, path }: Leaf, sizes: readonly Size[] | null): unknown {
     const name = this.inputName(path);
-    if (value instanceof TensorBase || value instanceof CoreTensor) {
+    if (isTensor(value)) {
       const core = value instanceof TensorBase ? concrete(value, name) : value;
       const meta = fullMeta({ dtype: core.dtype, shape: sizes ?? core.shape });
       return new Tensor(tracer.addInput(name, meta));
@@ -154,14 +172,20 @@ export class Session {
 
   private async finish(tracer: Tracer, snapshot: Snapshot, result: unknown): Promise<Recorded> {
     const outputs = flatten(result, isLeaf, "builtins.tuple");
-    const isBuffer = (module: Module, name: string): boolean => module._buffers.has(name);
+    const isBuffer = (module: ModuleLike, name: string): boolean => module._buffers.has(name);
     const mutations = new Map([...snapshot.assigned(isBuffer)].map(([name, tensor]) => [name, tensor.value]));
     for (const name of snapshot.leaked(isBuffer)) {
-      this.warn(`Attribute ${name} is assigned a tensor while the model runs: it is no buffer, so the program leaves it out`);
+      this.warn(
+        `Attribute ${name} is assigned a tensor while the model runs: it is no buffer, so the program leaves it out`,
+      );
     }
     const inSpec = flatten([this.args.slice(0, this.positional), this.kwargs()], isLeaf, "builtins.list").spec;
     const [args, kwargs] = inSpec.children;
-    const tuple = (children: typeof inSpec.children): typeof inSpec => ({ ...inSpec, type: "builtins.tuple", children });
+    const tuple = (children: typeof inSpec.children): typeof inSpec => ({
+      ...inSpec,
+      type: "builtins.tuple",
+      children,
+    });
     const program = await programOf(tracer, {
       source: this.subject.name,
       outputs: outputs.leaves.map(({ value }) => outputOf(value)),
@@ -178,6 +202,12 @@ export class Session {
 
   private kwargs(): Record<string, unknown> {
     return Object.fromEntries(this.kwargNames.map((name) => [name, this.args[this.names.indexOf(name)]]));
+  }
+
+  /** A text with the user's names of the symbols. */
+  private named(text: string): string {
+    const names = this.plan.names();
+    return text.replace(/\bs\d+\b/g, (symbol) => names.get(symbol) ?? symbol);
   }
 
   private warn(text: string): void {
@@ -197,7 +227,11 @@ export class Session {
 
 /** Whether a value is passed as one. */
 export function isLeaf(x: unknown): boolean {
-  return x instanceof TensorBase || x instanceof CoreTensor || typeof x === "object" && x !== null && "expr" in x;
+  return isTensor(x) || x instanceof SymbolicNumber;
+}
+
+function isTensor(x: unknown): x is TensorBase | CoreTensor {
+  return x instanceof TensorBase || x instanceof CoreTensor;
 }
 
 function concrete(tensor: TensorBase, where: string): CoreTensor {
@@ -232,7 +266,12 @@ function placed(names: readonly string[], { args, kwargs }: ModelArguments, mode
 }
 
 /** What `dynamicShapes` says, leaf by leaf. */
-function specTrees(args: readonly unknown[], names: readonly string[], given: unknown): unknown[] {
+function specTrees(
+  args: readonly unknown[],
+  positional: number,
+  names: readonly string[],
+  given: unknown,
+): unknown[] {
   const specs: unknown[] = [];
   const visit = (arg: unknown, spec: unknown, where: string): void => {
     if (isLeaf(arg) || typeof arg !== "object" || arg === null) {
@@ -253,20 +292,26 @@ function specTrees(args: readonly unknown[], names: readonly string[], given: un
     const size = spec instanceof Map ? spec.size : isTree ? Object.keys(spec ?? {}).length : 0;
     if (!isTree || spec != null && (size !== entries.length || Array.isArray(spec) !== Array.isArray(arg))) {
       throw new TypeError(
-        `dynamicShapes of ${where} must be ${Array.isArray(arg) ? `an array of ${entries.length}` : "an object with its keys"}, as the argument is`,
+        `dynamicShapes of ${where} must be ${
+          Array.isArray(arg) ? `an array of ${entries.length}` : "an object with its keys"
+        }, as the argument is`,
       );
     }
     for (const [key, item] of entries) visit(item, at(key), `${where}.${key}`);
   };
   const isByName = given !== null && given !== undefined && !Array.isArray(given);
-  if (Array.isArray(given) && given.length !== args.length) {
-    throw new TypeError(`dynamicShapes has ${given.length} elements, but there are ${args.length} arguments`);
+  if (Array.isArray(given) && given.length !== args.length && given.length !== positional) {
+    throw new TypeError(
+      `dynamicShapes has ${given.length} elements, but there are ${positional} arguments by position`,
+    );
   }
   if (isByName) {
     const known = names.slice(0, args.length);
     const keys = given instanceof Map ? [...given.keys()] : Object.keys(given as object);
     const unknown = keys.find((key) => !known.includes(String(key)));
-    if (unknown !== undefined) throw new TypeError(`dynamicShapes names ${unknown}, but the arguments are ${known.join(", ")}`);
+    if (unknown !== undefined) {
+      throw new TypeError(`dynamicShapes names ${unknown}, but the arguments are ${known.join(", ")}`);
+    }
   }
   args.forEach((arg, i) => {
     const spec = isByName
@@ -277,11 +322,28 @@ function specTrees(args: readonly unknown[], names: readonly string[], given: un
   return specs;
 }
 
-/** Where a condition comes from, for the user. */
-function told({ message, location }: GuardError): string {
-  return location?.source ? `${message}\n  ${location.source}` : message;
+/** What `dynamicAxes` says, leaf by leaf; whether the model lets the dims vary is found out. */
+function namedSpecs(leaves: readonly Leaf[], { dynamicAxes, inputNames }: NamedAxes): unknown[] {
+  let next = 0;
+  return leaves.map(({ value }) => {
+    const axes = isTensor(value) ? dynamicAxes[inputNames[next++]] : undefined;
+    if (axes === undefined || axes === null) return null;
+    const keys = Array.isArray(axes) ? axes : axes instanceof Map ? [...axes.keys()] : Object.keys(axes);
+    return new Map(keys.map((axis) => [axis, Dim.AUTO]));
+  });
 }
 
-function failed(error: GuardError): Fx2OnnxError {
-  return new CaptureError(error.message, error.location ?? {}, { cause: error });
+const SOURCE = /^File "(.*)", line (\d+)$/;
+
+/** The same error with the text of the line that it names. */
+async function withCode<E>(error: E): Promise<E> {
+  if (!(error instanceof Fx2OnnxError)) return error;
+  const match = SOURCE.exec(error.location.source ?? "");
+  if (!match) return error;
+  const [, file, line] = match;
+  const frame = { file, url: file.startsWith("/") ? `file://${file}` : file, line: Number(line), name: "", code: "" };
+  await readLines([frame]);
+  if (frame.code === "") return error;
+  const Same = error.constructor as new (...args: ConstructorParameters<typeof Fx2OnnxError>) => typeof error;
+  return new Same(error.fact, { ...error.location, source: `${match[0]}: ${frame.code}` }, { cause: error });
 }

@@ -7,40 +7,61 @@ import type { Tensor as CoreTensor } from "../tensor/mod.ts";
 import { Tensor as CoreTensorClass } from "../tensor/mod.ts";
 import type { FxValue } from "../fx/mod.ts";
 import type { Tracer } from "../trace/tracer.ts";
-import { Module, pythonClass } from "./module.ts";
 import { Tensor } from "./tensor.ts";
+
+/** A module, as capture sees it. */
+export interface ModuleLike {
+  /** Names of the properties that are buffers. */
+  readonly _buffers: ReadonlyMap<string, boolean>;
+  forward(...args: never[]): unknown;
+  call(...args: never[]): unknown;
+  namedModules(): Iterable<[path: string, module: ModuleLike]>;
+  namedParameters(options: { removeDuplicate: boolean }): Iterable<[name: string, parameter: Tensor]>;
+  namedBuffers(options: { removeDuplicate: boolean }): Iterable<[name: string, buffer: Tensor]>;
+  /** Names of buffers that the state dict does not have. */
+  nonPersistentBuffers(): ReadonlySet<string>;
+}
 
 /** A function of tensors, numbers and containers of them. */
 export type ModelFunction = (...args: never[]) => unknown;
 
+function isModule(x: unknown): x is ModuleLike {
+  return typeof x === "object" && x !== null && "forward" in x && "namedModules" in x;
+}
+
+/** The class of a module as Python would name it. */
+function pythonClass({ constructor }: ModuleLike): string {
+  return (constructor as { pythonName?: string }).pythonName ?? `__main__.${constructor.name}`;
+}
+
 /** A module or function with what capture needs to know of it. */
 export class Subject {
-  readonly model: Module | ModelFunction;
+  readonly model: ModuleLike | ModelFunction;
   /** For messages. */
   readonly name: string;
   /** Modules by path, the root first. */
-  readonly modules: ReadonlyMap<string, Module>;
+  readonly modules: ReadonlyMap<string, ModuleLike>;
 
   /** @throws {TypeError} for anything that can't be called */
   constructor(model: unknown) {
-    if (!(model instanceof Module) && typeof model !== "function") {
+    if (!isModule(model) && typeof model !== "function") {
       throw new TypeError("A model must be a module or a function");
     }
-    this.model = model as Module | ModelFunction;
-    this.name = model instanceof Module ? model.constructor.name : (model as ModelFunction).name || "function";
-    this.modules = model instanceof Module ? new Map(model.namedModules()) : new Map();
+    this.model = model as ModuleLike | ModelFunction;
+    this.name = isModule(model) ? model.constructor.name : (model as ModelFunction).name || "function";
+    this.modules = isModule(model) ? new Map(model.namedModules()) : new Map();
   }
 
   /** The function that the user wrote. */
   get forward(): ModelFunction {
     const { model } = this;
-    return model instanceof Module ? model.forward as ModelFunction : model;
+    return isModule(model) ? model.forward as ModelFunction : model;
   }
 
   /** Runs the model as it is written. */
   call(args: readonly unknown[]): unknown {
     const { model } = this;
-    const run = (model instanceof Module ? model.call.bind(model) : model) as (...args: unknown[]) => unknown;
+    const run = (isModule(model) ? model.call.bind(model) : model) as (...args: unknown[]) => unknown;
     return run(...args);
   }
 
@@ -52,7 +73,7 @@ export class Subject {
   /** Declares parameters and buffers, in PyTorch's order. */
   declare(tracer: Tracer): void {
     const { model } = this;
-    if (!(model instanceof Module)) return;
+    if (!isModule(model)) return;
     const known = new Map<CoreTensor, FxValue>();
     const add = (kind: "PARAMETER" | "BUFFER", name: string, tensor: Tensor, persistent: boolean | null): void => {
       const { value } = tensor;
@@ -80,10 +101,10 @@ export class Subject {
 
 /** The properties of modules at a moment. */
 export class Snapshot {
-  private readonly properties: { module: Module; path: string; values: Map<string, unknown> }[];
+  private readonly properties: { module: ModuleLike; path: string; values: Map<string, unknown> }[];
   private readonly contents: Map<object, () => void> = new Map();
 
-  constructor(modules: readonly (readonly [path: string, module: Module])[]) {
+  constructor(modules: readonly (readonly [path: string, module: ModuleLike])[]) {
     this.properties = modules.map(([path, module]) => {
       const values = new Map<string, unknown>(Object.entries(module));
       for (const value of values.values()) this.keep(value);
@@ -92,7 +113,7 @@ export class Snapshot {
   }
 
   /** Buffers that were assigned a value which the capture made, by name. */
-  assigned(hidden: (module: Module, name: string) => boolean): Map<string, Tensor> {
+  assigned(hidden: (module: ModuleLike, name: string) => boolean): Map<string, Tensor> {
     const changed = new Map<string, Tensor>();
     for (const { module, path, values } of this.properties) {
       for (const [name, value] of Object.entries(module)) {
@@ -105,7 +126,7 @@ export class Snapshot {
   }
 
   /** Other properties that were assigned a tensor. */
-  leaked(isBuffer: (module: Module, name: string) => boolean): string[] {
+  leaked(isBuffer: (module: ModuleLike, name: string) => boolean): string[] {
     return this.properties.flatMap(({ module, path, values }) =>
       Object.entries(module)
         .filter(([name, value]) => value !== values.get(name) && value instanceof Tensor && !isBuffer(module, name))

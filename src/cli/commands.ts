@@ -11,11 +11,12 @@ export interface Entry {
 
 /** The commands, with what the list of them says. */
 export const COMMANDS: ReadonlyMap<string, Entry> = new Map<string, Entry>([
-  ["export", { synopsis: "MODEL.pt2 [MORE.pt2 …]", load: () => import("./export.ts") }],
+  ["export", { synopsis: "MODEL.pt2|MODEL.ts [MORE …]", load: () => import("./export.ts") }],
   ["verify", { synopsis: "MODEL.onnx --program MODEL.pt2", load: () => import("./verify.ts") }],
   ["inspect", { synopsis: "FILE …", load: () => import("./inspect.ts") }],
   ["diff", { synopsis: "A B", load: () => import("./diff.ts") }],
   ["apply-weights", { synopsis: "MODEL WEIGHTS -o FILE", load: () => import("./apply_weights.ts") }],
   ["ops", { synopsis: "[FILTER …]", load: () => import("./ops.ts") }],
+  ["new", { synopsis: "[FILE.ts]", load: () => import("./new.ts") }],
   ["completions", { synopsis: "bash|zsh|fish", load: () => import("./completions.ts") }],
 ]);

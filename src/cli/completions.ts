@@ -72,6 +72,7 @@ function bash(commands: readonly Command[]): string {
     '  case "${COMP_WORDS[1]}" in',
     ...rest,
     "  esac",
+    "  return 0",
     "}",
     "complete -F _fx2onnx fx2onnx",
   ].join("\n");

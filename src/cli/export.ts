@@ -1,7 +1,7 @@
-/** `fx2onnx export`: archives to models. */
+/** `fx2onnx export`: archives, and models written in TypeScript, to ONNX. */
 import "./export_modules.ts";
 import { type ExportOptions, OPSETS } from "../export/options.ts";
-import { exportProgram } from "../export/export.ts";
+import { exportProgram, type ModelInput } from "../export/export.ts";
 import type { ONNXProgram } from "../export/onnx_program.ts";
 import type { OnnxValue } from "../onnx/model.ts";
 import {
@@ -17,7 +17,11 @@ import {
 } from "./args.ts";
 import { API_FLAGS, apiOptions } from "./export_flags.ts";
 import { EP_FLAG, EXTERNAL_DATA_FLAG, MODEL_FLAG, TABLE_FLAG, tableOf, TOLERANCE_FLAGS } from "./shared_flags.ts";
+import type { ModelModule } from "./model_module.ts";
 import { formatBytes, formatTime, paint, StepView } from "./terminal.ts";
+
+/** Files that hold a model as a program. */
+const MODULE = /\.[cm]?[jt]sx?$/;
 
 const FLAGS = [
   { name: "output", alias: "o", value: "FILE", about: "where the model goes (one input)" },
@@ -112,7 +116,8 @@ async function exportOne(
   if (several && !quiet) console.error(paint(input, "bold"));
   const { onStep, onProgress, onWarning } = view;
   try {
-    const program = await exportProgram(input, [], output, { ...options, onStep, onProgress, onWarning });
+    const { model, args, options: own } = await modelOf(input);
+    const program = await exportProgram(model, args, output, { ...own, ...options, onStep, onProgress, onWarning });
     return { input, output, ms: performance.now() - start, program, error: null };
   } catch (error) {
     if (!(error instanceof Error)) throw error;
@@ -123,6 +128,13 @@ async function exportOne(
   } finally {
     await view.close();
   }
+}
+
+/** What an input is: an archive as it is, or what a program in TypeScript gives. */
+async function modelOf(input: string): Promise<Pick<ModelModule, "args" | "options"> & { model: string | ModelInput }> {
+  if (!MODULE.test(input)) return { model: input, args: [], options: {} };
+  const { loadModelModule } = await import("./model_module.ts");
+  return await loadModelModule(input);
 }
 
 /** Where each input's model goes. */
@@ -136,7 +148,7 @@ async function outputsOf(inputs: readonly string[], flags: ExportFlags): Promise
   // Loaded only where it is needed: over node:path, it would make every start a tenth slower.
   const { basename, dirname, join } = await import("@std/path");
   const outputs = inputs.map((input) =>
-    join(folder ?? dirname(input), `${basename(input).replace(/\.pt2$/, "")}.onnx`)
+    join(folder ?? dirname(input), `${basename(input).replace(/\.pt2$/, "").replace(MODULE, "")}.onnx`)
   );
   const twice = outputs.find((o, i) => outputs.indexOf(o) !== i);
   if (twice !== undefined) throw new Misuse(`Several inputs would be written to ${twice}`);
@@ -239,15 +251,16 @@ function summarize(outcomes: readonly Outcome[]): void {
 /** The command. */
 export const command: Command = defineCommand({
   name: "export",
-  synopsis: "MODEL.pt2 [MORE.pt2 …] [-o FILE | --out-dir DIR] [options]",
+  synopsis: "MODEL.pt2|MODEL.ts [MORE …] [-o FILE | --out-dir DIR] [options]",
   about: "Writes FILE, or DIR/<stem>.onnx for each input; without -o and --out-dir, <stem>.onnx beside the input",
-  operands: { what: "input", min: 1, max: Infinity, files: ["pt2"] },
+  operands: { what: "input", min: 1, max: Infinity, files: ["pt2", "ts"] },
   flags: FLAGS,
   examples: [
     ["model.pt2 -o model.onnx --verify", "one model, compared with the reference"],
     ["a.pt2 b.pt2 --out-dir models", "several: all are tried"],
     ["model.pt2 --dim s18=batch_size", "another name for a symbolic dim"],
     [`model.pt2 --dynamic-shapes '{"x": {"0": "batch"}}'`, "the same, by the names of the inputs"],
+    ["model.ts --verify", "a model written in TypeScript: the file's default export"],
     ["big.pt2 --external-data in-place", "copies no weights"],
   ],
   run,

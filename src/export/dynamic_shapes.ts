@@ -6,6 +6,7 @@ import { type ExportedProgram, FxValue, type InputSpec, type TreeSpec } from "..
 import { childNames, countLeaves, dictKeys } from "../fx/tree.ts";
 import { OptionError } from "../ir/mod.ts";
 import { type Dim, eq, isSym, parseInfix, substitute, type Sym, symbol } from "../sym/mod.ts";
+import { Dim as CaptureDim } from "../trace/dim.ts";
 import type { DimInput, DynamicAxes, Settings } from "./options.ts";
 
 /** Names of dims: of the program's symbols, and of single axes of outputs. */
@@ -300,6 +301,13 @@ class Naming {
     if (typeof given === "number" || typeof given === "bigint") {
       if (isSym(size)) this.problems.push(`${where} is ${size} in the program: it can't be fixed at ${given}`);
       else if (size !== Number(given)) this.problems.push(`${where} is ${size} in the program, not ${given}`);
+      return;
+    }
+    if (given instanceof CaptureDim && given.mode !== "named") {
+      if (given.mode === "dynamic" && !isSym(size)) this.problems.push(frozen());
+      if (given.mode === "static" && isSym(size)) {
+        this.problems.push(`${where} is ${size} in the program: it is not static`);
+      }
       return;
     }
     const text = typeof given === "string" ? given : (given as { name?: unknown }).name;

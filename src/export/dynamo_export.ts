@@ -3,7 +3,8 @@ import type { ExportedProgram } from "../fx/mod.ts";
 import type { SourceInput } from "../io/open.ts";
 import { OptionError } from "../ir/mod.ts";
 import { isSym } from "../sym/mod.ts";
-import { exportProgram } from "./export.ts";
+import { Dim } from "../trace/dim.ts";
+import { exportProgram, isModel, type ModelInput } from "./export.ts";
 import type { ONNXProgram } from "./onnx_program.ts";
 
 /**
@@ -13,8 +14,8 @@ import type { ONNXProgram } from "./onnx_program.ts";
  */
 export interface DynamoExportOptions {
   /**
-   * Null lets the exporter choose: the dims that the program has dynamic are. True makes every dim of the inputs dynamic, which
-   * a program must have been captured for; false makes none.
+   * Null lets the exporter choose: the dims that the program has dynamic are, and of a model written in TypeScript those that
+   * it lets vary. True makes every dim of the inputs dynamic, which a program must have been captured for; false makes none.
    */
   readonly dynamicShapes?: boolean | null;
   /** Told of what the user should know. */
@@ -48,7 +49,7 @@ export interface DynamoExportCall {
  * ```
  */
 export async function dynamoExport(
-  model: SourceInput | ExportedProgram,
+  model: SourceInput | ExportedProgram | ModelInput,
   ...rest: readonly unknown[]
 ): Promise<ONNXProgram> {
   const last = rest.at(-1);
@@ -57,6 +58,10 @@ export async function dynamoExport(
   const { dynamicShapes = null, onWarning } = call.exportOptions ?? {};
   onWarning?.("dynamoExport is deprecated: use export with dynamo: true");
   const options = { ...onWarning ? { onWarning } : {}, ...call.kwargs ? { kwargs: call.kwargs } : {} };
+  if (isModel(model)) {
+    const dim = dynamicShapes === null ? Dim.AUTO : dynamicShapes ? Dim.DYNAMIC : Dim.STATIC;
+    return await exportProgram(model, args, null, { ...options, dynamicShapes: dim });
+  }
   const program = await exportProgram(model, args, null, options);
   try {
     if (dynamicShapes !== null) await checkDims(program.exportedProgram, dynamicShapes);

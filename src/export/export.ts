@@ -7,6 +7,7 @@ import { isSym } from "../sym/mod.ts";
 import { load } from "../pt2/load.ts";
 import { Scope } from "../trace/context.ts";
 import type { ReferenceValue } from "../verify/reference.ts";
+import type { Captured } from "../capture/capture.ts";
 import type { Lowered } from "./lower.ts";
 import type { NodeTimer } from "./lower_graph.ts";
 import { refuseFake } from "./fake.ts";
@@ -17,12 +18,15 @@ import { type StepRecord, StepRunner, STEPS } from "./steps.ts";
 /**
  * Exports a PyTorch program to ONNX, as `torch.onnx.export(…, dynamo=True)` does.
  *
- * @param model a program, or the path, URL, Blob or bytes of a `torch.export.save` archive
- * @param args positional arguments for verification, in the tree that the program takes; with `kwargs` they replace the
- *   archive's samples, which [] without `kwargs` means
+ * @param model a program; the path, URL, Blob or bytes of a `torch.export.save` archive; or a module or function written in
+ *   TypeScript, which is captured
+ * @param args positional arguments: of a model the example that it is captured with, tensors and what else it takes; of a
+ *   program for verification, in the tree that it takes: with `kwargs` they replace the archive's samples, which [] without
+ *   `kwargs` means
  * @param f where to save the model; null does not save it
  * @returns the ONNX program, saved or not
  * @throws {ArchiveError} when the archive can't be read
+ * @throws {CaptureError} when the model can't be captured, with the reason for each strategy
  * @throws {OptionError} when an option does not fit
  * @throws {TypeError} naming the argument that does not fit the program's tree of inputs
  * @throws {ExportError} with every operator and argument that can't be expressed
@@ -37,7 +41,7 @@ import { type StepRecord, StepRunner, STEPS } from "./steps.ts";
  * ```
  */
 export async function exportProgram(
-  model: SourceInput | ExportedProgram,
+  model: SourceInput | ExportedProgram | ModelInput,
   args: readonly unknown[] = [],
   f: string | URL | null = null,
   options: ExportOptions = {},
@@ -67,9 +71,16 @@ export async function exportProgram(
   }
 }
 
+/** A module written in TypeScript, or a function of tensors. */
+export type ModelInput =
+  // deno-lint-ignore no-explicit-any -- parameters of any types
+  | ((...args: any[]) => unknown)
+  // deno-lint-ignore no-explicit-any -- as above
+  | { forward(...args: any[]): unknown };
+
 /** What an export has come to so far. */
 export interface Trail {
-  readonly input: SourceInput | ExportedProgram;
+  readonly input: SourceInput | ExportedProgram | ModelInput;
   /** Where the model is saved; null where it is not. */
   readonly f: string | URL | null;
   readonly steps: StepRunner;
@@ -78,6 +89,8 @@ export interface Trail {
   /** With the names of dims, once the program is read. */
   settings: Settings;
   program?: ExportedProgram;
+  /** How the program was captured, if it was. */
+  capture?: Captured;
   /** The program without mutations. */
   functional?: ExportedProgram;
   lowered?: Lowered;
@@ -102,14 +115,18 @@ function advise(error: unknown, advice: string): void {
 /** The steps. */
 async function run(trail: Trail, args: readonly unknown[], name: string | undefined): Promise<ONNXProgram> {
   const { input, f, steps } = trail;
-  checkModel(input, trail.settings);
-  const program = trail.program = isProgram(input) ? input : await steps.run(
-    STEPS.read,
-    () => read(input, name),
-    ({ graph, torchVersion }) => `${graph.size} nodes, captured by torch ${torchVersion}`,
-  );
+  checkDynamo(input, trail.settings);
+  const program = trail.program = isModel(input)
+    ? await captured(input, args, trail)
+    : isProgram(input)
+    ? input
+    : await steps.run(
+      STEPS.read,
+      () => read(input, name),
+      ({ graph, torchVersion }) => `${graph.size} nodes, captured by torch ${torchVersion}`,
+    );
   const settings = trail.settings = await fitted(program, trail.settings);
-  const inputs = await leavesGiven(program, args, settings.kwargs);
+  const inputs = isModel(input) ? null : await leavesGiven(program, args, settings.kwargs);
   for (const warning of program.warnings) settings.onWarning(warning);
   if (settings.optimize) refuseFake(program);
   if (settings.dumpExportedProgram) await dump(program, settings, steps);
@@ -162,18 +179,34 @@ async function dump(program: ExportedProgram, settings: Settings, steps: StepRun
 
 const NO_FALLBACK = "Option fallback has no effect yet: there is no TorchScript exporter to fall back to";
 
-/** What is exported must be a program. @throws {OptionError} for a module or function */
-function checkModel(model: unknown, { dynamo }: Settings): void {
-  const isModule = typeof model === "function" ||
-    (typeof model === "object" && model !== null && !isProgram(model) && "forward" in model);
-  if (!isModule) return;
-  throw dynamo
-    ? new OptionError("A module or function can't be captured yet", {
-      hint: "Give a program: save torch.export.export(…) with torch.export.save, and pass the path of the .pt2",
-    })
-    : new OptionError("Option dynamo: false needs the TorchScript exporter, which is not available yet", {
-      hint: "Give a program, which never takes that exporter: save torch.export.export(…) with torch.export.save",
-    });
+/** A program never takes the exporter that there isn't. @throws {OptionError} for a module or function that would */
+function checkDynamo(model: unknown, { dynamo }: Settings): void {
+  if (dynamo || !isModel(model)) return;
+  throw new OptionError("Option dynamo: false needs the TorchScript exporter, which is not available yet", {
+    hint: "Leave it out: the model is captured, as torch.export does",
+  });
+}
+
+/** Whether what is exported is to be captured first: a module or function in TypeScript. */
+export function isModel(model: unknown): model is ModelInput {
+  return typeof model === "function" ||
+    typeof model === "object" && model !== null && !isProgram(model) && "forward" in model;
+}
+
+/** Captures a model; each strategy is a step. What the user calls the dims becomes their names. */
+async function captured(model: ModelInput, args: readonly unknown[], trail: Trail): Promise<ExportedProgram> {
+  const { capture } = await import("../capture/capture.ts");
+  const { kwargs, dynamicShapes, dynamicAxes, inputNames } = trail.settings;
+  const axes = dynamicShapes === null && dynamicAxes !== null ? { dynamicAxes, inputNames } : null;
+  const found = trail.capture = await capture(
+    model,
+    { args, kwargs, dynamicShapes, axes },
+    (name, body) => trail.steps.run(`${STEPS.capture} ${name}`, body, ({ program }) => `${program.graph.size} nodes`),
+  );
+  const named = [...trail.settings.dims.keys()];
+  const dims = new Map([...found.dimNames].filter(([symbol]) => !named.includes(symbol)));
+  trail.settings = { ...trail.settings, dims: new Map([...dims, ...trail.settings.dims]), dynamicShapes: null };
+  return found.program;
 }
 
 /** Settings with the names of dims that the options give; all names must exist in the program. */

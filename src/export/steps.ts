@@ -4,6 +4,8 @@ import type { Instruments, StepEvent } from "./options.ts";
 /** The steps of an export, in their order. */
 export const STEPS = {
   read: "Read the program",
+  /** Followed by the strategy. */
+  capture: "Capture the model",
   dump: "Dump the program",
   check: "Check all bytes",
   functionalize: "Make it functional",

@@ -105,10 +105,12 @@ export class Dim {
     return expr.node.op === "symbol" ? roots[0] : Dim.derive(expr, roots);
   }
 
+  /** A dim without a name. */
   private static of(mode: DimMode): Dim {
     return Object.assign(Object.create(Dim.prototype) as Dim, { name: "", min: null, max: null, mode, roots: [] });
   }
 
+  /** A dim whose size is an expression of others'. */
   private static derive(expr: Size, roots: readonly Dim[]): Dim {
     const fields = { name: String(expr), min: null, max: null, mode: "named" as const, roots };
     return Object.assign(Object.create(Dim.prototype) as Dim, fields);

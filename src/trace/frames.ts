@@ -53,7 +53,7 @@ export function framesNow(): Frame[] {
 export function traceText(frames: readonly Frame[]): string {
   return frames.map(({ file, line, name, code }) =>
     `File "${file}", line ${line}, in ${name || "<module>"}\n    ${code}`
-  ).join("\n");
+  ).join("\n  ");
 }
 
 /** Paths are printed as such; other URLs as they are. */
@@ -64,4 +64,25 @@ function pathOf(url: string): string {
 /** `MLPModel.forward [as call]` and `Object.forward` are `forward`. */
 function functionName(text: string): string {
   return text.replace(/ \[as .*\]$/, "").replace(/^.*\./, "").replace(/^(?:new|async) /, "");
+}
+
+/** Reads the text of the lines that frames name; what can't be read stays empty. */
+export async function readLines(frames: Iterable<Frame>): Promise<void> {
+  const byUrl = new Map<string, Frame[]>();
+  for (const frame of frames) byUrl.set(frame.url, [...byUrl.get(frame.url) ?? [], frame]);
+  await Promise.all([...byUrl].map(async ([url, frames]) => {
+    const text = await textOf(url);
+    if (text === null) return;
+    const lines = text.split(/\r?\n/);
+    for (const frame of frames) frame.code = lines[frame.line - 1]?.trim() ?? "";
+  }));
+}
+
+async function textOf(url: string): Promise<string | null> {
+  try {
+    const response = await fetch(url);
+    return response.ok ? await response.text() : null;
+  } catch {
+    return null;
+  }
 }

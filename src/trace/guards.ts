@@ -8,14 +8,15 @@ import type { BoundArgs } from "../aten/bind.ts";
 import type { MetaInterpreter } from "../aten/calls.ts";
 import type { Op } from "../aten/op.ts";
 import type { Location } from "../ir/mod.ts";
-import { type Dim, eq, evaluate, isSym, type Sym } from "../sym/mod.ts";
+import { type Dim, eq, evaluate, isSym, type Sym, symbol } from "../sym/mod.ts";
 import type { Meta } from "../tensor/mod.ts";
 import type { Assignment, Symbols } from "./symbols.ts";
 
 /** A condition on sizes that an operator needs. */
 export type Guard =
   | { readonly kind: "equal"; readonly left: Sym; readonly right: Dim }
-  | { readonly kind: "multiple"; readonly size: Sym; readonly of: number };
+  | { readonly kind: "multiple"; readonly size: Sym; readonly of: number }
+  | { readonly kind: "bounds"; readonly size: Sym; readonly min: number; readonly max: number };
 
 /** Thrown where a call needs a condition that nothing guarantees yet. */
 export class GuardError extends Error {
@@ -33,6 +34,8 @@ export class GuardError extends Error {
 
 /** Largest divisor that is tried. */
 const LARGEST_DIVISOR = 64;
+/** A size that no table of positions reaches. */
+const LARGE = 1 << 20;
 
 /** @throws {GuardError} */
 export function checkAtOtherSizes(
@@ -56,7 +59,10 @@ export function checkAtOtherSizes(
     }
   };
   const other = symbols.otherValues(names);
-  if (holds(other)) return;
+  if (holds(other)) {
+    for (const name of names) checkBounds(op, name, other, symbols, holds);
+    return;
+  }
   const guard = conditionFor(free, [...sizes.values()], other, symbols, holds);
   const shown = guard === null
     ? `${op.name} does not work at other sizes than the example's`
@@ -66,6 +72,38 @@ export function checkAtOtherSizes(
   throw new GuardError(guard, shown);
 }
 
+/** Looks for a largest and a smallest size, where a call works in between. @throws {GuardError} */
+function checkBounds(
+  op: Op,
+  name: string,
+  other: Assignment,
+  symbols: Symbols,
+  holds: (values: Assignment) => boolean,
+): void {
+  const { min, max } = symbols.rangeOf(name);
+  if (symbols.hintOf(symbol(name)) === null) return;
+  const works = (size: number): boolean => holds(new Map(other).set(name, size));
+  const inside = other.get(name)!;
+  const most = Math.min(max, LARGE), least = Math.max(min, 2);
+  const bounds = {
+    max: most > inside && !works(most) ? edge(inside, most, works) : max,
+    min: least < inside && !works(least) ? edge(inside, least, works) : min,
+  };
+  if (bounds.max === max && bounds.min === min) return;
+  const shown = bounds.max < max ? `at most ${bounds.max}` : `at least ${bounds.min}`;
+  throw new GuardError({ kind: "bounds", size: symbol(name), ...bounds }, `${op.name} needs ${name} to be ${shown}`);
+}
+
+/** The last size that works on the way from one that does to one that does not. */
+function edge(works: number, fails: number, test: (size: number) => boolean): number {
+  while (Math.abs(works - fails) > 1) {
+    const middle = Math.trunc((works + fails) / 2);
+    if (test(middle)) works = middle;
+    else fails = middle;
+  }
+  return works;
+}
+
 /** The first condition that makes a call work at sizes which fulfil it, and no others. */
 function conditionFor(
   free: readonly Sym[],
@@ -73,17 +111,16 @@ function conditionFor(
   other: Assignment,
   symbols: Symbols,
   holds: (values: Assignment) => boolean,
-): Guard | null {
+): Exclude<Guard, { readonly kind: "bounds" }> | null {
   const isPlain = (size: Dim): size is Sym => isSym(size) && size.node.op === "symbol";
-  for (const left of free.filter(isPlain)) {
-    for (const right of all) {
-      if (eq(left, right) === true || symbols.hintOf(left) !== symbols.hintOf(right)) continue;
-      if (isSym(right) && right.symbols().has(left.key)) continue;
-      const values = new Map(other);
-      values.set(left.key, Number(evaluate(right, other)));
-      if (holds(values)) return { kind: "equal", left, right };
-    }
-  }
+  const pairs = free.filter(isPlain).flatMap((left) =>
+    all
+      .filter((right) => eq(left, right) !== true && symbols.hintOf(left) === symbols.hintOf(right))
+      .filter((right) => !isSym(right) || !right.symbols().has(left.key))
+      .map((right) => ({ left, right }))
+  );
+  const equal = firstNeeded(pairs, (chosen) => holds(withEqual(other, chosen)));
+  if (equal) return { kind: "equal", ...equal };
   for (const size of free.filter(isPlain)) {
     const hint = Number(symbols.hintOf(size));
     for (let n = 2; n <= Math.min(LARGEST_DIVISOR, hint); n++) {
@@ -93,15 +130,36 @@ function conditionFor(
       if (holds(values)) return { kind: "multiple", size, of: n };
     }
   }
-  // No single condition: the size of the example it is, if that alone works.
-  for (const size of free.filter(isPlain)) {
-    const hint = symbols.hintOf(size);
-    if (hint === null) continue;
-    const values = new Map(other);
-    values.set(size.key, Number(hint));
-    if (holds(values)) return { kind: "equal", left: size, right: Number(hint) };
-  }
   return null;
+}
+
+interface Pair {
+  readonly left: Sym;
+  readonly right: Dim;
+}
+
+/** One of the sizes that must be equal: of as few pairs as make a call work. */
+function firstNeeded(pairs: readonly Pair[], holds: (chosen: readonly Pair[]) => boolean): Pair | null {
+  if (pairs.length === 0) return null;
+  const single = pairs.find((pair) => holds([pair]));
+  if (single) return single;
+  if (!holds(pairs)) return null;
+  let needed = pairs;
+  for (const pair of pairs) {
+    const fewer = needed.filter((other) => other !== pair);
+    if (holds(fewer)) needed = fewer;
+  }
+  return needed[0] ?? null;
+}
+
+/** The values with the sizes of pairs made equal. */
+function withEqual(values: Assignment, pairs: readonly Pair[]): Assignment {
+  const made = new Map(values);
+  // What is set later may be on the right of an earlier pair.
+  for (let turn = 0; turn < 2; turn++) {
+    for (const { left, right } of pairs) made.set(left.key, Number(evaluate(right, made)));
+  }
+  return made;
 }
 
 /** Sizes and integers among the arguments, by their text. */

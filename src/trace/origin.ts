@@ -34,9 +34,9 @@ export class TraceOrigin implements Origin {
     try {
       return body();
     } catch (error) {
-      if (error instanceof GuardError) error.location = locationOf(this);
-      if (!(error instanceof TypeError || error instanceof RangeError) || error instanceof Fx2OnnxError) throw error;
       const { node: _, ...location } = locationOf(this);
+      if (error instanceof GuardError) error.location = location;
+      if (!(error instanceof TypeError || error instanceof RangeError) || error instanceof Fx2OnnxError) throw error;
       throw new LoweringError(error.message, location, { cause: error });
     }
   }

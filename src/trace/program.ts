@@ -16,7 +16,7 @@ import {
 import type { ModuleScope } from "../ir/mod.ts";
 import { isSym } from "../sym/mod.ts";
 import type { Tensor } from "../tensor/mod.ts";
-import type { Frame } from "./frames.ts";
+import { readLines } from "./frames.ts";
 import { TraceOrigin } from "./origin.ts";
 import type { Tracer } from "./tracer.ts";
 
@@ -43,7 +43,7 @@ export interface ProgramParts {
 /** Puts a program together. Source lines are read for the stack traces of its nodes, as far as they can be read. */
 export async function programOf(tracer: Tracer, parts: ProgramParts): Promise<ExportedProgram> {
   const { graph, symbols } = tracer;
-  await readLines(tracer.origins);
+  await readLines(tracer.origins.flatMap(({ frames }) => frames));
   const outputSpecs = outputsOf(tracer, parts);
   const inputSpecs = inputsOf(tracer);
   graph.inputs.splice(0, graph.inputs.length, ...inputSpecs.map(({ value }) => value));
@@ -148,27 +148,4 @@ function describe(node: FxNode): void {
 /** `L__self__,,__main__.M;L__self__lin,lin,torch.nn.modules.linear.Linear`, outermost module first. */
 function stackText(modules: readonly ModuleScope[]): string {
   return modules.map(({ path, className }) => `L__self__${path.replaceAll(".", "_")},${path},${className}`).join(";");
-}
-
-/** Reads the lines that the stacks name; files that can't be read leave them empty. */
-async function readLines(origins: readonly TraceOrigin[]): Promise<void> {
-  const byUrl = new Map<string, Frame[]>();
-  for (const { frames } of origins) {
-    for (const frame of frames) byUrl.set(frame.url, [...byUrl.get(frame.url) ?? [], frame]);
-  }
-  await Promise.all([...byUrl].map(async ([url, frames]) => {
-    const text = await textOf(url);
-    if (text === null) return;
-    const lines = text.split(/\r?\n/);
-    for (const frame of frames) frame.code = lines[frame.line - 1]?.trim() ?? "";
-  }));
-}
-
-async function textOf(url: string): Promise<string | null> {
-  try {
-    const response = await fetch(url);
-    return response.ok ? await response.text() : null;
-  } catch {
-    return null;
-  }
 }

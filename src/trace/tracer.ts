@@ -181,8 +181,7 @@ export class Tracer {
     kwargs: ReadonlyMap<string, CallArg<FxValue | Tensor>> = new Map(),
     inplace: string | null = null,
   ): Traced {
-    const called: Op = inplace === null ? op : { ...op, name: inplace, parsed: op.parsed };
-    const target = torchTarget(called);
+    const target = torchTarget(inplace ?? op.name);
     const origin = new TraceOrigin("", target, [...this.modules]);
     return origin.locate(() => {
       const isTensor = (x: unknown): x is FxValue | Tensor => x instanceof FxValue || x instanceof Tensor;

@@ -45,6 +45,11 @@ function callsIn(folder: string): Record<string, readonly Call[]> {
       { args: ["aten::relu", "no_such"], lines: [["aten::relu", "ok"], ["no_such", "error"]], code: 1 },
       { args: [], lines: [[null, "ok"]] },
     ],
+    new: [{ args: [join(folder, "new.ts")], lines: [[null, "ok"]] }, {
+      args: [join(folder, "new.ts")],
+      lines: [[join(folder, "new.ts"), "error"]],
+      code: 1,
+    }],
     completions: [{ args: ["bash"], lines: [["bash", "ok"]] }, { args: ["sh"], lines: [[null, "error"]], code: 2 }],
   };
 }

@@ -1,0 +1,63 @@
+/**
+ * Captures models that are written in TypeScript, by the strategies of PyTorch's exporter in their order. Each that fails
+ * says why, and the next one is tried; what the user asked for wrongly is told at once.
+ */
+import { CaptureError, Fx2OnnxError, OptionError } from "../ir/mod.ts";
+import { nonStrict } from "./non_strict.ts";
+import { type ModelArguments, type Recorded, Session } from "./session.ts";
+import type { Strategy } from "./strategy.ts";
+import { Subject } from "./subject.ts";
+
+/** A captured model. */
+export interface Captured extends Recorded {
+  /** The strategy that worked. */
+  readonly strategy: string;
+  /** Why those before it failed. */
+  readonly failures: readonly StrategyFailure[];
+}
+
+/** Why a strategy failed. */
+export interface StrategyFailure {
+  readonly strategy: string;
+  readonly error: Error;
+}
+
+/** The strategies in the order in which they are tried. */
+export const STRATEGIES: readonly Strategy[] = [nonStrict];
+
+/** Runs one strategy as a step, which is shown. */
+export type RunStrategy = (name: string, body: () => Promise<Recorded>) => Promise<Recorded>;
+
+/**
+ * Captures a model.
+ *
+ * @param run shows each strategy as a step
+ * @throws {OptionError} when `dynamicShapes` does not fit the arguments
+ * @throws {CaptureError} saying why each strategy failed
+ */
+export async function capture(
+  model: unknown,
+  given: ModelArguments,
+  run: RunStrategy = (_, body) => body(),
+): Promise<Captured> {
+  const subject = new Subject(model);
+  const failures: StrategyFailure[] = [];
+  for (const strategy of STRATEGIES) {
+    try {
+      const session = await Session.open(subject, given);
+      for (const { strategy: name, error } of failures) {
+        session.warnings.push(`Capture was not possible ${name}: ${error.message}`);
+      }
+      const recorded = await run(strategy.name, () => strategy.capture(session));
+      return { ...recorded, strategy: strategy.name, failures };
+    } catch (error) {
+      if (!(error instanceof Fx2OnnxError) || error instanceof OptionError) throw error;
+      failures.push({ strategy: strategy.name, error });
+    }
+  }
+  if (failures.length === 1) throw failures[0].error;
+  throw new CaptureError(
+    `${subject.name} can't be captured:\n` +
+      failures.map(({ strategy, error }) => `- ${strategy}: ${error.message.replaceAll("\n", "\n  ")}`).join("\n"),
+  );
+}

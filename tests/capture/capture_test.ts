@@ -1,0 +1,162 @@
+/** Capture of models written in TypeScript: what is recorded, how sizes vary, what is refused. */
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import * as onnx from "../../mod.ts";
+import { type Tensor, torch } from "../../torch.ts";
+
+type Model = (...args: never[]) => unknown;
+
+async function captured(
+  model: Model,
+  args: readonly unknown[],
+  options: onnx.ExportOptions = {},
+): Promise<{ readonly nodes: string[]; readonly program: onnx.ONNXProgram }> {
+  const program = await onnx.export(model, args, null, { ...options, verify: true, ep: "wasm" });
+  assert(program.verification?.passed);
+  const lines = onnx.formatGraph(program.exportedProgram.graph).filter((line) => !line.includes("placeholder"));
+  return { nodes: lines, program };
+}
+
+const inputs = ({ model }: onnx.ONNXProgram): string[] =>
+  model.graph.inputs.map(({ name, meta }) => `${name}[${meta?.shape.join(", ")}]`);
+
+const x = torch.ones([3, 4]);
+
+Deno.test("operators are recorded with the operator that PyTorch records", async () => {
+  const { nodes } = await captured((x: Tensor) => torch.cat([x.add(1), x.mul(2.5)], 1), [x]);
+  assertEquals(nodes, [
+    "%add : [num_users=1] = call_function[target=torch.ops.aten.add.Tensor](args = (%x, 1), kwargs = {})",
+    "%mul : [num_users=1] = call_function[target=torch.ops.aten.mul.Tensor](args = (%x, 2.5), kwargs = {})",
+    "%cat : [num_users=1] = call_function[target=torch.ops.aten.cat.default](args = ([%add, %mul], 1), kwargs = {})",
+    "return (cat,)",
+  ]);
+});
+
+Deno.test("a size that is used becomes a node, and its dim has the user's name", async () => {
+  const { nodes, program } = await captured((x: Tensor) => x.reshape([x.shape[0], 2, 2]), [x], {
+    dynamicShapes: { x: { 0: "batch" } },
+  });
+  assert(nodes[0].includes("target=torch.ops.aten.sym_size.int](args = (%x, 0)"), nodes[0]);
+  const [input] = program.model.graph.inputs;
+  assertEquals(program.dimName(input.meta!.shape[0] as onnx.Sym, input, 0), "batch");
+});
+
+Deno.test("nodes tell the user's lines", async () => {
+  const { program } = await captured((x: Tensor) => {
+    return x.relu();
+  }, [x]);
+  const [node] = program.exportedProgram.graph.nodes();
+  assert(/capture_test\.ts", line \d+, in .*\n {4}return x\.relu\(\);$/.test(node.metadata.get("stack_trace") ?? ""));
+});
+
+Deno.test("inputs and outputs are trees; numbers, strings and null keep their places", async () => {
+  const model = (
+    pair: [Tensor, { y: Tensor }],
+    scale: number,
+  ): unknown => [pair[0], { z: pair[1].y.mul(scale) }, 3, "a", null];
+  const { program } = await captured(model, [[x, { y: x }], 2], {
+    dynamicShapes: [[{ 0: "n" }, { y: { 0: "n" } }], null],
+  });
+  const other = torch.ones([5, 4]).value as onnx.Tensor;
+  const result = await program.call([[other, { y: other }], 2]) as [
+    onnx.Tensor,
+    { z: onnx.Tensor },
+    bigint,
+    string,
+    null,
+  ];
+  assertEquals(result[0].shape, [5, 4]);
+  assertEquals(result[1].z.toArray().slice(0, 2), [2, 2]);
+  assertEquals(result.slice(2), [3n, "a", null]);
+});
+
+const constant = torch.ones([3]);
+const table = torch.ones([512, 4]);
+
+const violations: readonly [name: string, model: Model, args: readonly unknown[], shapes: unknown, message: RegExp][] =
+  [
+    [
+      "a size that must be one",
+      (x: Tensor) => x.add(constant),
+      [torch.ones([3])],
+      [{ 0: "n" }],
+      /n \(axis 0 of x\) must be 3/,
+    ],
+    [
+      "two sizes that must be equal",
+      (x: Tensor, y: Tensor) => x.add(y),
+      [torch.ones([3]), torch.ones([3])],
+      [{ 0: "a" }, { 0: "b" }],
+      /b \(axis 0 of y\) must be the same as a.*Suggested fixes:\s*b = a/s,
+    ],
+    ["a size that must be even", (x: Tensor) => x.reshape([-1, 2]), [torch.ones([6])], [{ 0: "n" }], /n = 2\*_n/],
+    [
+      "a size that is bounded",
+      (x: Tensor) => x.add(torch.narrow(table, 0, 0, x.shape[0])),
+      [x],
+      [{ 0: "n" }],
+      /can't be more than 512.*new Dim\("n", \{ max: 512 \}\)/s,
+    ],
+  ];
+
+for (const [name, model, args, dynamicShapes, message] of violations) {
+  Deno.test(`${name} is a violation with its line and a fix`, async () => {
+    const error = await assertRejects(
+      () => onnx.export(model, args, null, { dynamicShapes: dynamicShapes as onnx.DynamicShapes }),
+      onnx.CaptureError,
+    );
+    assert(message.test(error.message), error.message);
+    assert(/File ".*capture_test\.ts", line \d+: /.test(error.message), error.message);
+  });
+}
+
+Deno.test("violations are told all at once", async () => {
+  const model = (x: Tensor, y: Tensor): unknown => [x.add(constant), y.reshape([-1, 2])];
+  const error = await assertRejects(
+    () => onnx.export(model, [torch.ones([3]), torch.ones([6])], null, { dynamicShapes: [{ 0: "a" }, { 0: "b" }] }),
+    onnx.CaptureError,
+  );
+  assert(/a \(axis 0 of x\) must be 3.*b \(axis 0 of y\) must be a multiple of 2/s.test(error.message), error.message);
+});
+
+Deno.test("dims that are automatic vary as far as the model lets them", async () => {
+  const auto = [{ 0: onnx.Dim.AUTO, 1: onnx.Dim.AUTO }, { 0: onnx.Dim.AUTO, 1: onnx.Dim.AUTO }];
+  const model = (x: Tensor, y: Tensor): Tensor => x.add(y).matmul(torch.ones([4, 2]));
+  const { program } = await captured(model, [x, x], { dynamicShapes: auto });
+  assertEquals(inputs(program), ["x[s0, 4]", "y[s0, 4]"]);
+});
+
+Deno.test("derived dims are multiples of others", async () => {
+  const n = new onnx.Dim("n", { max: 8 });
+  const { program } = await captured((x: Tensor) => x.reshape([-1, 2]), [torch.ones([6])], {
+    dynamicShapes: [[n.mul(2)]],
+  });
+  assertEquals(inputs(program), ["x[2*s0]"]);
+  assertEquals(program.exportedProgram.constraints, [{ expr: "s0", min: 0n, max: 8n }]);
+});
+
+Deno.test("JavaScript's own arithmetic can't take a symbolic size for a number", async () => {
+  const error = await assertRejects(
+    () =>
+      onnx.export((x: Tensor) => x.reshape([Math.max(x.shape[0], 1), 4]), [x], null, { dynamicShapes: [{ 0: "n" }] }),
+    onnx.CaptureError,
+  );
+  assert(/n|s0/.test(error.message) && /capture_test\.ts/.test(error.message), error.message);
+});
+
+Deno.test("what dynamicShapes says must fit the arguments", async () => {
+  const add = (x: Tensor, y: Tensor): Tensor => x.add(y);
+  for (
+    const [shapes, message] of [
+      [[{ 0: "n" }, { 2: "n" }], "no axis 2"],
+      [[{ 0: new onnx.Dim("n", { min: 4 }) }, null], "outside the bounds"],
+      [{ z: { 0: "n" } }, "names z"],
+      [[{ 0: 5 }, null], "is 3 in the example, not 5"],
+    ] as const
+  ) {
+    await assertRejects(
+      () => onnx.export(add, [x, x], null, { dynamicShapes: shapes as onnx.DynamicShapes }),
+      Error,
+      message,
+    );
+  }
+});
