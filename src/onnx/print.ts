@@ -2,6 +2,7 @@
  * ONNX models as text: header, inputs and outputs, initializers, and a line per node with its types. Tests compare it and
  * `inspect` shows it, so it is stable and complete but for the values of large tensors.
  */
+import { isSym, type Sym } from "../sym/mod.ts";
 import { formatMeta, type Tensor } from "../tensor/mod.ts";
 import type { Model, OnnxAttribute, OnnxFunction, OnnxGraph, OnnxNode, OnnxValue } from "./model.ts";
 
@@ -12,6 +13,8 @@ const SHOWN_ELEMENTS = 8;
 export interface PrintOptions {
   /** Whether metadata of nodes and values is shown; by default not. */
   readonly metadata?: boolean;
+  /** The text of a symbolic size; by default the symbol's. */
+  readonly dimName?: (dim: Sym, value: OnnxValue, axis: number) => string;
 }
 
 /**
@@ -68,13 +71,13 @@ export function printGraph(graph: OnnxGraph, options: PrintOptions = {}): string
 }
 
 function addGraph(lines: string[], graph: OnnxGraph, indent: string, prefix: string, options: PrintOptions): void {
-  const list = (values: readonly OnnxValue[]): string => values.map(typed).join(", ");
+  const list = (values: readonly OnnxValue[]): string => values.map((value) => typed(value, options)).join(", ");
   lines.push(`${indent}${prefix}${nameOf(graph.name)} (${list(graph.inputs)}) => (${list(graph.outputs)})`);
   if (graph.initializers.size > 0) {
     lines.push(`${indent}<`);
     const all = [...graph.initializers];
     for (const [i, value] of all.entries()) {
-      lines.push(`${indent}  ${initializer(value)}${i < all.length - 1 ? "," : ""}`);
+      lines.push(`${indent}  ${initializer(value, options)}${i < all.length - 1 ? "," : ""}`);
     }
     lines.push(`${indent}>`);
   }
@@ -92,7 +95,7 @@ function addGraph(lines: string[], graph: OnnxGraph, indent: string, prefix: str
 function addNode(lines: string[], node: OnnxNode, indent: string, options: PrintOptions): void {
   if (options.metadata && node.metadata.size > 0) lines.push(`${indent}# ${metadata(node.metadata)}`);
   const label = node.name === "" ? "" : `[${nameOf(node.name)}] `;
-  const outputs = node.outputs.map((value) => value.name === "" ? `""` : typed(value)).join(", ");
+  const outputs = node.outputs.map((value) => value.name === "" ? `""` : typed(value, options)).join(", ");
   const op = node.domain === "" ? node.opType : `${node.domain}.${node.opType}`;
   const inputs = node.inputs.map((value) => value ? nameOf(value.name) : `""`).join(", ");
   const plain: string[] = [];
@@ -108,13 +111,20 @@ function addNode(lines: string[], node: OnnxNode, indent: string, options: Print
 }
 
 /** A value with its type; `?` where that is not known. */
-function typed(value: OnnxValue): string {
-  return `${value.meta ? formatMeta(value.meta) : "?"} ${nameOf(value.name)}`;
+function typed(value: OnnxValue, options: PrintOptions): string {
+  return `${typeText(value, options) || "?"} ${nameOf(value.name)}`;
 }
 
-function initializer(value: OnnxValue): string {
+/** `float32[batch, 8]`; empty where the type is not known. */
+export function typeText(value: OnnxValue, { dimName = String }: PrintOptions = {}): string {
+  if (!value.meta) return "";
+  const { dtype, shape } = value.meta;
+  return `${dtype}[${shape.map((dim, axis) => isSym(dim) ? dimName(dim, value, axis) : String(dim)).join(", ")}]`;
+}
+
+function initializer(value: OnnxValue, options: PrintOptions): string {
   const tensor = value.initializer;
-  if (!tensor) return `${typed(value)} = none`;
+  if (!tensor) return `${typed(value, options)} = none`;
   return `${formatMeta(tensor)} ${nameOf(value.name)} ${valuesText(tensor) ?? sizeText(tensor)}`;
 }
 

@@ -7,7 +7,7 @@ export function formatReport(report: VerificationReport): string[] {
   const lines: string[] = [];
   if (report.failure !== null) lines.push(`❌ ${report.failure}`);
   for (const run of report.runs) lines.push(...formatRun(run, report.ep));
-  if (report.divergence) lines.push(...formatDivergence(report.divergence));
+  if (report.divergence) lines.push(...formatDivergence(report.divergence, divergenceTitle(report)));
   if (report.runtimeFusion) {
     lines.push("Every value agrees when all are outputs: the difference comes from runtime fusion in onnxruntime-web");
   }
@@ -17,9 +17,17 @@ export function formatReport(report: VerificationReport): string[] {
   return lines;
 }
 
-function formatDivergence({ value, onnxNode, node, operator, module, source, comparison }: Divergence): string[] {
+/** What the first node that differs is called: its difference may be one that no output shows. */
+export function divergenceTitle({ passed }: VerificationReport): string {
+  return passed ? "First difference inside, which no output shows" : "First difference";
+}
+
+function formatDivergence(
+  { value, onnxNode, node, operator, module, source, comparison }: Divergence,
+  title: string,
+): string[] {
   return [
-    `First difference: ${value} of ${node} (${operator}): ${comparison.reason}`,
+    `${title}: ${value} of ${node} (${operator}): ${comparison.reason}`,
     ...(module === null ? [] : [`  in ${module}`]),
     ...(source === null ? [] : [`  ${source}`]),
     ...(onnxNode === null ? [] : [`  given by ${onnxNode} of the model`]),

@@ -6,6 +6,7 @@ import { VerificationError } from "../ir/mod.ts";
 import { Model, OnnxNode, type OnnxValue, SERIALIZATION_ID } from "../onnx/model.ts";
 import { openModelFile } from "../onnx/model_file.ts";
 import { prepare } from "../passes/mod.ts";
+import { type Dim, isSym, substitute } from "../sym/mod.ts";
 import { formatMeta, isComplex, type Meta, toReal } from "../tensor/mod.ts";
 import { isFed, userInputs } from "./inputs.ts";
 import { type BoundInput, type BoundOutput, isUserOutput, type Subject } from "./subject.ts";
@@ -49,17 +50,31 @@ export async function connect(
     });
   }
   const { program: functional, table } = await prepare(program, translations);
-  const outputs = bindOutputs(model, functional);
+  const [inputs, outputs] = [bindInputs(model, functional), bindOutputs(model, functional)];
   return {
     model,
     program: functional,
     table,
-    inputs: bindInputs(model, functional),
+    inputs,
     outputs,
     values: findValues(model, functional, outputs),
     bytes,
-    dimName: String,
+    dimName: dimNamesOf(inputs),
   };
+}
+
+/** The names that the model has for the program's symbols. */
+function dimNamesOf(inputs: readonly BoundInput[]): Subject["dimName"] {
+  const names = new Map<string, Dim>();
+  for (const { spec: { value: { meta } }, value } of inputs) {
+    if (meta.kind !== "tensor" || value.meta?.shape.length !== meta.shape.length) continue;
+    for (const [axis, dim] of meta.shape.entries()) {
+      if (isSym(dim) && dim.node.op === "symbol" && isSym(value.meta.shape[axis])) {
+        names.set(dim.key, value.meta.shape[axis]);
+      }
+    }
+  }
+  return (dim) => String(substitute(dim, names));
 }
 
 /** User inputs by position; what follows is state by its name. */

@@ -29,7 +29,10 @@ export interface VerifyOptions extends Tolerance {
    * for any value, and at 0, where program and runtime take it; a note says where they don't. Default false: one other size.
    */
   readonly extremes?: boolean;
-  /** Compares every value that can be seen, and names the first node that differs. */
+  /**
+   * Compares every value that can be seen, and names the first node that differs. Whether verification passes depends on the
+   * outputs alone: a difference inside that no output shows is told as the report's `divergence`.
+   */
   readonly intermediates?: boolean;
   /**
    * How many bytes of values one session may give for `intermediates`, default 256 MiB. With more, several sessions give

@@ -110,6 +110,6 @@ export interface VerificationReport {
   readonly failure: string | null;
   /** What a reader should know: a provider that was not used, outputs that are random, sizes that were not tried. */
   readonly notes: readonly string[];
-  /** Whether the model ran and every output of every run agrees. */
+  /** Whether the model ran and every output of every run agrees; a difference inside that no output shows is `divergence`. */
   readonly passed: boolean;
 }

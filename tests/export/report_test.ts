@@ -81,6 +81,8 @@ Deno.test("a report has every section", async () => {
     "mlp.onnx",
   );
   assertEquals(error, null);
+  assertStringIncludes(section(markdown, "ONNX model"), "float32[batch_size, 8] tensor_x");
+  assertStringIncludes(html, "float32[batch_size, 2]");
   assertEquals(names, ["mlp.onnx", `${STEM}_profile.json`, `${STEM}_success.html`, `${STEM}_success.md`]);
   assertEquals([...markdown.matchAll(/^## (.*)$/gm)].map((match) => match[1]), [
     "Steps",
@@ -113,7 +115,7 @@ Deno.test("a report has every section", async () => {
   assertStringIncludes(section(markdown, "Range constraints"), "{s18: VR[0, int_oo]}");
   assertStringIncludes(
     section(markdown, "ONNX model"),
-    "[node_cat] float32[s18, 24] cat = Concat <axis = 1> (tensor_x, ",
+    "[node_cat] float32[batch_size, 24] cat = Concat <axis = 1> (tensor_x, ",
   );
   const operators = section(markdown, "Operators");
   assertStringIncludes(

@@ -71,6 +71,23 @@ Deno.test("verification: a wrong weight is caught, and its node named", async ()
   });
 });
 
+Deno.test("verification: a value inside differs, but no output: that is told, and passes", async () => {
+  await exported("mlp", async (program) => {
+    await program.applyWeights(new Map([["fc2.weight", Tensor.of("float32", [2, 4], new Float32Array(8))]]));
+    await loadWeights(program.model);
+    spoil(program.model, "fc1.bias", (x) => x + 0.5);
+    const report = await verifyProgram(program, { ...cpu, intermediates: true });
+    assertEquals([report.passed, report.divergence?.node], [true, "linear_2"], explain(report));
+    assertMatch(explain(report), /First difference inside, which no output shows: linear_2 of linear_2/);
+  });
+});
+
+Deno.test("verification: the sizes of a written model are told by its own names", async () => {
+  await using program = await exportProgram(archive("mlp"), [], null, { dims: { s18: "batch" } });
+  const report = await verify(await program.toBytes(), { ...cpu, program: archive("mlp") });
+  assertEquals(report.runs.map((run) => run.inputs), ["sample", "batch=4"], explain(report));
+});
+
 Deno.test("verification: a wrong node in a written model is caught, and named by the program's line", async () => {
   await exported("mlp", async (program) => {
     const model = await readModel(await program.toBytes());

@@ -30,7 +30,7 @@ export function collect(
   const traced = trail.functional ?? program;
   const model = result?.model ?? lowered?.model ?? null;
   const sources = new Sources(program ?? null, model);
-  const dimName = result?.dimName ?? ((dim: unknown): string => String(dim));
+  const dimName = result?.dimName ?? String;
   return {
     status: statusOf(trail, error),
     time,
@@ -44,7 +44,7 @@ export function collect(
     steps: stepsOf(trail),
     error: error === null || error === undefined ? null : { message: cut(messageOf(error)), causes: causesOf(error) },
     program: program ? programText(program) : null,
-    model: model ? cut(printModel(model)) : null,
+    model: model ? cut(printModel(model, { dimName })) : null,
     operators: traced ? analyzeOperators(program!, traced, model, error, sources) : null,
     shapes: program ? analyzeShapes(program, traced!, lowered ?? null, dimName) : null,
     sources: sources.entries,
@@ -55,6 +55,7 @@ export function collect(
         model,
         sources,
         new Set(result?.verification?.divergence ? [result.verification.divergence.node] : []),
+        { dimName },
       )
       : program
       ? drawProgram(program, sources, markedBy(error))

@@ -4,7 +4,8 @@
  */
 import { type ExportedProgram, type FxGraph, FxValue, graphsOf } from "../../fx/mod.ts";
 import type { Origin, Value } from "../../ir/mod.ts";
-import type { Model } from "../../onnx/model.ts";
+import { type Model, OnnxValue } from "../../onnx/model.ts";
+import { type PrintOptions, typeText } from "../../onnx/print.ts";
 import { formatMeta } from "../../tensor/mod.ts";
 import { plural } from "./format.ts";
 import { operatorName, operatorOf } from "./operators.ts";
@@ -60,8 +61,17 @@ interface Items {
   readonly typeOf: (value: Value) => string;
 }
 
-/** Draws a model. @param marked names of nodes, or operators, to point out */
-export function drawModel(model: Model, sources: Sources, marked: ReadonlySet<string> = new Set()): Drawing {
+/**
+ * Draws a model.
+ *
+ * @param marked names of nodes, or operators, to point out
+ */
+export function drawModel(
+  model: Model,
+  sources: Sources,
+  marked: ReadonlySet<string> = new Set(),
+  options: PrintOptions = {},
+): Drawing {
   const { graph } = model;
   const nodes = [...graph.nodes()].map((node): Item => ({
     label: operatorOf(node),
@@ -76,7 +86,7 @@ export function drawModel(model: Model, sources: Sources, marked: ReadonlySet<st
       inputs: graph.inputs.filter((value) => value.initializer === null),
       outputs: graph.outputs,
       nested: [...model.allNodes()].length - nodes.length,
-      typeOf: ({ meta }) => meta ? formatMeta(meta as Parameters<typeof formatMeta>[0]) : "",
+      typeOf: (value) => value instanceof OnnxValue ? typeText(value, options) : "",
     },
     sources,
     marked,

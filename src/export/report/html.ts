@@ -2,6 +2,7 @@
  * A report as one page that needs nothing else: no script, no network, which its policy forbids as well. Sections fold, the
  * colours follow the reader's system until the button at the top is used, and the graph's boxes lead to source lines.
  */
+import { divergenceTitle } from "../../verify/format.ts";
 import type { OutputComparison, VerificationReport } from "../../verify/report.ts";
 import type { Profile } from "../profile.ts";
 import { escapeHtml } from "./escape.ts";
@@ -199,7 +200,9 @@ function verificationHtml(report: VerificationReport): string {
   if (divergence) {
     const { value, node, operator, source, comparison } = divergence;
     parts.push(
-      `<p>First difference: ${code(value)} of ${code(node)} (${code(operator)}): ${escapeHtml(comparison.reason)}` +
+      `<p>${divergenceTitle(report)}: ${code(value)} of ${code(node)} (${code(operator)}): ${
+        escapeHtml(comparison.reason)
+      }` +
         `${source === null ? "" : `<br>${code(source)}`}</p>`,
     );
   }

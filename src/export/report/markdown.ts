@@ -1,4 +1,5 @@
 /** A report as Markdown: GitHub's, which has tables. */
+import { divergenceTitle } from "../../verify/format.ts";
 import type { VerificationReport } from "../../verify/report.ts";
 import type { Profile } from "../profile.ts";
 import { cellCode, codeBlock, inlineCode, plainText } from "./escape.ts";
@@ -174,7 +175,7 @@ function verificationText(report: VerificationReport): string {
   if (divergence) {
     const { value, node, operator, source, comparison } = divergence;
     parts.push(
-      `First difference: ${inlineCode(value)} of ${inlineCode(node)} (${inlineCode(operator)}): ` +
+      `${divergenceTitle(report)}: ${inlineCode(value)} of ${inlineCode(node)} (${inlineCode(operator)}): ` +
         `${plainText(comparison.reason)}\n${source === null ? "" : `\n${inlineCode(source)}\n`}`,
     );
   }
