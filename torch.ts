@@ -9,7 +9,7 @@ export * as torch from "./src/capture/torch.ts";
 export * as F from "./src/capture/functional.ts";
 export { Tensor } from "./src/capture/tensor.ts";
 export type { TensorBase } from "./src/capture/base.ts";
-export type { Named, Nested, TensorMethods } from "./src/capture/methods.ts";
+export type { Named, Nested, TensorMethods, ToOptions, UniqueOptions } from "./src/capture/methods.ts";
 export type { TensorData, TensorOptions } from "./src/capture/creation.ts";
 export { Float, type Scalar } from "./src/capture/scalar.ts";
 export { Complex } from "./src/fx/mod.ts";

@@ -22,6 +22,9 @@ export abstract class TensorBase {
    */
   value: TensorValue;
 
+  /** Whether gradients are wanted: parameters say so. They are not computed here. */
+  requiresGrad = false;
+
   /**
    * A tensor for a value.
    *

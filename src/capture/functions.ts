@@ -661,6 +661,8 @@ export function atleast1d(input: Tensor): Tensor;
 export function atleast1d(tensors: readonly Tensor[]): Tensor[];
 /** With `tensors` by name. */
 export function atleast1d(options: { tensors: readonly Tensor[] }): Tensor[];
+/** With the items of `tensors` one by one. */
+export function atleast1d(...tensors: Tensor[]): Tensor[];
 export function atleast1d(...args: unknown[]): Tensor | Tensor[] {
   return call("atleast1d", "atleast_1d atleast_1d.Sequence", args) as Tensor | Tensor[];
 }
@@ -671,6 +673,8 @@ export function atleast2d(input: Tensor): Tensor;
 export function atleast2d(tensors: readonly Tensor[]): Tensor[];
 /** With `tensors` by name. */
 export function atleast2d(options: { tensors: readonly Tensor[] }): Tensor[];
+/** With the items of `tensors` one by one. */
+export function atleast2d(...tensors: Tensor[]): Tensor[];
 export function atleast2d(...args: unknown[]): Tensor | Tensor[] {
   return call("atleast2d", "atleast_2d atleast_2d.Sequence", args) as Tensor | Tensor[];
 }
@@ -681,6 +685,8 @@ export function atleast3d(input: Tensor): Tensor;
 export function atleast3d(tensors: readonly Tensor[]): Tensor[];
 /** With `tensors` by name. */
 export function atleast3d(options: { tensors: readonly Tensor[] }): Tensor[];
+/** With the items of `tensors` one by one. */
+export function atleast3d(...tensors: Tensor[]): Tensor[];
 export function atleast3d(...args: unknown[]): Tensor | Tensor[] {
   return call("atleast3d", "atleast_3d atleast_3d.Sequence", args) as Tensor | Tensor[];
 }
@@ -1130,6 +1136,8 @@ export function blackmanWindow(...args: unknown[]): Tensor {
 export function blockDiag(tensors: readonly Tensor[]): Tensor;
 /** With `tensors` by name. */
 export function blockDiag(options: { tensors: readonly Tensor[] }): Tensor;
+/** With the items of `tensors` one by one. */
+export function blockDiag(...tensors: Tensor[]): Tensor;
 export function blockDiag(...args: unknown[]): Tensor {
   return call("blockDiag", "block_diag", args) as Tensor;
 }
@@ -1152,6 +1160,8 @@ export function bmm(...args: unknown[]): Tensor {
 export function broadcastTensors(tensors: readonly Tensor[]): Tensor[];
 /** With `tensors` by name. */
 export function broadcastTensors(options: { tensors: readonly Tensor[] }): Tensor[];
+/** With the items of `tensors` one by one. */
+export function broadcastTensors(...tensors: Tensor[]): Tensor[];
 export function broadcastTensors(...args: unknown[]): Tensor[] {
   return call("broadcastTensors", "broadcast_tensors", args) as Tensor[];
 }
@@ -1182,6 +1192,8 @@ export function bucketize(...args: unknown[]): Tensor {
 export function cartesianProd(tensors: readonly Tensor[]): Tensor;
 /** With `tensors` by name. */
 export function cartesianProd(options: { tensors: readonly Tensor[] }): Tensor;
+/** With the items of `tensors` one by one. */
+export function cartesianProd(...tensors: Tensor[]): Tensor;
 export function cartesianProd(...args: unknown[]): Tensor {
   return call("cartesianProd", "cartesian_prod", args) as Tensor;
 }
@@ -1240,6 +1252,8 @@ export function celu_(...args: unknown[]): Tensor {
 export function chainMatmul(matrices: readonly Tensor[]): Tensor;
 /** With `matrices` by name. */
 export function chainMatmul(options: { matrices: readonly Tensor[] }): Tensor;
+/** With the items of `matrices` one by one. */
+export function chainMatmul(...matrices: Tensor[]): Tensor;
 export function chainMatmul(...args: unknown[]): Tensor {
   return call("chainMatmul", "chain_matmul", args) as Tensor;
 }
@@ -1410,6 +1424,8 @@ export function clone(...args: unknown[]): Tensor {
 export function columnStack(tensors: readonly Tensor[]): Tensor;
 /** With `tensors` by name. */
 export function columnStack(options: { tensors: readonly Tensor[] }): Tensor;
+/** With the items of `tensors` one by one. */
+export function columnStack(...tensors: Tensor[]): Tensor;
 export function columnStack(...args: unknown[]): Tensor {
   return call("columnStack", "column_stack", args) as Tensor;
 }
@@ -2901,6 +2917,8 @@ export function dsplit(...args: unknown[]): Tensor[] {
 export function dstack(tensors: readonly Tensor[]): Tensor;
 /** With `tensors` by name. */
 export function dstack(options: { tensors: readonly Tensor[] }): Tensor;
+/** With the items of `tensors` one by one. */
+export function dstack(...tensors: Tensor[]): Tensor;
 export function dstack(...args: unknown[]): Tensor {
   return call("dstack", "dstack", args) as Tensor;
 }
@@ -3197,7 +3215,7 @@ export function empty(
 export function empty(
   options: { size: readonly number[]; dtype?: DType | null; device?: string | null; memoryFormat?: string | null },
 ): Tensor;
-/** With the numbers of `size` one by one. */
+/** With the items of `size` one by one. */
 export function empty(...size: number[]): Tensor;
 export function empty(...args: unknown[]): Tensor {
   return call("empty", "empty.memory_format", args) as Tensor;
@@ -4493,6 +4511,8 @@ export function hsplit(...args: unknown[]): Tensor[] {
 export function hstack(tensors: readonly Tensor[]): Tensor;
 /** With `tensors` by name. */
 export function hstack(options: { tensors: readonly Tensor[] }): Tensor;
+/** With the items of `tensors` one by one. */
+export function hstack(...tensors: Tensor[]): Tensor;
 export function hstack(...args: unknown[]): Tensor {
   return call("hstack", "hstack", args) as Tensor;
 }
@@ -6299,6 +6319,8 @@ export function median(...args: unknown[]): Tensor | Named<"values" | "indices">
 export function meshgrid(tensors: readonly Tensor[]): Tensor[];
 /** With `tensors` by name. */
 export function meshgrid(options: { tensors: readonly Tensor[] }): Tensor[];
+/** With the items of `tensors` one by one. */
+export function meshgrid(...tensors: Tensor[]): Tensor[];
 /** Another form. */
 export function meshgrid(tensors: readonly Tensor[], options: { indexing: string }): Tensor[];
 /** With `tensors` by name. */
@@ -7434,7 +7456,7 @@ export function nuclearNorm(...args: unknown[]): Tensor {
 export function ones(size: readonly number[], options?: { dtype?: DType | null; device?: string | null }): Tensor;
 /** With `size` by name. */
 export function ones(options: { size: readonly number[]; dtype?: DType | null; device?: string | null }): Tensor;
-/** With the numbers of `size` one by one. */
+/** With the items of `size` one by one. */
 export function ones(...size: number[]): Tensor;
 export function ones(...args: unknown[]): Tensor {
   return call("ones", "ones", args) as Tensor;
@@ -7795,7 +7817,7 @@ export function rad2deg_(...args: unknown[]): Tensor {
 export function rand(size: readonly number[], options?: { dtype?: DType | null; device?: string | null }): Tensor;
 /** With `size` by name. */
 export function rand(options: { size: readonly number[]; dtype?: DType | null; device?: string | null }): Tensor;
-/** With the numbers of `size` one by one. */
+/** With the items of `size` one by one. */
 export function rand(...size: number[]): Tensor;
 export function rand(...args: unknown[]): Tensor {
   return call("rand", "rand", args) as Tensor;
@@ -7899,7 +7921,7 @@ export function randintLike(...args: unknown[]): Tensor {
 export function randn(size: readonly number[], options?: { dtype?: DType | null; device?: string | null }): Tensor;
 /** With `size` by name. */
 export function randn(options: { size: readonly number[]; dtype?: DType | null; device?: string | null }): Tensor;
-/** With the numbers of `size` one by one. */
+/** With the items of `size` one by one. */
 export function randn(...size: number[]): Tensor;
 export function randn(...args: unknown[]): Tensor {
   return call("randn", "randn", args) as Tensor;
@@ -8450,6 +8472,8 @@ export function round_(...args: unknown[]): Tensor {
 export function rowStack(tensors: readonly Tensor[]): Tensor;
 /** With `tensors` by name. */
 export function rowStack(options: { tensors: readonly Tensor[] }): Tensor;
+/** With the items of `tensors` one by one. */
+export function rowStack(...tensors: Tensor[]): Tensor;
 export function rowStack(...args: unknown[]): Tensor {
   return call("rowStack", "row_stack", args) as Tensor;
 }
@@ -10151,6 +10175,8 @@ export function vsplit(...args: unknown[]): Tensor[] {
 export function vstack(tensors: readonly Tensor[]): Tensor;
 /** With `tensors` by name. */
 export function vstack(options: { tensors: readonly Tensor[] }): Tensor;
+/** With the items of `tensors` one by one. */
+export function vstack(...tensors: Tensor[]): Tensor;
 export function vstack(...args: unknown[]): Tensor {
   return call("vstack", "vstack", args) as Tensor;
 }
@@ -10225,7 +10251,7 @@ export function zero_(...args: unknown[]): Tensor {
 export function zeros(size: readonly number[], options?: { dtype?: DType | null; device?: string | null }): Tensor;
 /** With `size` by name. */
 export function zeros(options: { size: readonly number[]; dtype?: DType | null; device?: string | null }): Tensor;
-/** With the numbers of `size` one by one. */
+/** With the items of `size` one by one. */
 export function zeros(...size: number[]): Tensor;
 export function zeros(...args: unknown[]): Tensor {
   return call("zeros", "zeros", args) as Tensor;

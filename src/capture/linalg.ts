@@ -286,6 +286,8 @@ export function matrixRank(...args: unknown[]): Tensor {
 export function multiDot(tensors: readonly Tensor[]): Tensor;
 /** With `tensors` by name. */
 export function multiDot(options: { tensors: readonly Tensor[] }): Tensor;
+/** With the items of `tensors` one by one. */
+export function multiDot(...tensors: Tensor[]): Tensor;
 export function multiDot(...args: unknown[]): Tensor {
   return call("multiDot", "linalg_multi_dot", args) as Tensor;
 }

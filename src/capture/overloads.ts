@@ -8,6 +8,7 @@ import {
   Complex,
   DeviceArg,
   DTypeArg,
+  type FunctionSchema,
   LayoutArg,
   MemoryFormatArg,
   type SchemaArg,
@@ -29,9 +30,8 @@ export interface BoundCall {
   readonly args: readonly unknown[];
 }
 
-interface Form {
-  readonly op: Op;
-  readonly inplace: string | null;
+/** The parameters of a function. */
+export interface Parameters {
   readonly params: readonly Param[];
   /** How many arguments may be given by position. */
   readonly positional: number;
@@ -39,6 +39,12 @@ interface Form {
   readonly variadic: number | null;
 }
 
+interface Form extends Parameters {
+  readonly op: Op;
+  readonly inplace: string | null;
+}
+
+/** How one parameter is called, and what it takes. */
 interface Param {
   readonly schema: SchemaArg;
   /** As callers name it. */
@@ -71,14 +77,12 @@ export class Overloads {
   /** Finds the form that the arguments fit. @throws {TypeError} that tells why each form does not */
   bind(args: readonly unknown[]): BoundCall {
     this.forms ??= this.operators.map((operator) => formOf(operator, this.method));
-    const last = args.at(-1);
-    const named = isOptions(last) ? last : {};
-    const given = isOptions(last) ? args.slice(0, -1) : args;
+    const [given, named] = split(args);
     const problems: string[] = [];
     for (const form of this.forms) {
-      const bound = fit(form, given, named);
+      const bound = fit(form, given, named, (converted) => converted);
       if (typeof bound !== "string") return { name: this.name, op: form.op, inplace: form.inplace, args: bound };
-      problems.push(`${signature(this.name, form, this.method)} ${bound}`);
+      problems.push(`${signature(this.name, form, this.method)}, which ${bound}`);
     }
     throw new TypeError(
       problems.length === 1
@@ -108,15 +112,41 @@ function formOf(operator: string, method: boolean): Form {
   if (!resolved) throw new TypeError(`There is no record of operator ${operator}`);
   const { op, inplace } = resolved;
   const takesNumbers = TAKES_NUMBERS.test(operator.replace(/^.*::|\..*$/g, ""));
-  const params = op.parsed.args.map((schema): Param => ({
+  return { op, inplace: inplace ? operator : null, ...parametersOf(op.parsed, method, takesNumbers) };
+}
+
+/**
+ * The parameters of a function with a schema.
+ *
+ * @param takesNumbers whether numbers will do for its tensors
+ */
+export function parametersOf({ args }: FunctionSchema, method: boolean, takesNumbers = false): Parameters {
+  const params = args.map((schema): Param => ({
     schema,
     name: !method && schema.name === "self" ? "input" : camelCase(schema.name),
     takesNumbers: takesNumbers && !(method && schema.name === "self"),
   }));
   const positional = params.filter(({ schema }) => !schema.keywordOnly).length;
   const first = method ? 1 : 0;
-  const variadic = positional === first + 1 && isIntList(params[first].schema.type) ? first : null;
-  return { op, inplace: inplace ? operator : null, params, positional, variadic };
+  const variadic = positional === first + 1 && isOpenList(params[first].schema.type) ? first : null;
+  return { params, positional, variadic };
+}
+
+/**
+ * The arguments of a call in the order of parameters, as the caller gave them; undefined for absent ones.
+ *
+ * @throws {TypeError} for one that does not fit
+ */
+export function givenArguments(name: string, parameters: Parameters, args: readonly unknown[]): readonly unknown[] {
+  const bound = fit(parameters, ...split(args), (_, value) => value);
+  if (typeof bound !== "string") return bound;
+  throw new TypeError(`Cannot call ${signature(name, parameters, false)}, which ${bound}`);
+}
+
+/** Arguments by position, and those by name in a last object. */
+function split(args: readonly unknown[]): [given: readonly unknown[], named: Readonly<Record<string, unknown>>] {
+  const last = args.at(-1);
+  return isOptions(last) ? [args.slice(0, -1), last] : [args, {}];
 }
 
 /** `padding_mode` to `paddingMode`. */
@@ -124,8 +154,10 @@ export function camelCase(name: string): string {
   return name.replace(/(?<=[a-z0-9])_([a-z0-9])/gi, (_, letter: string) => letter.toUpperCase());
 }
 
-function isIntList(type: SchemaType): boolean {
-  return type.kind === "list" && type.of.kind === "base" && (type.of.name === "int" || type.of.name === "SymInt");
+/** Lists whose items may be given one by one. */
+function isOpenList(type: SchemaType): boolean {
+  if (type.kind !== "list" || type.of.kind !== "base") return false;
+  return type.of.name === "int" || type.of.name === "SymInt" || (type.of.name === "Tensor" && type.size === null);
 }
 
 /** An object of named arguments, as a literal makes it. */
@@ -137,11 +169,13 @@ function isOptions(value: unknown): value is Readonly<Record<string, unknown>> {
 
 /** The arguments in the form's order, or why they do not fit. */
 function fit(
-  { params, positional, variadic }: Form,
+  { params, positional, variadic }: Parameters,
   given: readonly unknown[],
   named: Readonly<Record<string, unknown>>,
+  use: (converted: unknown, value: unknown) => unknown,
 ): unknown[] | string {
-  const args = variadic !== null && given.length > variadic && given.slice(variadic).every(isIntLike)
+  const args = variadic !== null && given.length > variadic &&
+      given.slice(variadic).every((item) => fitsOne(params[variadic], item))
     ? [...given.slice(0, variadic), given.slice(variadic)]
     : given;
   if (args.length > positional) return `takes ${positional} arguments by position, met ${args.length}`;
@@ -162,9 +196,15 @@ function fit(
     if (converted === undefined) {
       return `takes ${describe(param.schema.type, param)} as argument ${param.name}, met ${show(value)}`;
     }
-    bound.push(converted);
+    bound.push(use(converted, value));
   }
   return bound;
+}
+
+/** Whether a value can be an item of a list that is given item by item. */
+function fitsOne(param: Param, value: unknown): boolean {
+  const { type } = param.schema;
+  return type.kind === "list" && convert(type.of, value, param) !== undefined;
 }
 
 /** A value as the operator takes it; undefined where it does not fit. */
@@ -200,6 +240,8 @@ function convert(type: SchemaType, value: unknown, param: Param): unknown {
       return typeof value === "string" ? value : undefined;
     case "ScalarType":
       return typeof value === "string" && isDType(value) ? new DTypeArg(value) : undefined;
+    case "Function":
+      return typeof value === "function" ? value : undefined;
     case "Device":
       return typeof value === "string" ? new DeviceArg(value) : undefined;
     case "Layout":
@@ -251,7 +293,7 @@ export function show(value: unknown): string {
   return String(value);
 }
 
-function signature(name: string, { params }: Form, method: boolean): string {
+function signature(name: string, { params }: Parameters, method: boolean): string {
   const shown = params.slice(method ? 1 : 0).map((p) => p.schema.default === undefined ? p.name : `${p.name}?`);
   return `${name}(${shown.join(", ")})`;
 }

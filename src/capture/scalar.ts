@@ -4,7 +4,7 @@
  * an expression and pass as numbers.
  */
 import { Complex, type Scalar as FxScalar } from "../fx/mod.ts";
-import type { Sym } from "../sym/mod.ts";
+import { isSym, type Sym } from "../sym/mod.ts";
 import { SymbolicNumber } from "./symbolic.ts";
 
 /** A float, whatever its value: Python's `2.0`, where the number 2 would be an int. */
@@ -23,12 +23,26 @@ export class Float {
   }
 }
 
+/**
+ * A number that is a float whatever its value: Python's `2.0` is `float(2)`.
+ *
+ * @example
+ * ```ts
+ * import { torch } from "@fx2onnx/fx2onnx/torch";
+ *
+ * console.log(torch.tensor([1, 2]).add(torch.float(2)).dtype); // float32
+ * ```
+ */
+export function float(value: number): Float {
+  return new Float(value);
+}
+
 /** A number where an operator takes ints, floats and bools: integral numbers are ints, others floats. */
 export type Scalar = number | bigint | boolean | Float | Complex;
 
 /** The expression of a symbolic number; null for everything else. */
 export function symOf(value: unknown): Sym | null {
-  return value instanceof SymbolicNumber ? value.expr : null;
+  return value instanceof SymbolicNumber ? value.expr : isSym(value) ? value : null;
 }
 
 /** Whether a value is a number of any kind. */

@@ -749,7 +749,7 @@ export class Tensor extends TensorMethods {
   broadcastTo(size: readonly number[]): Tensor;
   /** With `size` by name. */
   broadcastTo(options: { size: readonly number[] }): Tensor;
-  /** With the numbers of `size` one by one. */
+  /** With the items of `size` one by one. */
   broadcastTo(...size: number[]): Tensor;
   broadcastTo(...args: unknown[]): Tensor {
     return this.invoke("broadcastTo", "broadcast_to", args) as Tensor;
@@ -1017,7 +1017,7 @@ export class Tensor extends TensorMethods {
   countNonzero(dim: readonly number[]): Tensor;
   /** With `dim` by name. */
   countNonzero(options: { dim: readonly number[] }): Tensor;
-  /** With the numbers of `dim` one by one. */
+  /** With the items of `dim` one by one. */
   countNonzero(...dim: number[]): Tensor;
   countNonzero(...args: unknown[]): Tensor {
     return this.invoke("countNonzero", "count_nonzero count_nonzero.dim_IntList", args) as Tensor;
@@ -1299,7 +1299,7 @@ export class Tensor extends TensorMethods {
   dsplit(indices: readonly number[]): Tensor[];
   /** With `indices` by name. */
   dsplit(options: { indices: readonly number[] }): Tensor[];
-  /** With the numbers of `indices` one by one. */
+  /** With the items of `indices` one by one. */
   dsplit(...indices: number[]): Tensor[];
   dsplit(...args: unknown[]): Tensor[] {
     return this.invoke("dsplit", "dsplit.int dsplit.array", args) as Tensor[];
@@ -1401,7 +1401,7 @@ export class Tensor extends TensorMethods {
   expand(size: readonly number[], options?: { implicit?: boolean }): Tensor;
   /** With `size` by name. */
   expand(options: { size: readonly number[]; implicit?: boolean }): Tensor;
-  /** With the numbers of `size` one by one. */
+  /** With the items of `size` one by one. */
   expand(...size: number[]): Tensor;
   expand(...args: unknown[]): Tensor {
     return this.invoke("expand", "expand", args) as Tensor;
@@ -1483,7 +1483,7 @@ export class Tensor extends TensorMethods {
   flip(dims: readonly number[]): Tensor;
   /** With `dims` by name. */
   flip(options: { dims: readonly number[] }): Tensor;
-  /** With the numbers of `dims` one by one. */
+  /** With the items of `dims` one by one. */
   flip(...dims: number[]): Tensor;
   flip(...args: unknown[]): Tensor {
     return this.invoke("flip", "flip", args) as Tensor;
@@ -1775,7 +1775,7 @@ export class Tensor extends TensorMethods {
   hashTensor(dim?: number | readonly number[], options?: { keepdim?: boolean; mode?: number }): Tensor;
   /** With `dim` by name. */
   hashTensor(options: { dim?: number | readonly number[]; keepdim?: boolean; mode?: number }): Tensor;
-  /** With the numbers of `dim` one by one. */
+  /** With the items of `dim` one by one. */
   hashTensor(...dim: number[]): Tensor;
   hashTensor(...args: unknown[]): Tensor {
     return this.invoke("hashTensor", "hash_tensor", args) as Tensor;
@@ -1834,7 +1834,7 @@ export class Tensor extends TensorMethods {
   hsplit(indices: readonly number[]): Tensor[];
   /** With `indices` by name. */
   hsplit(options: { indices: readonly number[] }): Tensor[];
-  /** With the numbers of `indices` one by one. */
+  /** With the items of `indices` one by one. */
   hsplit(...indices: number[]): Tensor[];
   hsplit(...args: unknown[]): Tensor[] {
     return this.invoke("hsplit", "hsplit.int hsplit.array", args) as Tensor[];
@@ -2150,134 +2150,6 @@ export class Tensor extends TensorMethods {
   isreal(): Tensor;
   isreal(...args: unknown[]): Tensor {
     return this.invoke("isreal", "isreal", args) as Tensor;
-  }
-
-  /** `istft`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.istft.html */
-  istft(
-    nFft: number,
-    hopLength?: number | null,
-    winLength?: number | null,
-    window?: Tensor | null,
-    center?: boolean,
-    normalized?: boolean,
-    onesided?: boolean | null,
-    length?: number | null,
-    returnComplex?: boolean,
-  ): Tensor;
-  /** With `returnComplex` by name. */
-  istft(
-    nFft: number,
-    hopLength: number | null,
-    winLength: number | null,
-    window: Tensor | null,
-    center: boolean,
-    normalized: boolean,
-    onesided: boolean | null,
-    length: number | null,
-    options: { returnComplex?: boolean },
-  ): Tensor;
-  /** With `length`, `returnComplex` by name. */
-  istft(
-    nFft: number,
-    hopLength: number | null,
-    winLength: number | null,
-    window: Tensor | null,
-    center: boolean,
-    normalized: boolean,
-    onesided: boolean | null,
-    options: { length?: number | null; returnComplex?: boolean },
-  ): Tensor;
-  /** With `onesided`, `length`, `returnComplex` by name. */
-  istft(
-    nFft: number,
-    hopLength: number | null,
-    winLength: number | null,
-    window: Tensor | null,
-    center: boolean,
-    normalized: boolean,
-    options: { onesided?: boolean | null; length?: number | null; returnComplex?: boolean },
-  ): Tensor;
-  /** With `normalized`, `onesided`, `length`, `returnComplex` by name. */
-  istft(
-    nFft: number,
-    hopLength: number | null,
-    winLength: number | null,
-    window: Tensor | null,
-    center: boolean,
-    options: { normalized?: boolean; onesided?: boolean | null; length?: number | null; returnComplex?: boolean },
-  ): Tensor;
-  /** With `center`, `normalized`, `onesided`, `length`, `returnComplex` by name. */
-  istft(
-    nFft: number,
-    hopLength: number | null,
-    winLength: number | null,
-    window: Tensor | null,
-    options: {
-      center?: boolean;
-      normalized?: boolean;
-      onesided?: boolean | null;
-      length?: number | null;
-      returnComplex?: boolean;
-    },
-  ): Tensor;
-  /** With `window`, `center`, `normalized`, `onesided`, `length`, `returnComplex` by name. */
-  istft(
-    nFft: number,
-    hopLength: number | null,
-    winLength: number | null,
-    options: {
-      window?: Tensor | null;
-      center?: boolean;
-      normalized?: boolean;
-      onesided?: boolean | null;
-      length?: number | null;
-      returnComplex?: boolean;
-    },
-  ): Tensor;
-  /** With `winLength`, `window`, `center`, `normalized`, `onesided`, `length`, `returnComplex` by name. */
-  istft(
-    nFft: number,
-    hopLength: number | null,
-    options: {
-      winLength?: number | null;
-      window?: Tensor | null;
-      center?: boolean;
-      normalized?: boolean;
-      onesided?: boolean | null;
-      length?: number | null;
-      returnComplex?: boolean;
-    },
-  ): Tensor;
-  /** With `hopLength`, `winLength`, `window`, `center`, `normalized`, `onesided`, `length`, `returnComplex` by name. */
-  istft(
-    nFft: number,
-    options: {
-      hopLength?: number | null;
-      winLength?: number | null;
-      window?: Tensor | null;
-      center?: boolean;
-      normalized?: boolean;
-      onesided?: boolean | null;
-      length?: number | null;
-      returnComplex?: boolean;
-    },
-  ): Tensor;
-  /** With `nFft`, `hopLength`, `winLength`, `window`, `center`, `normalized`, `onesided`, `length`, `returnComplex` by name. */
-  istft(
-    options: {
-      nFft: number;
-      hopLength?: number | null;
-      winLength?: number | null;
-      window?: Tensor | null;
-      center?: boolean;
-      normalized?: boolean;
-      onesided?: boolean | null;
-      length?: number | null;
-      returnComplex?: boolean;
-    },
-  ): Tensor;
-  istft(...args: unknown[]): Tensor {
-    return this.invoke("istft", "istft", args) as Tensor;
   }
 
   /** `kron`: dtypes are promoted. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.kron.html */
@@ -3110,7 +2982,7 @@ export class Tensor extends TensorMethods {
   newEmpty(size: readonly number[], options?: { dtype?: DType | null; device?: string | null }): Tensor;
   /** With `size` by name. */
   newEmpty(options: { size: readonly number[]; dtype?: DType | null; device?: string | null }): Tensor;
-  /** With the numbers of `size` one by one. */
+  /** With the items of `size` one by one. */
   newEmpty(...size: number[]): Tensor;
   newEmpty(...args: unknown[]): Tensor {
     return this.invoke("newEmpty", "new_empty", args) as Tensor;
@@ -3158,7 +3030,7 @@ export class Tensor extends TensorMethods {
   newOnes(size: readonly number[], options?: { dtype?: DType | null; device?: string | null }): Tensor;
   /** With `size` by name. */
   newOnes(options: { size: readonly number[]; dtype?: DType | null; device?: string | null }): Tensor;
-  /** With the numbers of `size` one by one. */
+  /** With the items of `size` one by one. */
   newOnes(...size: number[]): Tensor;
   newOnes(...args: unknown[]): Tensor {
     return this.invoke("newOnes", "new_ones", args) as Tensor;
@@ -3168,7 +3040,7 @@ export class Tensor extends TensorMethods {
   newZeros(size: readonly number[], options?: { dtype?: DType | null; device?: string | null }): Tensor;
   /** With `size` by name. */
   newZeros(options: { size: readonly number[]; dtype?: DType | null; device?: string | null }): Tensor;
-  /** With the numbers of `size` one by one. */
+  /** With the items of `size` one by one. */
   newZeros(...size: number[]): Tensor;
   newZeros(...args: unknown[]): Tensor {
     return this.invoke("newZeros", "new_zeros", args) as Tensor;
@@ -3194,38 +3066,6 @@ export class Tensor extends TensorMethods {
   nonzeroStatic(options: { size: number; fillValue?: number }): Tensor;
   nonzeroStatic(...args: unknown[]): Tensor {
     return this.invoke("nonzeroStatic", "nonzero_static", args) as Tensor;
-  }
-
-  /** `norm`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.norm.html */
-  norm(p?: Scalar): Tensor;
-  /** With `p` by name. */
-  norm(options: { p?: Scalar }): Tensor;
-  /** Another form. */
-  norm(p: Scalar | null, options: { dtype: DType }): Tensor;
-  /** With `p` by name. */
-  norm(options: { p: Scalar | null; dtype: DType }): Tensor;
-  /** Another form. */
-  norm(p: Scalar | null, dim: number | readonly number[], keepdim: boolean, options: { dtype: DType }): Tensor;
-  /** With `keepdim` by name. */
-  norm(p: Scalar | null, dim: number | readonly number[], options: { keepdim: boolean; dtype: DType }): Tensor;
-  /** With `dim`, `keepdim` by name. */
-  norm(p: Scalar | null, options: { dim: number | readonly number[]; keepdim: boolean; dtype: DType }): Tensor;
-  /** With `p`, `dim`, `keepdim` by name. */
-  norm(options: { p: Scalar | null; dim: number | readonly number[]; keepdim: boolean; dtype: DType }): Tensor;
-  /** Another form. */
-  norm(p: Scalar | null, dim: number | readonly number[], keepdim?: boolean): Tensor;
-  /** With `keepdim` by name. */
-  norm(p: Scalar | null, dim: number | readonly number[], options: { keepdim?: boolean }): Tensor;
-  /** With `dim`, `keepdim` by name. */
-  norm(p: Scalar | null, options: { dim: number | readonly number[]; keepdim?: boolean }): Tensor;
-  /** With `p`, `dim`, `keepdim` by name. */
-  norm(options: { p: Scalar | null; dim: number | readonly number[]; keepdim?: boolean }): Tensor;
-  norm(...args: unknown[]): Tensor {
-    return this.invoke(
-      "norm",
-      "norm.Scalar norm.ScalarOpt_dtype norm.ScalarOpt_dim_dtype norm.ScalarOpt_dim",
-      args,
-    ) as Tensor;
   }
 
   /** `normal_`: random numbers; in place. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.normal_.html */
@@ -3296,7 +3136,7 @@ export class Tensor extends TensorMethods {
   permute(dims: readonly number[]): Tensor;
   /** With `dims` by name. */
   permute(options: { dims: readonly number[] }): Tensor;
-  /** With the numbers of `dims` one by one. */
+  /** With the items of `dims` one by one. */
   permute(...dims: number[]): Tensor;
   permute(...args: unknown[]): Tensor {
     return this.invoke("permute", "permute", args) as Tensor;
@@ -3546,7 +3386,7 @@ export class Tensor extends TensorMethods {
   repeat(repeats: readonly number[]): Tensor;
   /** With `repeats` by name. */
   repeat(options: { repeats: readonly number[] }): Tensor;
-  /** With the numbers of `repeats` one by one. */
+  /** With the items of `repeats` one by one. */
   repeat(...repeats: number[]): Tensor;
   repeat(...args: unknown[]): Tensor {
     return this.invoke("repeat", "repeat", args) as Tensor;
@@ -3572,7 +3412,7 @@ export class Tensor extends TensorMethods {
   reshape(shape: readonly number[]): Tensor;
   /** With `shape` by name. */
   reshape(options: { shape: readonly number[] }): Tensor;
-  /** With the numbers of `shape` one by one. */
+  /** With the items of `shape` one by one. */
   reshape(...shape: number[]): Tensor;
   reshape(...args: unknown[]): Tensor {
     return this.invoke("reshape", "reshape", args) as Tensor;
@@ -3590,7 +3430,7 @@ export class Tensor extends TensorMethods {
   resize_(size: readonly number[], options?: { memoryFormat?: string | null }): this;
   /** With `size` by name. */
   resize_(options: { size: readonly number[]; memoryFormat?: string | null }): this;
-  /** With the numbers of `size` one by one. */
+  /** With the items of `size` one by one. */
   resize_(...size: number[]): this;
   resize_(...args: unknown[]): this {
     return this.invoke("resize_", "resize_", args) as this;
@@ -3941,22 +3781,6 @@ export class Tensor extends TensorMethods {
     return this.invoke("sort", "sort.stable sort", args) as Named<"values" | "indices">;
   }
 
-  /** `split`: a view of the same elements. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.split.html */
-  split(splitSize: number, dim?: number): Tensor[];
-  /** With `dim` by name. */
-  split(splitSize: number, options: { dim?: number }): Tensor[];
-  /** With `splitSize`, `dim` by name. */
-  split(options: { splitSize: number; dim?: number }): Tensor[];
-  /** Another form. */
-  split(splitSize: readonly number[], dim?: number): Tensor[];
-  /** With `dim` by name. */
-  split(splitSize: readonly number[], options: { dim?: number }): Tensor[];
-  /** With `splitSize`, `dim` by name. */
-  split(options: { splitSize: readonly number[]; dim?: number }): Tensor[];
-  split(...args: unknown[]): Tensor[] {
-    return this.invoke("split", "split.Tensor split.sizes", args) as Tensor[];
-  }
-
   /** `splitWithSizes`: a view of the same elements. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.split_with_sizes.html */
   splitWithSizes(splitSizes: readonly number[], dim?: number): Tensor[];
   /** With `dim` by name. */
@@ -4001,7 +3825,7 @@ export class Tensor extends TensorMethods {
   squeeze(dim: readonly number[]): Tensor;
   /** With `dim` by name. */
   squeeze(options: { dim: readonly number[] }): Tensor;
-  /** With the numbers of `dim` one by one. */
+  /** With the items of `dim` one by one. */
   squeeze(...dim: number[]): Tensor;
   squeeze(...args: unknown[]): Tensor {
     return this.invoke("squeeze", "squeeze squeeze.dim squeeze.dims", args) as Tensor;
@@ -4017,7 +3841,7 @@ export class Tensor extends TensorMethods {
   squeeze_(dim: readonly number[]): this;
   /** With `dim` by name. */
   squeeze_(options: { dim: readonly number[] }): this;
-  /** With the numbers of `dim` one by one. */
+  /** With the items of `dim` one by one. */
   squeeze_(...dim: number[]): this;
   squeeze_(...args: unknown[]): this {
     return this.invoke("squeeze_", "squeeze_ squeeze_.dim squeeze_.dims", args) as this;
@@ -4041,270 +3865,6 @@ export class Tensor extends TensorMethods {
   std(options: { unbiased?: boolean }): Tensor;
   std(...args: unknown[]): Tensor {
     return this.invoke("std", "std.dim std.correction std", args) as Tensor;
-  }
-
-  /** `stft`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.stft.html */
-  stft(
-    nFft: number,
-    hopLength?: number | null,
-    winLength?: number | null,
-    window?: Tensor | null,
-    center?: boolean,
-    padMode?: string,
-    normalized?: boolean,
-    onesided?: boolean | null,
-    returnComplex?: boolean | null,
-    alignToWindow?: boolean | null,
-  ): Tensor;
-  /** With `alignToWindow` by name. */
-  stft(
-    nFft: number,
-    hopLength: number | null,
-    winLength: number | null,
-    window: Tensor | null,
-    center: boolean,
-    padMode: string,
-    normalized: boolean,
-    onesided: boolean | null,
-    returnComplex: boolean | null,
-    options: { alignToWindow?: boolean | null },
-  ): Tensor;
-  /** With `returnComplex`, `alignToWindow` by name. */
-  stft(
-    nFft: number,
-    hopLength: number | null,
-    winLength: number | null,
-    window: Tensor | null,
-    center: boolean,
-    padMode: string,
-    normalized: boolean,
-    onesided: boolean | null,
-    options: { returnComplex?: boolean | null; alignToWindow?: boolean | null },
-  ): Tensor;
-  /** With `onesided`, `returnComplex`, `alignToWindow` by name. */
-  stft(
-    nFft: number,
-    hopLength: number | null,
-    winLength: number | null,
-    window: Tensor | null,
-    center: boolean,
-    padMode: string,
-    normalized: boolean,
-    options: { onesided?: boolean | null; returnComplex?: boolean | null; alignToWindow?: boolean | null },
-  ): Tensor;
-  /** With `normalized`, `onesided`, `returnComplex`, `alignToWindow` by name. */
-  stft(
-    nFft: number,
-    hopLength: number | null,
-    winLength: number | null,
-    window: Tensor | null,
-    center: boolean,
-    padMode: string,
-    options: {
-      normalized?: boolean;
-      onesided?: boolean | null;
-      returnComplex?: boolean | null;
-      alignToWindow?: boolean | null;
-    },
-  ): Tensor;
-  /** With `padMode`, `normalized`, `onesided`, `returnComplex`, `alignToWindow` by name. */
-  stft(
-    nFft: number,
-    hopLength: number | null,
-    winLength: number | null,
-    window: Tensor | null,
-    center: boolean,
-    options: {
-      padMode?: string;
-      normalized?: boolean;
-      onesided?: boolean | null;
-      returnComplex?: boolean | null;
-      alignToWindow?: boolean | null;
-    },
-  ): Tensor;
-  /** With `center`, `padMode`, `normalized`, `onesided`, `returnComplex`, `alignToWindow` by name. */
-  stft(
-    nFft: number,
-    hopLength: number | null,
-    winLength: number | null,
-    window: Tensor | null,
-    options: {
-      center?: boolean;
-      padMode?: string;
-      normalized?: boolean;
-      onesided?: boolean | null;
-      returnComplex?: boolean | null;
-      alignToWindow?: boolean | null;
-    },
-  ): Tensor;
-  /** With `window`, `center`, `padMode`, `normalized`, `onesided`, `returnComplex`, `alignToWindow` by name. */
-  stft(
-    nFft: number,
-    hopLength: number | null,
-    winLength: number | null,
-    options: {
-      window?: Tensor | null;
-      center?: boolean;
-      padMode?: string;
-      normalized?: boolean;
-      onesided?: boolean | null;
-      returnComplex?: boolean | null;
-      alignToWindow?: boolean | null;
-    },
-  ): Tensor;
-  /** With `winLength`, `window`, `center`, `padMode`, `normalized`, `onesided`, `returnComplex`, `alignToWindow` by name. */
-  stft(
-    nFft: number,
-    hopLength: number | null,
-    options: {
-      winLength?: number | null;
-      window?: Tensor | null;
-      center?: boolean;
-      padMode?: string;
-      normalized?: boolean;
-      onesided?: boolean | null;
-      returnComplex?: boolean | null;
-      alignToWindow?: boolean | null;
-    },
-  ): Tensor;
-  /** With `hopLength`, `winLength`, `window`, `center`, `padMode`, `normalized`, `onesided`, `returnComplex`, `alignToWindow` by name. */
-  stft(
-    nFft: number,
-    options: {
-      hopLength?: number | null;
-      winLength?: number | null;
-      window?: Tensor | null;
-      center?: boolean;
-      padMode?: string;
-      normalized?: boolean;
-      onesided?: boolean | null;
-      returnComplex?: boolean | null;
-      alignToWindow?: boolean | null;
-    },
-  ): Tensor;
-  /** With `nFft`, `hopLength`, `winLength`, `window`, `center`, `padMode`, `normalized`, `onesided`, `returnComplex`, `alignToWindow` by name. */
-  stft(
-    options: {
-      nFft: number;
-      hopLength?: number | null;
-      winLength?: number | null;
-      window?: Tensor | null;
-      center?: boolean;
-      padMode?: string;
-      normalized?: boolean;
-      onesided?: boolean | null;
-      returnComplex?: boolean | null;
-      alignToWindow?: boolean | null;
-    },
-  ): Tensor;
-  /** Another form. */
-  stft(
-    nFft: number,
-    hopLength?: number | null,
-    winLength?: number | null,
-    window?: Tensor | null,
-    normalized?: boolean,
-    onesided?: boolean | null,
-    returnComplex?: boolean | null,
-    alignToWindow?: boolean | null,
-  ): Tensor;
-  /** With `alignToWindow` by name. */
-  stft(
-    nFft: number,
-    hopLength: number | null,
-    winLength: number | null,
-    window: Tensor | null,
-    normalized: boolean,
-    onesided: boolean | null,
-    returnComplex: boolean | null,
-    options: { alignToWindow?: boolean | null },
-  ): Tensor;
-  /** With `returnComplex`, `alignToWindow` by name. */
-  stft(
-    nFft: number,
-    hopLength: number | null,
-    winLength: number | null,
-    window: Tensor | null,
-    normalized: boolean,
-    onesided: boolean | null,
-    options: { returnComplex?: boolean | null; alignToWindow?: boolean | null },
-  ): Tensor;
-  /** With `onesided`, `returnComplex`, `alignToWindow` by name. */
-  stft(
-    nFft: number,
-    hopLength: number | null,
-    winLength: number | null,
-    window: Tensor | null,
-    normalized: boolean,
-    options: { onesided?: boolean | null; returnComplex?: boolean | null; alignToWindow?: boolean | null },
-  ): Tensor;
-  /** With `normalized`, `onesided`, `returnComplex`, `alignToWindow` by name. */
-  stft(
-    nFft: number,
-    hopLength: number | null,
-    winLength: number | null,
-    window: Tensor | null,
-    options: {
-      normalized?: boolean;
-      onesided?: boolean | null;
-      returnComplex?: boolean | null;
-      alignToWindow?: boolean | null;
-    },
-  ): Tensor;
-  /** With `window`, `normalized`, `onesided`, `returnComplex`, `alignToWindow` by name. */
-  stft(
-    nFft: number,
-    hopLength: number | null,
-    winLength: number | null,
-    options: {
-      window?: Tensor | null;
-      normalized?: boolean;
-      onesided?: boolean | null;
-      returnComplex?: boolean | null;
-      alignToWindow?: boolean | null;
-    },
-  ): Tensor;
-  /** With `winLength`, `window`, `normalized`, `onesided`, `returnComplex`, `alignToWindow` by name. */
-  stft(
-    nFft: number,
-    hopLength: number | null,
-    options: {
-      winLength?: number | null;
-      window?: Tensor | null;
-      normalized?: boolean;
-      onesided?: boolean | null;
-      returnComplex?: boolean | null;
-      alignToWindow?: boolean | null;
-    },
-  ): Tensor;
-  /** With `hopLength`, `winLength`, `window`, `normalized`, `onesided`, `returnComplex`, `alignToWindow` by name. */
-  stft(
-    nFft: number,
-    options: {
-      hopLength?: number | null;
-      winLength?: number | null;
-      window?: Tensor | null;
-      normalized?: boolean;
-      onesided?: boolean | null;
-      returnComplex?: boolean | null;
-      alignToWindow?: boolean | null;
-    },
-  ): Tensor;
-  /** With `nFft`, `hopLength`, `winLength`, `window`, `normalized`, `onesided`, `returnComplex`, `alignToWindow` by name. */
-  stft(
-    options: {
-      nFft: number;
-      hopLength?: number | null;
-      winLength?: number | null;
-      window?: Tensor | null;
-      normalized?: boolean;
-      onesided?: boolean | null;
-      returnComplex?: boolean | null;
-      alignToWindow?: boolean | null;
-    },
-  ): Tensor;
-  stft(...args: unknown[]): Tensor {
-    return this.invoke("stft", "stft.center stft", args) as Tensor;
   }
 
   /** `sub`: elementwise; dtypes are promoted. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.sub.html */
@@ -4367,7 +3927,7 @@ export class Tensor extends TensorMethods {
   sumToSize(size: readonly number[]): Tensor;
   /** With `size` by name. */
   sumToSize(options: { size: readonly number[] }): Tensor;
-  /** With the numbers of `size` one by one. */
+  /** With the items of `size` one by one. */
   sumToSize(...size: number[]): Tensor;
   sumToSize(...args: unknown[]): Tensor {
     return this.invoke("sumToSize", "sum_to_size", args) as Tensor;
@@ -4507,7 +4067,7 @@ export class Tensor extends TensorMethods {
   tile(dims: readonly number[]): Tensor;
   /** With `dims` by name. */
   tile(options: { dims: readonly number[] }): Tensor;
-  /** With the numbers of `dims` one by one. */
+  /** With the items of `dims` one by one. */
   tile(...dims: number[]): Tensor;
   tile(...args: unknown[]): Tensor {
     return this.invoke("tile", "tile", args) as Tensor;
@@ -4670,16 +4230,6 @@ export class Tensor extends TensorMethods {
     return this.invoke("unbind", "unbind.int", args) as Tensor[];
   }
 
-  /** `unflatten`: a view of the same elements. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.unflatten.html */
-  unflatten(dim: number, sizes: readonly number[]): Tensor;
-  /** With `sizes` by name. */
-  unflatten(dim: number, options: { sizes: readonly number[] }): Tensor;
-  /** With `dim`, `sizes` by name. */
-  unflatten(options: { dim: number; sizes: readonly number[] }): Tensor;
-  unflatten(...args: unknown[]): Tensor {
-    return this.invoke("unflatten", "unflatten.int", args) as Tensor;
-  }
-
   /** `unfold`: a view of the same elements. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.unfold.html */
   unfold(dimension: number, size: number, step: number): Tensor;
   /** With `step` by name. */
@@ -4784,7 +4334,7 @@ export class Tensor extends TensorMethods {
   view(size: readonly number[]): Tensor;
   /** With `size` by name. */
   view(options: { size: readonly number[] }): Tensor;
-  /** With the numbers of `size` one by one. */
+  /** With the items of `size` one by one. */
   view(...size: number[]): Tensor;
   view(...args: unknown[]): Tensor {
     return this.invoke("view", "view.dtype view", args) as Tensor;
@@ -4806,7 +4356,7 @@ export class Tensor extends TensorMethods {
   vsplit(indices: readonly number[]): Tensor[];
   /** With `indices` by name. */
   vsplit(options: { indices: readonly number[] }): Tensor[];
-  /** With the numbers of `indices` one by one. */
+  /** With the items of `indices` one by one. */
   vsplit(...indices: number[]): Tensor[];
   vsplit(...args: unknown[]): Tensor[] {
     return this.invoke("vsplit", "vsplit.int vsplit.array", args) as Tensor[];

@@ -7,3 +7,4 @@ export * as linalg from "./linalg.ts";
 export * as fft from "./fft.ts";
 /** Functions of mathematics: https://docs.pytorch.org/docs/stable/special.html */
 export * as special from "./special.ts";
+export { float } from "./scalar.ts";

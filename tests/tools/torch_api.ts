@@ -7,10 +7,11 @@
  */
 import { fromFileUrl } from "@std/path";
 import { RECORDS } from "../../src/aten/records.ts";
-import type { Op, Resolved } from "../../src/aten/mod.ts";
+import type { Resolved } from "../../src/aten/mod.ts";
 import { isElementwise } from "../../src/aten/rules.ts";
+import type { Composite } from "../../src/capture/composite.ts";
 import { camelCase } from "../../src/capture/overloads.ts";
-import type { SchemaType } from "../../src/fx/mod.ts";
+import type { FunctionSchema, SchemaType } from "../../src/fx/mod.ts";
 import api from "./python_api.json" with { type: "json" };
 
 type Namespace = keyof typeof api;
@@ -18,7 +19,7 @@ type Namespace = keyof typeof api;
 /** What is written by hand, because PyTorch's is Python code too or takes what no schema says. */
 const BY_HAND: Readonly<Record<Namespace, readonly string[]>> = {
   torch: [],
-  Tensor: [],
+  Tensor: ["split", "split_with_sizes_copy", "norm", "unflatten", "nonzero", "unique_consecutive", "stft", "istft"],
   nn: [],
   fft: [],
   linalg: [],
@@ -47,6 +48,15 @@ const FUNCTIONAL = [
 const BUILTIN_NN = [
   ...["avg_pool2d", "avg_pool3d", "elu_", "gelu", "hardtanh_", "leaky_relu_", "linear", "one_hot"],
   ...["scaled_dot_product_attention", "softplus", "softshrink"],
+];
+
+/** Where those that are Python are written. */
+const FUNCTIONAL_FILES = [
+  "functional_activation",
+  "functional_norm",
+  "functional_pool",
+  "functional_resize",
+  "functional_loss",
 ];
 
 interface File {
@@ -102,18 +112,22 @@ function typeOf(type: SchemaType, numbers: boolean): string | null {
       return "string";
     case "ScalarType":
       return "DType";
+    case "Function":
+      return "(a: Tensor, b: Tensor) => Tensor";
     default:
       return null;
   }
 }
 
-function isIntList(type: SchemaType): boolean {
-  return type.kind === "list" && type.of.kind === "base" && (type.of.name === "int" || type.of.name === "SymInt");
+/** Lists whose items may be given one by one, as `overloads.ts` has it. */
+function isOpenList(type: SchemaType): boolean {
+  if (type.kind !== "list" || type.of.kind !== "base") return false;
+  return type.of.name === "int" || type.of.name === "SymInt" || (type.of.name === "Tensor" && type.size === null);
 }
 
 /** The parameters of a form as callers see them; null where one can't be given. */
-function paramsOf(op: Op, name: string, method: boolean): readonly Param[] | null {
-  const args = op.parsed.args.slice(method ? 1 : 0);
+function paramsOf(schema: FunctionSchema, name: string, method: boolean): readonly Param[] | null {
+  const args = schema.args.slice(method ? 1 : 0);
   const positional = args.filter((arg) => !arg.keywordOnly);
   const params: Param[] = [];
   for (const arg of args) {
@@ -131,7 +145,7 @@ function paramsOf(op: Op, name: string, method: boolean): readonly Param[] | nul
       type,
       optional: arg.default !== undefined,
       keywordOnly: arg.keywordOnly,
-      variadic: positional.length === 1 && arg === positional[0] && isIntList(arg.type),
+      variadic: positional.length === 1 && arg === positional[0] && isOpenList(arg.type),
     });
   }
   return params;
@@ -153,17 +167,24 @@ function parameterLists(params: readonly Param[], method: boolean): ParameterLis
   const first = !method && positional[0]?.type.startsWith("Tensor") ? 1 : 0;
   for (let n = positional.length; n >= first; n--) {
     const rest = [...positional.slice(n), ...keyword];
-    const needed = rest.some((p) => !p.optional);
     const isFull = n === positional.length;
-    const given = positional.slice(0, n).map((p) => declare(p, !isFull || (needed && keyword.length > 0)));
-    if (rest.length > 0) given.push(`options${needed || !isFull ? "" : "?"}: ${object(rest)}`);
+    const needsObject = rest.some((p) => !p.optional) || !isFull;
+    // What stands before something required must be given too.
+    const required = needsObject ? n : positional.findLastIndex((p) => !p.optional) + 1;
+    const given = positional.slice(0, n).map((p, i) =>
+      declare(RESERVED.has(p.name) ? { ...p, name: `${p.name}_` } : p, i < required)
+    );
+    if (rest.length > 0) given.push(`options${needsObject ? "" : "?"}: ${object(rest)}`);
     const named = positional.slice(n).map((p) => `\`${p.name}\``);
     const about = isFull ? "Another form." : `With ${named.join(", ")} by name.`;
     lists.push({ text: given.join(", "), about });
   }
   const list = positional.find((p) => p.variadic);
   if (list) {
-    lists.push({ text: `...${list.name}: number[]`, about: `With the numbers of \`${list.name}\` one by one.` });
+    lists.push({
+      text: `...${list.name}: ${list.type.includes("Tensor") ? "Tensor" : "number"}[]`,
+      about: `With the items of \`${list.name}\` one by one.`,
+    });
   }
   return lists;
 }
@@ -218,7 +239,7 @@ function declaration(namespace: Namespace, name: string, operators: string): str
     const resolved = RECORDS.resolve(`torch.ops.${operator.replace("::", ".")}`);
     if (!isResolved(resolved)) return [];
     if (method && resolved.op.parsed.args[0]?.type.kind !== "base") return [];
-    const params = paramsOf(resolved.op, name, method);
+    const params = paramsOf(resolved.op.parsed, name, method);
     return params ? [{ operator, resolved, params }] : [];
   });
   if (usable.length === 0) return "";
@@ -265,6 +286,87 @@ function declarations(namespace: Namespace, names: readonly string[]): string {
 
 const GENERATED = "Generated by `deno task api` from the operators' schemas.";
 
+/** The composites of some files, by the name that callers use. */
+async function compositesOf(
+  files: readonly string[],
+): Promise<Map<string, { file: string; own: string; composite: Composite }>> {
+  const found = new Map<string, { file: string; own: string; composite: Composite }>();
+  for (const file of files) {
+    const module = await import(new URL(`../../src/capture/${file}.ts`, import.meta.url).href) as Record<
+      string,
+      unknown
+    >;
+    for (const [own, composite] of Object.entries(module)) {
+      if (isComposite(composite)) found.set(camelCase(composite.name), { file, own, composite });
+    }
+  }
+  return found;
+}
+
+function isComposite(value: unknown): value is Composite {
+  return typeof value === "object" && value !== null && "call" in value && "schema" in value && "flags" in value;
+}
+
+/** The typed functions of composites. */
+async function compositesFile(
+  path: string,
+  what: string,
+  space: Namespace,
+  files: readonly string[],
+  rest: string,
+): Promise<File> {
+  const found = await compositesOf(files);
+  const body = [...found].map(([shown, { file, own, composite }]) => {
+    const params = paramsOf(composite.schema, composite.name, false)?.filter((p) => !p.name.startsWith("_")) ?? [];
+    const result = (composite.schema.returns.length === 1
+      ? typeOf(composite.schema.returns[0].type, false) ?? "unknown"
+      : `[${
+        composite.schema.returns.map((r) => typeOf(r.type, false)).join(", ")
+      }]`).replace("readonly ", "");
+    const { flags } = composite;
+    const flagged = flags?.names.map((name) => camelCase(name)) ?? [];
+    const unflagged = params.map((p) => flagged.includes(p.name) ? { ...p, type: "false" } : p);
+    const signatures: [string, string][] = parameterLists(unflagged, false).map(({ text, about }) => [
+      `${shown}(${text}): ${result}`,
+      about,
+    ]);
+    if (flags) {
+      // True is known to the type checker where it is written, which gives the other result.
+      for (const name of flagged) {
+        const strict = params.map((p) => p.name === name ? { ...p, type: "true", optional: false } : p);
+        const lists = parameterLists(strict, false).map(({ text }): [string, string] => [
+          `${shown}(${text}): ${flags.type}`,
+          `With \`${name}\`.`,
+        ]);
+        signatures.push(...lists);
+      }
+    }
+    const results = [...new Set(signatures.map(([s]) => s.slice(s.lastIndexOf("): ") + 3)))].join(" | ");
+    const name = space === "nn" ? "F" : "torch";
+    const doc = `\`${name}.${shown}\`. ${pageOf(space, composite.name)}`;
+    const lines = signatures.map(([text, about], i) => `/** ${i === 0 ? doc : about} */\nexport function ${text};`);
+    lines.push(
+      `export function ${shown}(...args: unknown[]): ${results} {`,
+      `return ${file}.${own}.call(args) as ${results};`,
+      "}",
+    );
+    return lines.join("\n");
+  }).join("\n\n");
+  const used = (name: string): boolean => new RegExp(`\\b${name}\\b`).test(body);
+  const imports = files.filter((file) => used(file)).map((file) => `import * as ${file} from "./${file}.ts";`).join(
+    "\n",
+  );
+  return {
+    path,
+    text: `/** ${what} ${GENERATED} */
+${used("DType") ? `import type { DType } from "../tensor/mod.ts";\n` : ""}${imports}
+${used("Scalar") ? `import type { Scalar } from "./scalar.ts";\n` : ""}import type { Tensor } from "./tensor.ts";
+${rest}
+${body}
+`,
+  };
+}
+
 function functionsFile(path: string, what: string, body: string): File {
   const used = (name: string): boolean => new RegExp(`\\b${name}\\b`).test(body);
   return {
@@ -282,7 +384,7 @@ ${body}
 }
 
 /** The files, by their paths in `src/capture`. */
-export function makeFiles(): readonly File[] {
+export async function makeFiles(): Promise<readonly File[]> {
   const all = (namespace: Namespace): string => declarations(namespace, Object.keys(api[namespace]));
   const functional = [declarations("nn", BUILTIN_NN), declarations("torch", FUNCTIONAL)].join("\n\n");
   return [
@@ -313,7 +415,14 @@ ${all("Tensor")}
 `,
     },
     functionsFile("functions.ts", "Functions of `torch`.", all("torch")),
-    functionsFile("functional.ts", "Functions of `torch.nn.functional` that are operators.", functional),
+    functionsFile("functional_operators.ts", "Functions of `torch.nn.functional` that are operators.", functional),
+    await compositesFile(
+      "functional.ts",
+      "Functions of `torch.nn.functional`.",
+      "nn",
+      FUNCTIONAL_FILES,
+      'export * from "./functional_operators.ts";\n',
+    ),
     functionsFile("linalg.ts", "`torch.linalg`.", all("linalg")),
     functionsFile("fft.ts", "`torch.fft`.", all("fft")),
     functionsFile("special.ts", "`torch.special`.", all("special")),
@@ -321,7 +430,7 @@ ${all("Tensor")}
 }
 
 if (import.meta.main) {
-  for (const { path, text } of makeFiles()) {
+  for (const { path, text } of await makeFiles()) {
     await Deno.writeTextFile(fromFileUrl(new URL(`../../src/capture/${path}`, import.meta.url)), text);
   }
 }
