@@ -256,6 +256,7 @@ async function translate(program: ExportedProgram, trail: Trail): Promise<ONNXPr
   const translations = settings.customTranslationTable ?? undefined;
   const prepared = await steps.run(STEPS.functionalize, () => prepare(program, translations));
   const { program: functional, table, custom, errors } = prepared;
+  for (const warning of prepared.warnings) settings.onWarning(warning);
   trail.functional = functional;
   const size = ({ graph }: Model): string => `${graph.size} nodes, ${graph.initializers.size} initializers`;
   let lowered: Lowered = await steps.run(

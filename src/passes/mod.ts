@@ -15,6 +15,8 @@ export interface Prepared {
   readonly custom: readonly Op[];
   /** Operators that are not supported, calls that could not be replaced, and what is wrong with the program itself. */
   readonly errors: readonly Fx2OnnxError[];
+  /** What the user should know of it. */
+  readonly warnings: readonly string[];
 }
 
 /**
@@ -29,7 +31,12 @@ export async function prepare(program: ExportedProgram, translations?: CustomTra
   const table = await OpTable.for(program.graph, custom);
   const needs = needsOf(program.graph, table);
   const errors: Fx2OnnxError[] = [];
+  const warnings: string[] = [];
   let result = program;
+  if (needs.trainMode) {
+    const { trainModeWarning } = await import("./train_mode.ts");
+    warnings.push(...[trainModeWarning(program.graph, table)].filter((text) => text !== null));
+  }
   if (needs.correction) {
     const { correctMetas, decompositionFaults } = await import("./correct.ts");
     correctMetas(program.graph, table);
@@ -49,7 +56,7 @@ export async function prepare(program: ExportedProgram, translations?: CustomTra
     const { preflight } = await import("./preflight.ts");
     errors.unshift(...preflight(result.graph, table));
   }
-  return { program: result, table, custom, errors };
+  return { program: result, table, custom, errors, warnings };
 }
 
 /** Modules that are one call of a function of PyTorch. */
@@ -73,10 +80,17 @@ interface Needs {
   expansion: boolean;
   functionalization: boolean;
   refusal: boolean;
+  trainMode: boolean;
 }
 
 function needsOf(graph: FxGraph, table: OpTable): Needs {
-  const needs: Needs = { correction: false, expansion: false, functionalization: false, refusal: false };
+  const needs: Needs = {
+    correction: false,
+    expansion: false,
+    functionalization: false,
+    refusal: false,
+    trainMode: false,
+  };
   for (const node of allNodes(graph)) {
     const resolved = table.resolve(node.target);
     needs.correction ||= partOf(node) !== null || resolved?.op.corrects !== undefined;
@@ -84,6 +98,8 @@ function needsOf(graph: FxGraph, table: OpTable): Needs {
     needs.expansion ||= rules?.expand !== undefined || rules?.batch !== undefined;
     // Without a record, it may be a form that follows from another, and writes its results.
     needs.functionalization ||= !resolved || resolved.inplace || resolved.op.writes !== undefined;
+    // Looked at closely, by the names of the arguments, only where something is true.
+    needs.trainMode ||= node.args.includes(true) && /\bbool\?? train(?:ing)?\b/.test(resolved?.op.schema ?? "");
     needs.refusal ||= !calledBy(node).every((target) => isSupported(target, table));
   }
   return needs;

@@ -2,6 +2,7 @@
  * Which integers an input may hold: those that are used as indices must lie in what they index. Found by following the
  * input through operators that keep its values to those that index with it.
  */
+import { argumentsByName } from "../aten/arguments.ts";
 import { opName, type OpTable } from "../aten/mod.ts";
 import { type ExportedProgram, type FxArg, FxGraph, type FxNode, FxValue, graphsOf } from "../fx/mod.ts";
 import { type Dim, isSym, prod, type Ranges } from "../sym/mod.ts";
@@ -59,7 +60,7 @@ function follow(input: FxValue, table: OpTable, ranges: Ranges): IntBound | null
     for (const user of value.uses.keys()) {
       const node = user as FxNode;
       const name = (opName(node.target) ?? "").replace(/^\w+::|\..*$/g, "");
-      const args = argumentsOf(node, table);
+      const args = argumentsByName(node, table);
       for (const size of indexedSizes(name, args, value)) {
         below.push(size);
         min = Math.max(min, 0);
@@ -149,13 +150,4 @@ function neededRange(
   if (name !== "item" && name !== "_local_scalar_dense") return null;
   const meta = node.outputs[0]?.meta;
   return meta?.kind === "sym" && meta.type === "int" && isSym(meta.expr) ? ranges.rangeOf(meta.expr) : null;
-}
-
-/** Arguments by name, as far as the schema is known. */
-function argumentsOf(node: FxNode, table: OpTable): Arguments {
-  const schema = table.resolve(node.target)?.op.parsed.args ?? [];
-  const args = new Map<string, FxArg>();
-  for (const [i, arg] of node.args.entries()) args.set(schema[i]?.name ?? String(i), arg);
-  for (const [name, arg] of node.kwargs) args.set(name, arg);
-  return args;
 }

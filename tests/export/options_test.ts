@@ -8,6 +8,7 @@ import { parseModelProto } from "../../src/onnx/deserialize.ts";
 import { Tensor } from "../../src/tensor/mod.ts";
 import { readTensors } from "../../src/verify/inputs.ts";
 import { fixture } from "../fixtures.ts";
+import { ProgramBuilder, tensor } from "../verify/programs.ts";
 
 // deno-lint-ignore no-explicit-any -- the parameters of constructors differ
 type ErrorClass = new (...args: any[]) => Error;
@@ -151,9 +152,8 @@ Deno.test("a program takes the same path whatever dynamo and fallback say", asyn
   await assertRejects(failing, ExportError, "there is no TorchScript exporter to fall back to");
 });
 
-Deno.test("modules and functions are refused with what to do", async () => {
+Deno.test("dynamo: false is refused for modules and functions, with what to do", async () => {
   const module = (() => null) as unknown as string;
-  await assertRejects(() => exportProgram(module), OptionError, "torch.export.save");
   await assertRejects(
     () => exportProgram(module, [], null, { dynamo: false }),
     OptionError,
@@ -169,4 +169,21 @@ Deno.test("the same input gives the same bytes", async () => {
     return result;
   };
   assertEquals(await bytes(), await bytes());
+});
+
+Deno.test("a program that was captured in train mode is exported so, with a warning that names its calls", async () => {
+  for (
+    const [p, train, warned] of [[0.5, true, true], [0, true, false], [0.5, false, false]] as const
+  ) {
+    const b = new ProgramBuilder();
+    const x = b.input(tensor("x", "float32", [64]));
+    b.output(b.node("torch.ops.aten.dropout.default", [x, p, train], tensor("dropout", "float32", [64])));
+    const warnings: string[] = [];
+    const { model } = await exportProgram(b.build(), [], null, { onWarning: (text) => warnings.push(text) });
+    assertEquals(warnings.length, warned ? 1 : 0, warnings.join("\n"));
+    if (warned) {
+      assertMatch(warnings[0], /captured in train mode.*aten\.dropout\.default \(dropout\).*module\.eval\(\)/);
+    }
+    assertEquals([...model.graph.nodes()].some(({ opType }) => opType === "Dropout"), warned);
+  }
 });
