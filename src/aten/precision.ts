@@ -27,6 +27,11 @@ export function computeIn<const I extends readonly (OnnxValue | null)[]>(
   return b.cast(body(...cast), dtype);
 }
 
+/** Whether PyTorch's kernels compute in a wider dtype than this. */
+export function isHalf(dtype: DType): boolean {
+  return dtype === "float16" || dtype === "bfloat16";
+}
+
 /** bfloat16 is computed in float32 and rounded once at the end, as PyTorch's kernels do; other dtypes stay. */
 export function floatKernelDType(dtype: DType): DType {
   return dtype === "bfloat16" ? "float32" : dtype;
@@ -41,6 +46,11 @@ export function roundedOnce<T extends object>(
   const { dtype } = t.meta(tensors[0]);
   const [x, y, z] = tensors.map((tensor) => t.cast(tensor, floatKernelDType(dtype)));
   return t.cast(body(x, y, z), dtype);
+}
+
+/** The tensor rounded to a narrower float dtype, in its own: runtimes compute float16 in float32 and round where they store. */
+export function roundedTo<T>(t: Calls<T>, x: T, dtype: DType): T {
+  return t.cast(t.cast(x, dtype), t.meta(x).dtype);
 }
 
 /**

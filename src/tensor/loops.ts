@@ -5,7 +5,7 @@
  * Elements are JavaScript numbers, or bigints for int64 and uint64. The arithmetic operators mean the same on both, so a
  * function such as `(x, y) => x + y` serves every dtype; results are rounded or wrapped by the array they are stored in.
  */
-import { type Data, isBigData, newData } from "./data.ts";
+import { type Data, decode, encode, isBigData, newData } from "./data.ts";
 import { categoryOf, type DType, isComplex, isFloat } from "./dtype.ts";
 import { broadcastShapes, contiguousStrides } from "./meta.ts";
 import { elementCount, Tensor } from "./tensor.ts";
@@ -110,6 +110,18 @@ function truncated(value: number, dtype: DType): number {
   const limit = dtype === "uint32" ? 2 ** 63 : 2 ** 31;
   const whole = Math.trunc(value);
   return whole >= -limit && whole < limit ? whole | 0 : dtype === "uint32" ? 0 : -limit;
+}
+
+/** Rounds a number to a float dtype, from float32 where that has less than 32 bits. */
+export function roundingTo(dtype: DType): (x: number) => number {
+  if (dtype === "float64") return (x) => x;
+  if (dtype === "float32") return Math.fround;
+  if (dtype === "float16") return (x) => Math.f16round(Math.fround(x));
+  const one = new Float32Array(1);
+  return (x) => {
+    one[0] = x;
+    return Number(decode(dtype, encode(dtype, one))[0]);
+  };
 }
 
 /** A tensor filled with one value. */
