@@ -2,14 +2,26 @@
  * Einstein summation. Equations are brought to ONNX's form: the output written out, the ellipsis spelled with letters of
  * its own, lower case only.
  */
+import type { OnnxBuilder } from "../onnx/builder.ts";
+import type { OnnxValue } from "../onnx/model.ts";
 import type { Dim } from "../sym/mod.ts";
-import { contiguousStrides, elementCount, type Meta, newData, Tensor } from "../tensor/mod.ts";
+import {
+  contiguousStrides,
+  type DType,
+  elementCount,
+  isFloat,
+  isInt,
+  type Meta,
+  newData,
+  Tensor,
+} from "../tensor/mod.ts";
 import { convert, indices, store } from "../tensor/loops.ts";
 import { broadcastShapes } from "../tensor/mod.ts";
 import { diagonal } from "./diagonal.ts";
+import { onnxExpand } from "./expand.ts";
 import { type Calls, defineOp } from "./op.ts";
 import { permute } from "./permute.ts";
-import { computeIn, productDType, widen } from "./precision.ts";
+import { productDType, widen } from "./precision.ts";
 
 /** An equation with one label per dim. Labels of one letter are the equation's, others stand for ellipsis dims. */
 interface Equation {
@@ -109,25 +121,56 @@ function rearranged<T extends object>(t: Calls<T>, equation: string, [x]: readon
 export const einsum = defineOp("aten::einsum(str equation, Tensor[] tensors, *, int[]? path=None) -> Tensor", {
   meta: (_, { equation, tensors }) => {
     const parsed = parseEquation(equation, tensors.map((x) => x.shape.length));
-    return { dtype: tensors[0].dtype, shape: shapeOf(parsed, tensors) };
+    return { dtype: resultDType(parsed, tensors), shape: shapeOf(parsed, tensors) };
   },
   kernel: ({ equation, tensors }) => {
     const parsed = parseEquation(equation, tensors.map((x) => x.shape.length));
-    const operands = tensors.map(widen);
-    return convert(contract(parsed, operands), tensors[0].dtype);
+    const dtype = resultDType(parsed, tensors);
+    const operands = tensors.map((x) => isFloat(dtype) ? widen(x) : convert(x, dtype === "bool" ? dtype : "int64"));
+    return convert(contract(parsed, operands), dtype);
   },
   views: (t, { equation, tensors }) => [tensors.length === 1 ? rearranged(t, equation, tensors) : null],
   complex: { form: "einsumForm" },
   onnx: (b, { equation, tensors }) => {
     const parsed = parseEquation(equation, tensors.map((x) => b.meta(x).shape.length));
-    const wide = productDType(b.meta(tensors[0]).dtype);
-    return computeIn(b, wide, tensors, (...operands) => {
-      const y = b.op("Einsum", operands, { equation: spell(parsed) });
-      if (!y.meta) y.meta = { dtype: wide, shape: shapeOf(parsed, tensors.map((x) => b.meta(x))) };
-      return y;
-    });
+    const metas = tensors.map((x) => b.meta(x));
+    const dtype = resultDType(parsed, metas);
+    const wide = dtype === "bool" ? "int32" : productDType(dtype);
+    const operands = tensors.map((x) => b.cast(x, wide));
+    const exact = wide === "int64" ? withOnes(b, parsed, metas) : { ...parsed, ones: [] };
+    const y = b.op("Einsum", [...operands, ...exact.ones], { equation: spell(exact) });
+    if (!y.meta) y.meta = { dtype: wide, shape: shapeOf(parsed, metas) };
+    return b.cast(y, dtype);
   },
 });
+
+/** The labels that are summed over in one operand alone. */
+function lonelyLabels(equation: Equation, tensors: readonly Meta[]): string[] {
+  return [...labelSizes(equation, tensors.map((x) => x.shape)).keys()].filter((label) => {
+    const holders = equation.inputs.filter((labels, i) =>
+      labels.some((l, d) => l === label && (tensors.length === 1 || tensors[i].shape[d] !== 1))
+    );
+    return holders.length === 1 && !equation.output.includes(label);
+  });
+}
+
+/** Sums of one operand's integers and bools are int64, as those of `sum` are; products keep their dtype. */
+function resultDType(equation: Equation, tensors: readonly Meta[]): DType {
+  const [{ dtype }] = tensors;
+  const isWhole = isInt(dtype) || dtype === "bool";
+  return isWhole && lonelyLabels(equation, tensors).length > 0 ? "int64" : dtype;
+}
+
+/**
+ * The equation with a list of ones for each label that one operand is summed over: onnxruntime's products of int64 are exact,
+ * its sums go through doubles.
+ */
+function withOnes(b: OnnxBuilder, equation: Equation, tensors: readonly Meta[]): Equation & { ones: OnnxValue[] } {
+  const sizes = labelSizes(equation, tensors.map((x) => x.shape));
+  const labels = lonelyLabels(equation, tensors);
+  const ones = labels.map((label) => onnxExpand(b, b.scalar(1n, "int64"), [sizes.get(label)!]));
+  return { inputs: [...equation.inputs, ...labels.map((label) => [label])], output: equation.output, ones };
+}
 
 /** Sums the products of the operands' elements over all values of the labels that the output lacks. */
 function contract(equation: Equation, operands: readonly Tensor[]): Tensor {

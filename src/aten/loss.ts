@@ -10,6 +10,7 @@ import { clampMin, minimum } from "./extrema.ts";
 import { pairwiseDistance } from "./distance.ts";
 import { type Calls, defineOp, type Promotion } from "./op.ts";
 import { scalarLike } from "./overloads.ts";
+import { roundedTo } from "./precision.ts";
 import { xlogy } from "./power.ts";
 import { mean, sum, sumDim } from "./reduce.ts";
 import { refuse, requireFloat } from "./rules.ts";
@@ -99,13 +100,14 @@ export const softMarginLoss = defineOp(
   "aten::soft_margin_loss(Tensor self, Tensor target, int reduction=1) -> Tensor",
   {
     decompose: (t, { self, target, reduction }) => {
-      const loss = inDTypeOfSelf(
-        t,
-        self,
-        target,
-        (x, y) => t.call(log1p, t.call(exp, t.call(mul, t.call(neg, y), x))),
-      );
-      return reduceLoss(t, loss, reduction);
+      const { dtype } = t.meta(self);
+      requireFloat(dtype, "The input of the loss");
+      const wide = dtype === "float64" ? dtype : "float32";
+      // Each step is written to a tensor of the dtype, where float16 overflows.
+      const step = (x: typeof self): typeof self => roundedTo(t, x, dtype);
+      const turned = t.cast(t.cast(t.call(neg, target), dtype), wide);
+      const product = step(t.call(mul, turned, t.cast(self, wide)));
+      return reduceLoss(t, t.cast(t.call(log1p, step(t.call(exp, product))), dtype), reduction);
     },
   },
 );

@@ -2,13 +2,13 @@
 import type { OnnxBuilder } from "../onnx/builder.ts";
 import type { OnnxValue } from "../onnx/model.ts";
 import { mul } from "../sym/mod.ts";
-import { normalizeDim } from "../tensor/mod.ts";
+import { normalizeDim, type Tensor } from "../tensor/mod.ts";
 import { convert, mapBinary } from "../tensor/loops.ts";
 import { einsum } from "./einsum.ts";
 import { mul as product } from "./binary.ts";
 import { defineOp } from "./op.ts";
 import { unsqueeze } from "./view.ts";
-import { computeIn, productDType, widen } from "./precision.ts";
+import { computeIn, isHalf, productDType, wideDType, widen } from "./precision.ts";
 
 /** Elementwise product; of bools, "and". */
 function times(b: OnnxBuilder, x: OnnxValue, y: OnnxValue): OnnxValue {
@@ -104,18 +104,31 @@ export const bilinear = defineOp(
       shape: [...input1.shape.slice(0, -1), weight.shape[0]],
     }),
     kernel: ({ input1, input2, weight, bias }) => {
-      const y = einsum.kernel!({
-        equation: "...i,oij,...j->...o",
-        tensors: [widen(input1), widen(weight), widen(input2)],
-        path: null,
-      });
-      return convert(bias ? mapBinary(y, widen(bias), y.dtype, (p, q) => p + q) : y, input1.dtype);
+      const { dtype } = input1;
+      const product = (equation: string, tensors: readonly Tensor[]): Tensor =>
+        convert(
+          einsum.kernel!({ equation, tensors: tensors.map(widen), path: null }),
+          isHalf(dtype) ? dtype : wideDType(dtype),
+        );
+      const y = product("...oj,...j->...o", [product("...i,oij->...oj", [input1, weight]), input2]);
+      return convert(bias ? mapBinary(widen(y), widen(bias), wideDType(dtype), (p, q) => p + q) : y, dtype);
     },
-    onnx: (b, { input1, input2, weight, bias }) =>
-      computeIn(b, productDType(b.meta(input1).dtype), [input1, input2, weight, bias], (x, z, w, bias) => {
-        const y = einsum.onnx!(b, { equation: "...i,oij,...j->...o", tensors: [x, w, z], path: null });
+    onnx: (b, { input1, input2, weight, bias }) => {
+      const { dtype } = b.meta(input1);
+      if (!isHalf(dtype)) {
+        return computeIn(b, productDType(dtype), [input1, input2, weight, bias], (x, z, w, bias) => {
+          const y = einsum.onnx!(b, { equation: "...i,oij,...j->...o", tensors: [x, w, z], path: null });
+          return bias ? b.op("Add", [y, bias]) : y;
+        });
+      }
+      // Two products and a sum, each of which is rounded.
+      return computeIn(b, "float32", [input1, input2, weight, bias], (x, z, w, bias) => {
+        const product = (equation: string, tensors: readonly OnnxValue[]): OnnxValue =>
+          b.cast(b.cast(einsum.onnx!(b, { equation, tensors, path: null }), dtype), "float32");
+        const y = product("...oj,...j->...o", [product("...i,oij->...oj", [x, w]), z]);
         return bias ? b.op("Add", [y, bias]) : y;
-      }),
+      });
+    },
   },
 );
 
