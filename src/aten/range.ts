@@ -2,7 +2,7 @@
 import type { Scalar } from "../fx/mod.ts";
 import type { OnnxBuilder } from "../onnx/builder.ts";
 import type { OnnxValue } from "../onnx/model.ts";
-import { add, ceilDiv, type Dim, isSym, mul, sub } from "../sym/mod.ts";
+import { add, ceilDiv, type Dim, floorDiv, isSym, mul, sub } from "../sym/mod.ts";
 import { type DType, isFloat, isInt, type Meta, newData, Tensor } from "../tensor/mod.ts";
 import { store } from "../tensor/loops.ts";
 import { add as addTensor, mul as mulTensor, sub as subTensor } from "./binary.ts";
@@ -46,7 +46,9 @@ function wholeOf(argument: string, value: Scalar): Dim {
   return Math.trunc(realOf(argument, value));
 }
 
-function rangeOf(start: Scalar, end: Scalar, step: Scalar, { dtype: given, layout }: Options): Range {
+type Bounds = readonly [start: Scalar, end: Scalar, step: Scalar];
+
+function rangeOf([start, end, step]: Bounds, { dtype: given, layout }: Options): Range {
   requireStrided(layout);
   const dtype = given ?? ([start, end, step].every(isWhole) ? "int64" : "float32");
   if (!isInt(dtype) && !isFloat(dtype)) refuse("dtype", dtype, "a range has integers or floats");
@@ -107,9 +109,28 @@ function endOf(from: Dim, by: number, count: Dim): Dim {
   return add(from, mul(count, by));
 }
 
-/** Rules of an overload of arange. */
-function arangeRules<A extends Options>(bounds: (args: A) => readonly [start: Scalar, end: Scalar, step: Scalar]) {
-  const range = (args: A): Range => rangeOf(...bounds(args), args);
+/** A range that includes its end, of floats unless a dtype is given. */
+function closedRangeOf([start, end, step]: Bounds, { dtype: given, layout }: Options): Range {
+  requireStrided(layout);
+  const dtype = given ?? "float32";
+  if (!isInt(dtype) && !isFloat(dtype)) refuse("dtype", dtype, "a range has integers or floats");
+  if (![start, end, step].some(isSym)) {
+    const bounds = [realOf("start", start), realOf("end", end), realOf("step", step)];
+    const [from, to, by] = isInt(dtype) ? bounds.map(Math.trunc) : bounds;
+    requireDirection(from, to, by);
+    const count = Math.floor((to - from) / by) + 1;
+    return isInt(dtype) ? { start: BigInt(from), step: BigInt(by), count, dtype } : { start, step, count, dtype };
+  }
+  const [from, to, by] = [wholeOf("start", start), wholeOf("end", end), wholeOf("step", step)];
+  if (isSym(by)) refuse("step", by, "a symbolic step has no sign");
+  if (by === 0) requireDirection(0, 0, by);
+  const steps = by > 0 ? floorDiv(sub(to, from), by) : floorDiv(sub(from, to), -by);
+  return { start, step, count: add(steps, 1), dtype };
+}
+
+/** Rules of an overload of arange or range. */
+function arangeRules<A extends Options>(bounds: (args: A) => Bounds, of: typeof rangeOf = rangeOf) {
+  const range = (args: A): Range => of(bounds(args), args);
   return {
     meta: (_: unknown, args: A): Meta => {
       const { dtype, count } = range(args);
@@ -139,6 +160,26 @@ export const arangeStep = defineOp(
     (
       { start, end, step }: Options & { readonly start: Scalar; readonly end: Scalar; readonly step: Scalar },
     ) => [start, end, step],
+  ),
+);
+
+/** https://docs.pytorch.org/docs/stable/generated/torch.range.html */
+export const range = defineOp(
+  "aten::range(Scalar start, Scalar end, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor",
+  arangeRules(
+    ({ start, end }: Options & { readonly start: Scalar; readonly end: Scalar }) => [start, end, 1n],
+    closedRangeOf,
+  ),
+);
+
+/** https://docs.pytorch.org/docs/stable/generated/torch.range.html */
+export const rangeStep = defineOp(
+  "aten::range.step(Scalar start, Scalar end, Scalar step=1, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor",
+  arangeRules(
+    (
+      { start, end, step }: Options & { readonly start: Scalar; readonly end: Scalar; readonly step: Scalar },
+    ) => [start, end, step],
+    closedRangeOf,
   ),
 );
 
