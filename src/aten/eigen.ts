@@ -1,7 +1,7 @@
 /** Eigenvalues of symmetric matrices by Jacobi's method, and functions of such matrices. */
 import type { OnnxBuilder } from "../onnx/builder.ts";
 import type { OnnxValue } from "../onnx/model.ts";
-import { type Meta, Tensor } from "../tensor/mod.ts";
+import { Tensor } from "../tensor/mod.ts";
 import { onnxColumns, onnxJacobiEigen, onnxSigns, onnxSorted, signOf } from "./jacobi.ts";
 import { halved, toSymmetric } from "./complex_matrices.ts";
 import { emptyMeta } from "./lu.ts";
@@ -121,24 +121,4 @@ export const linalgEigh = defineOp(
 export const linalgEigvalsh = defineOp('aten::linalg_eigvalsh(Tensor self, str UPLO="L") -> Tensor', {
   decompose: (t, { self, UPLO }) => t.call(linalgEighFull, self, UPLO, false)[0],
   complex: (t, { self, UPLO }, op) => halved(t, t.call(op, toSymmetric(t, self), UPLO)),
-});
-
-/** Eigenvalues of matrices that need not be symmetric are complex, and Jacobi's method does not find them. */
-function refuseGeneral({ self }: { readonly self: Meta }): never {
-  requireSquare("linalg.eig", self);
-  throw new TypeError(
-    "Eigenvalues of matrices that need not be symmetric are not supported; linalg.eigh finds those of symmetric ones",
-  );
-}
-
-/** https://docs.pytorch.org/docs/stable/generated/torch.linalg.eig.html */
-export const linalgEig = defineOp("aten::linalg_eig(Tensor self) -> (Tensor eigenvalues, Tensor eigenvectors)", {
-  meta: (_, args) => refuseGeneral(args),
-  onnx: (b, { self }) => refuseGeneral({ self: b.meta(self) }),
-});
-
-/** https://docs.pytorch.org/docs/stable/generated/torch.linalg.eigvals.html */
-export const linalgEigvals = defineOp("aten::linalg_eigvals(Tensor self) -> Tensor", {
-  meta: (_, args) => refuseGeneral(args),
-  onnx: (b, { self }) => refuseGeneral({ self: b.meta(self) }),
 });

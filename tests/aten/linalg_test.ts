@@ -7,7 +7,10 @@ import { eigenOf, mirrored } from "../../src/aten/eigen.ts";
 import { EagerInterpreter } from "../../src/aten/calls.ts";
 import { type Matrix, times, transposed } from "../../src/aten/matrices.ts";
 import { linalgMatrixSqrth, linalgPolar } from "../../src/aten/matrix_function.ts";
+import { eigenOfGeneral } from "../../src/aten/schur.ts";
 import { singularOf } from "../../src/aten/svd.ts";
+import * as complexMath from "../../src/tensor/complex_math.ts";
+import type { C } from "../../src/tensor/complex_math.ts";
 import { Tensor } from "../../src/tensor/mod.ts";
 import * as loops from "../../src/tensor/loops.ts";
 
@@ -51,6 +54,28 @@ Deno.test("eigenvectors are orthogonal and diagonalize", () => {
     assertOrthogonal(vectors, "V");
     assertClose(times(scaled(vectors, values), transposed(vectors)), A, "V L V^T");
     assert(isSorted(values, false));
+  }
+});
+
+Deno.test("eigenvectors of matrices that need not be symmetric fit their eigenvalues, and come in conjugate pairs", () => {
+  const { add, mul, conj, abs, sub } = complexMath;
+  const rotation = [[0, -1], [1, 0]].map((row) => Float64Array.from(row));
+  const cycle = [[0, 0, 1], [1, 0, 0], [0, 1, 0]].map((row) => Float64Array.from(row));
+  for (
+    const A of [matrixOf(1, 1), matrixOf(2, 2), matrixOf(5, 5), matrixOf(6, 6, 2), matrixOf(12, 12), rotation, cycle]
+  ) {
+    const { values, vectors } = eigenOfGeneral(A.map((row) => [...row].map((v): C => [v, 0])), true);
+    for (const [k, value] of values.entries()) {
+      const x = vectors.map((row) => row[k]);
+      const length = Math.hypot(...x.flat());
+      assert(Math.abs(length - 1) < 1e-12, `A vector has length ${length}`);
+      for (const [i, row] of A.entries()) {
+        const y = x.reduce<C>((sum, v, j) => add(sum, mul([row[j], 0], v)), [0, 0]);
+        const gap = abs(sub(y, mul(value, x[i])));
+        assert(gap < 1e-10, `A v and l v differ by ${gap}`);
+      }
+      assert(values.some((other) => abs(sub(other, conj(value))) < 1e-10), "An eigenvalue has no conjugate");
+    }
   }
 });
 
