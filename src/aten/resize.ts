@@ -18,7 +18,7 @@ import {
 } from "./interpolation.ts";
 import { computeIn } from "./precision.ts";
 import { alongDimBy } from "./resample.ts";
-import { resizedAlong, stepNode } from "./resize_symbolic.ts";
+import { bytesAlong, resizedAlong, stepNode } from "./resize_symbolic.ts";
 import { refuse } from "./rules.ts";
 import { steps } from "./spatial.ts";
 
@@ -129,9 +129,7 @@ export function resizeNode(b: OnnxBuilder, x: OnnxValue, args: ResizeArgs): Onnx
       );
       if (y) return y;
     }
-    const isStatic = dims.every((d) => !isSym(d.size) && !isSym(d.out));
-    if (isStatic) return byMatrices(b, x, dims as ResizedDim<number>[], filter, align);
-    return dims.reduceRight((y, dim, i) => resizedAlong(b, y, 2 + i, dim, filter, align), x);
+    return byMatrices(b, x, dims, filter, align);
   });
 }
 
@@ -283,15 +281,19 @@ function weightRows(rows: readonly Tap[], size: number): Float64Array[] {
 function byMatrices(
   b: OnnxBuilder,
   x: OnnxValue,
-  dims: readonly ResizedDim<number>[],
+  dims: readonly ResizedDim<Dim>[],
   filter: WeightedFilter,
   align: boolean,
   bytes: ((y: OnnxValue) => OnnxValue) | null = null,
 ): OnnxValue {
   return dims.reduceRight((y, dim, i) => {
-    if (dim.size === dim.out && dim.scale === null) return y;
-    const rows = taps(dim, filter, align);
-    const resized = alongDimBy(b, y, 2 + i, weightRows(bytes ? roundWeights(rows) : rows, dim.size));
+    const { size, out, scale } = dim;
+    if (eq(size, out) === true && scale === null) return y;
+    if (isSym(size) || isSym(out)) {
+      return bytes ? bytes(bytesAlong(b, y, 2 + i, dim, filter, align)) : resizedAlong(b, y, 2 + i, dim, filter, align);
+    }
+    const rows = taps({ size, out, scale }, filter, align);
+    const resized = alongDimBy(b, y, 2 + i, weightRows(bytes ? roundWeights(rows) : rows, size));
     return bytes ? bytes(resized) : resized;
   }, x);
 }
@@ -306,15 +308,8 @@ function bytesNode(
 ): OnnxValue {
   const { dtype } = b.meta(x);
   if (dtype !== "uint8") throw new TypeError(`Interpolation of ${dtype} is not supported`);
-  if (dims.some((d) => isSym(d.size) || isSym(d.out))) {
-    refuse(
-      "output_size",
-      `[${dims.map((d) => d.out).join(", ")}]`,
-      "interpolation of uint8 needs sizes that are constants",
-    );
-  }
   return computeIn(b, "float32", [x], (x) =>
-    byMatrices(b, x, dims as ResizedDim<number>[], filter, align, (y) => {
+    byMatrices(b, x, dims, filter, align, (y) => {
       const rounded = b.op("Floor", [b.op("Add", [y, b.scalar(0.5, "float32")])]);
       return b.op("Clip", [rounded, b.scalar(0, "float32"), b.scalar(255, "float32")]);
     }));

@@ -2,7 +2,7 @@
 import type { OnnxBuilder } from "../onnx/builder.ts";
 import type { OnnxValue } from "../onnx/model.ts";
 import { type Dim, eq, isSym, sub } from "../sym/mod.ts";
-import type { DType } from "../tensor/mod.ts";
+import { type DType, Tensor } from "../tensor/mod.ts";
 import type { ResizedDim, WeightedFilter, WindowFilter } from "./interpolation.ts";
 import { alongDim } from "./resample.ts";
 import { steps } from "./spatial.ts";
@@ -21,6 +21,21 @@ export function resizedAlong(
   if (filter === "cubic") return cubicAlong(b, x, dim, resized, align);
   const weights = b.cast(windowWeights(b, resized, filter, align), b.meta(x).dtype);
   return alongDim(b, x, dim, weights, resized.out);
+}
+
+/** One dim of bytes (held by float32) resized: sums of products with weights of few bits, which are rounded by the caller. */
+export function bytesAlong(
+  b: OnnxBuilder,
+  x: OnnxValue,
+  dim: number,
+  resized: ResizedDim<Dim>,
+  filter: WeightedFilter,
+  align: boolean,
+): OnnxValue {
+  const weights = filter === "linear" || filter === "cubic"
+    ? neighbourWeights(b, resized, filter, align)
+    : windowWeights(b, resized, filter, align);
+  return alongDim(b, x, dim, b.cast(roundedWeights(b, weights), b.meta(x).dtype), resized.out);
 }
 
 /** Distance between neighbours of the result, in the input, as a 0-d tensor. */
@@ -90,6 +105,45 @@ function cubicAlong(b: OnnxBuilder, x: OnnxValue, dim: number, resized: ResizedD
     const weight = b.cast(cubicNode(b, b.op("Sub", [at, place]), -0.75), dtype);
     return b.op("Mul", [taken(b, x, dim, index, out), alongside(b, weight, shape.length - 1 - dim)]);
   }).reduce((sum, term) => b.op("Add", [sum, term]));
+}
+
+/** Linear or cubic weights of each element, `[out, size]`; those of neighbours beyond an edge are the edge's. */
+function neighbourWeights(
+  b: OnnxBuilder,
+  resized: ResizedDim<Dim>,
+  filter: "linear" | "cubic",
+  align: boolean,
+): OnnxValue {
+  const number = (value: number): OnnxValue => b.scalar(value, "float64");
+  const by = stepNode(b, resized, align, "float64");
+  const position = b.unsqueeze(b.cast(steps(b, resized.out), "float64"), 1);
+  const at = align
+    ? b.op("Mul", [position, by])
+    : b.op("Sub", [b.op("Mul", [b.op("Add", [position, number(0.5)]), by]), number(0.5)]);
+  const source = filter === "linear" ? b.op("Max", [at, number(0)]) : at;
+  const first = b.op("Floor", [source]);
+  const last = b.cast(b.dim(sub(resized.size, 1)), "float64");
+  const places = b.cast(steps(b, resized.size), "float64");
+  return (filter === "linear" ? [0, 1] : [-1, 0, 1, 2]).map((k) => {
+    const place = b.op("Add", [first, number(k)]);
+    const gap = b.op("Sub", [source, place]);
+    const weight = filter === "linear" ? windowNode(b, gap, "linear-aa") : cubicNode(b, gap, -0.75);
+    const index = b.op("Min", [b.op("Max", [place, number(0)]), last]);
+    return b.op("Where", [b.op("Equal", [places, index]), weight, number(0)]);
+  }).reduce((sum, term) => b.op("Add", [sum, term]));
+}
+
+/** `roundWeights` in `interpolation.ts`. */
+function roundedWeights(b: OnnxBuilder, weights: OnnxValue): OnnxValue {
+  const number = (value: number): OnnxValue => b.scalar(value, "float64");
+  const half = (x: OnnxValue): OnnxValue => b.op("Floor", [b.op("Add", [x, number(0.5)])]);
+  const largest = b.op("ReduceMax", [weights], { keepdims: 0 });
+  const units = b.constant(Tensor.of("float64", [22], Float64Array.from({ length: 22 }, (_, p) => 2 ** (p + 1))));
+  const fits = b.op("Less", [half(b.op("Mul", [units, largest])), number(2 ** 15)]);
+  const precision = b.op("ReduceSum", [b.cast(fits, "float64")], { keepdims: 0 });
+  const unit = b.op("Pow", [number(2), precision]);
+  const sizes = half(b.op("Mul", [b.op("Abs", [weights]), unit]));
+  return b.op("Div", [b.op("Mul", [b.op("Sign", [weights]), sizes]), unit]);
 }
 
 /** `cubic` in `interpolation.ts`. */
