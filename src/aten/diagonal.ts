@@ -4,7 +4,7 @@ import type { OnnxValue } from "../onnx/model.ts";
 import { add, type Dim, isSym, mul, sub } from "../sym/mod.ts";
 import { type Meta, normalizeDim, Tensor } from "../tensor/mod.ts";
 import { type Calls, defineOp, type MetaContext } from "./op.ts";
-import { PARTS } from "./rules.ts";
+import { PARTS, partsAnd } from "./rules.ts";
 import { invertOrder, larger, shaped, smaller } from "./shapes.ts";
 import { written } from "./slice.ts";
 
@@ -127,12 +127,13 @@ export const diagonalScatter = defineOp(
   {
     meta: (_, { self }) => shaped(self, self.shape),
     kernel: ({ self, src, ...args }) => written(self, src, (x) => diagonalView(x, placeOf(x.shape, args))),
-    complex: PARTS,
+    complex: partsAnd("src"),
     onnx: (b, { self, src, ...args }) => {
-      const place = placeOf(b.meta(self).shape, args);
+      const { dtype, shape } = b.meta(self);
+      const place = placeOf(shape, args);
       const order = [place.rows, place.columns, ...place.rest];
       const last = place.rest.length;
-      const updates = b.transpose(src, [last, ...place.rest.keys()]);
+      const updates = b.transpose(b.cast(src, dtype), [last, ...place.rest.keys()]);
       const result = b.op("ScatterND", [b.transpose(self, order), onnxPairs(b, place), updates]);
       return b.transpose(result, invertOrder(order));
     },

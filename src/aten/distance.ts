@@ -24,8 +24,10 @@ export const pairwiseDistance = defineOp(
   "aten::pairwise_distance(Tensor x1, Tensor x2, float p=2., float eps=9.9999999999999995e-07, bool keepdim=False) -> Tensor",
   {
     decompose: (t, { x1, x2, p, eps, keepdim }) => {
-      const gap = t.call(sub, x1, x2);
-      return t.call(linalgVectorNorm, eps === 0 ? gap : t.call(addScalar, gap, eps), p, [-1], keepdim);
+      // The sum with a float is one of floats, also where it changes nothing.
+      const difference = t.call(sub, x1, x2);
+      const gap = eps === 0 && isFloat(t.meta(difference).dtype) ? difference : t.call(addScalar, difference, eps);
+      return t.call(linalgVectorNorm, gap, p, [-1], keepdim);
     },
   },
 );

@@ -36,6 +36,7 @@ export const FAMILIES: Readonly<Record<string, () => Promise<Record<string, unkn
   divisors: () => import("./divisors.ts"),
   dropout: () => import("./dropout.ts"),
   eigen: () => import("./eigen.ts"),
+  eigen_general: () => import("./eigen_general.ts"),
   einsum: () => import("./einsum.ts"),
   elementwise: () => import("./elementwise.ts"),
   embedding: () => import("./embedding.ts"),
@@ -242,7 +243,8 @@ export const NAMES: readonly (readonly [family: string, names: string])[] = [
     "dropout",
     " aten::alpha_dropout aten::dropout aten::feature_alpha_dropout aten::feature_dropout aten::native_dropout ",
   ],
-  ["eigen", " aten::_linalg_eigh aten::linalg_eig aten::linalg_eigh aten::linalg_eigvals aten::linalg_eigvalsh "],
+  ["eigen", " aten::_linalg_eigh aten::linalg_eigh aten::linalg_eigvalsh "],
+  ["eigen_general", " aten::_linalg_eigvals aten::linalg_eig aten::linalg_eigvals "],
   ["einsum", " aten::einsum "],
   [
     "elementwise",
@@ -422,7 +424,7 @@ export const NAMES: readonly (readonly [family: string, names: string])[] = [
   ],
   [
     "range",
-    " aten::arange aten::arange.start aten::arange.start_step aten::linspace aten::linspace.Scalar_Tensor aten::linspace.Tensor_Scalar aten::linspace.Tensor_Tensor aten::logspace aten::logspace.Scalar_Tensor aten::logspace.Tensor_Scalar aten::logspace.Tensor_Tensor aten::tril_indices aten::triu_indices ",
+    " aten::arange aten::arange.start aten::arange.start_step aten::linspace aten::linspace.Scalar_Tensor aten::linspace.Tensor_Scalar aten::linspace.Tensor_Tensor aten::logspace aten::logspace.Scalar_Tensor aten::logspace.Tensor_Scalar aten::logspace.Tensor_Tensor aten::range aten::range.step aten::tril_indices aten::triu_indices ",
   ],
   [
     "reduce",

@@ -88,8 +88,7 @@ export const linalgMatrixNormNamed = defineOp(
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.nuclear_norm.html */
 export const nuclearNorm = defineOp("aten::nuclear_norm(Tensor self, bool keepdim=False) -> Tensor", {
-  decompose: (t, { self, keepdim }) =>
-    matrixNorm(t, { self, dim: matrixDims(t.meta(self).shape), keepdim, dtype: null }, "nuc"),
+  decompose: (t, { self, keepdim }) => matrixNorm(t, { self, dim: [-2, -1], keepdim, dtype: null }, "nuc"),
 });
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.nuclear_norm.html */

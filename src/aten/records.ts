@@ -38,6 +38,7 @@ import * as division from "./division.ts";
 import * as divisors from "./divisors.ts";
 import * as dropout from "./dropout.ts";
 import * as eigen from "./eigen.ts";
+import * as eigen_general from "./eigen_general.ts";
 import * as einsum from "./einsum.ts";
 import * as elementwise from "./elementwise.ts";
 import * as embedding from "./embedding.ts";
@@ -175,6 +176,7 @@ export const RECORDS: OpTable = OpTable.of([
   divisors,
   dropout,
   eigen,
+  eigen_general,
   einsum,
   elementwise,
   embedding,

@@ -4,8 +4,9 @@ import { ComplexValue } from "../onnx/complex.ts";
 import type { OnnxValue } from "../onnx/model.ts";
 import { add, type Dim, eq, ge, isSym, le, mul, neg, sub } from "../sym/mod.ts";
 import { elementOffsets, type Meta, normalizeDim, Storage, Tensor } from "../tensor/mod.ts";
+import { convert } from "../tensor/loops.ts";
 import { defineOp, type MetaContext } from "./op.ts";
-import { PARTS } from "./rules.ts";
+import { PARTS, partsAnd } from "./rules.ts";
 import { type Bound, plainIndex, selectView, shaped, slicedDim, sliceView, withSize } from "./shapes.ts";
 import { choose } from "./emit.ts";
 import { onnxScatterRows } from "./move.ts";
@@ -15,15 +16,14 @@ function axisOf(dim: number, shape: readonly Dim[], what: string): number {
   return normalizeDim(dim, shape.length);
 }
 
-/** The kernel of an operator that writes `src` where `region` of a copy of `self` lies. */
+/** The kernel of an operator that writes `src`, in the dtype of `self`, where `region` of a copy of `self` lies. */
 export function written(self: Tensor, src: Tensor, region: (copy: Tensor) => Tensor): Tensor {
   const bytes = self.bytes().slice();
   const target = region(self.contiguous());
   if (target.shape.join() !== src.shape.join()) {
     throw new RangeError(`Cannot write [${src.shape.join(", ")}] to a part of shape [${target.shape.join(", ")}]`);
   }
-  if (src.dtype !== self.dtype) throw new TypeError(`Cannot write ${src.dtype} elements into a ${self.dtype} tensor`);
-  const from = src.bytes();
+  const from = convert(src, self.dtype).bytes();
   const size = self.numel === 0 ? 1 : bytes.length / self.numel;
   let at = 0;
   for (const offset of elementOffsets(target)) {
@@ -81,9 +81,10 @@ export const selectScatter = defineOp(
       const d = axisOf(dim, self.shape, "select_scatter");
       return written(self, src, (x) => selectView(x, d, plainIndex(index, self.shape[d]) as number));
     },
-    complex: PARTS,
-    onnx: (b, { self, src, dim, index }) => {
-      const { shape } = b.meta(self);
+    complex: partsAnd("src"),
+    onnx: (b, { self, src: given, dim, index }) => {
+      const { dtype, shape } = b.meta(self);
+      const src = b.cast(given, dtype);
       const d = axisOf(dim, shape, "select_scatter");
       // One index into the first dim: its updates are the rest of the shape.
       if (d === 0) return b.op("ScatterND", [self, b.ints([index]), src]);
@@ -191,9 +192,10 @@ export const sliceScatter = defineOp(
       const part = slicedDim(self.shape[d], start, end, step);
       return written(self, src, (x) => sliceView(x, d, part.start as number, part.length as number, step as number));
     },
-    complex: PARTS,
-    onnx: (b, { self, src, dim, start, end, step }) => {
-      const { shape } = b.meta(self);
+    complex: partsAnd("src"),
+    onnx: (b, { self, src: given, dim, start, end, step }) => {
+      const { dtype, shape } = b.meta(self);
+      const src = b.cast(given, dtype);
       const d = axisOf(dim, shape, "slice_scatter");
       const part = slicedDim(shape[d], start, end, step);
       const taken = b.meta(src).shape[d];

@@ -5,7 +5,7 @@ import { add, type Dim, isSym, le, mul, prod, sub, sum } from "../sym/mod.ts";
 import { elementCount, isContiguous, type Meta, Tensor } from "../tensor/mod.ts";
 import { indices } from "../tensor/loops.ts";
 import { type Calls, defineOp, type MetaContext } from "./op.ts";
-import { PARTS, refuse } from "./rules.ts";
+import { PARTS, partsAnd, refuse } from "./rules.ts";
 import { shaped } from "./shapes.ts";
 import { slice, sliceScatter, written } from "./slice.ts";
 import { checkFormat } from "./strides.ts";
@@ -117,9 +117,10 @@ export const asStridedScatter = defineOp(
       return shaped(self, self.shape);
     },
     kernel: ({ self, src, ...args }) => written(self, src, (x) => stridedView(x, args, checkStrided(x, args))),
-    complex: PARTS,
-    onnx: (b, { self, src, ...args }) => {
+    complex: partsAnd("src"),
+    onnx: (b, { self, src: given, ...args }) => {
       const meta = b.meta(self);
+      const src = b.cast(given, meta.dtype);
       const offset = checkStrided(meta, args);
       const count = prod(args.size);
       const at = b.reshape(flatIndices(b, args.size, args.stride, offset), [count]);
