@@ -2,10 +2,12 @@
  * `exportModulesAsFunctions`: calls of modules become functions of the model, the innermost first. Calls whose nodes are the
  * same share a function; attributes in which they differ become the function's own, `inferred::NAME`.
  *
- * A function sees only its inputs: weights are given to it, small constants are written into it.
+ * A function sees only its inputs: weights are given to it, small constants are written into it. Its values have the types
+ * that all of its calls agree on.
  */
 import { Names, type Origin } from "../ir/mod.ts";
-import { type Model, type OnnxAttribute, OnnxFunction, OnnxNode, OnnxValue } from "../onnx/model.ts";
+import { type Model, type OnnxAttribute, OnnxFunction, type OnnxGraph, OnnxNode, OnnxValue } from "../onnx/model.ts";
+import { type Sym, symbol } from "../sym/mod.ts";
 import type { Lowered } from "./lower.ts";
 
 /** Constants up to this size are written into a function, in bytes. */
@@ -128,7 +130,7 @@ class Extraction {
     for (const follower of after) graph.move(follower, anchor);
     this.around.set(node, modules.slice(0, at));
     this.takeOut(call, node, shared ? null : definition);
-    if (shared) this.unify(shared, nodes, node);
+    if (shared) this.unify(shared, call, node);
     else this.shared.set(key, { definition, nodes, calls: [node] });
   }
 
@@ -165,21 +167,29 @@ class Extraction {
   /** A text that two calls have in common if one function can stand for both. */
   private keyOf({ className, nodes, inputs, embedded, outputs }: ModuleCall): string {
     const ids = new Map<OnnxValue, string>(inputs.map((value, i) => [value, `i${i}`]));
-    for (const value of embedded) {
-      const tensor = value.initializer!;
-      ids.set(value, `c${tensor.dtype}[${tensor.shape.join()}]${tensor.bytes().join()}`);
-    }
-    const lines = nodes.map((node, n) => {
-      // Graphs in attributes are not compared: their function stands for one call.
-      if ([...node.subgraphs()].length > 0) ids.set(node.outputs[0], `unique ${node.name}`);
+    for (const value of embedded) ids.set(value, constantText(value));
+    // Numbers follow from the order in which values are defined, in graphs of nodes too.
+    let count = 0;
+    const define = (value: OnnxValue): string => {
+      if (value.name === "") return "";
+      ids.set(value, `v${count++}`);
+      return ids.get(value)!;
+    };
+    const nodeText = (node: OnnxNode): string => {
       const attributes = [...node.attributes, ...node.references].map(([name, { type }]) => `${name}:${type}`).sort();
-      const line = [node.domain, node.opType, node.inputs.map((v) => v ? ids.get(v) : ""), attributes.join()];
-      for (const [i, value] of node.outputs.entries()) {
-        if (value.name !== "" && !ids.has(value)) ids.set(value, `v${n}.${i}`);
-      }
-      return [...line, node.outputs.map((v) => v.name === "" ? "" : ids.get(v))].join(" ");
-    });
-    return [className, ...lines, outputs.map((v) => ids.get(v)).join()].join("\n");
+      const operands = node.inputs.map((value) => value ? ids.get(value) : "");
+      const graphs = [...node.attributes].flatMap(([name, attribute]) =>
+        attribute.type === "GRAPH" ? [`${name} ${graphText(attribute.value)}`] : []
+      );
+      return [node.domain, node.opType, operands, attributes.join(), ...graphs, node.outputs.map(define)].join(" ");
+    };
+    const graphText = (graph: OnnxGraph): string => {
+      const given = graph.inputs.map(define);
+      for (const value of graph.initializers) ids.set(value, constantText(value));
+      const lines = [...graph.nodes()].map(nodeText);
+      return `{${[given.join(), ...lines, graph.outputs.map((value) => ids.get(value)).join()].join("\n")}}`;
+    };
+    return [className, ...nodes.map(nodeText), outputs.map((value) => ids.get(value)).join()].join("\n");
   }
 
   /** A new function of the module's class. */
@@ -277,18 +287,20 @@ class Extraction {
     body.outputs = [...outputs];
   }
 
-  /** Attributes in which a call differs from those before become the function's. */
-  private unify({ definition, nodes, calls }: Shared, others: readonly OnnxNode[], call: OnnxNode): void {
+  /** Lets a function stand for another call too: what differs becomes the function's attributes, and types less telling. */
+  private unify({ definition, nodes, calls }: Shared, { nodes: others, inputs }: ModuleCall, call: OnnxNode): void {
     const given = new Map<string, OnnxAttribute>();
-    for (const [i, node] of nodes.entries()) {
-      for (const [name, attribute] of others[i].attributes) {
+    const [all, alike] = [nodes, others].map((some) => some.flatMap((node) => [node, ...nested([node])]));
+    for (const [i, node] of all.entries()) {
+      for (const [name, attribute] of alike[i].attributes) {
         const reference = node.references.get(name);
         if (reference) {
           given.set(reference.name, attribute);
           continue;
         }
         const first = node.attributes.get(name)!;
-        if (isSame(first, attribute)) continue;
+        // Graphs are as their nodes are.
+        if (first.type === "GRAPH" || isSame(first, attribute)) continue;
         const names = new Set(definition.attributes);
         const base = `inferred::${name.replace(/^inferred::/, "")}`;
         let own = base;
@@ -300,9 +312,47 @@ class Extraction {
         given.set(own, attribute);
       }
     }
+    const [own, theirs] = [[...definition.graph.inputs, ...definedBy(nodes)], [...inputs, ...definedBy(others)]];
+    const symbols = new Map<string, Sym>();
+    for (const [i, value] of own.entries()) mergeTypes(value, theirs[i], symbols);
     call.attributes = given;
     calls.push(call);
   }
+}
+
+/** A constant as text: its values, or, where they aren't in memory, its name. */
+function constantText({ name, initializer }: OnnxValue): string {
+  const { dtype, shape, isLoaded } = initializer!;
+  return `c${dtype}[${shape.join()}]${isLoaded ? initializer!.bytes().join() : ` of ${name}`}`;
+}
+
+/** The values that nodes and graphs in their attributes define, in order. */
+function definedBy(nodes: Iterable<OnnxNode>): OnnxValue[] {
+  return [...nodes].flatMap((node) => [
+    ...[...node.subgraphs()].flatMap((graph) => [...graph.inputs, ...definedBy(graph.nodes())]),
+    ...node.outputs,
+  ]);
+}
+
+/**
+ * Leaves a value of a function what is true of another call's value too.
+ *
+ * @param symbols of sizes that differ, by what they are in both: sizes that vary alike have one
+ */
+function mergeTypes(value: OnnxValue, other: OnnxValue, symbols: Map<string, Sym>): void {
+  const [a, b] = [value.meta, other.meta];
+  if (String(value.content) !== String(other.content)) value.content = null;
+  if (!a || !b || a.dtype !== b.dtype || a.shape.length !== b.shape.length) {
+    value.meta = null;
+    return;
+  }
+  const shape = a.shape.map((dim, axis) => {
+    const both = `${dim} ${b.shape[axis]}`;
+    if (String(dim) === String(b.shape[axis])) return dim;
+    if (!symbols.has(both)) symbols.set(both, symbol(`${value.name}_dim${axis}`.replaceAll(/\W/g, "_")));
+    return symbols.get(both)!;
+  });
+  value.meta = { dtype: a.dtype, shape };
 }
 
 /** The nodes of graphs in attributes. */

@@ -23,6 +23,7 @@ export const FIELDS = {
     node: 7,
     opsetImport: 9,
     domain: 10,
+    valueInfo: 12,
     metadataProps: 14,
   },
   OperatorSetIdProto: { domain: 1, version: 2 },

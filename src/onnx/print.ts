@@ -55,9 +55,9 @@ export function printModel(model: Model, options: PrintOptions = {}): string {
 function printFunction(one: OnnxFunction, options: PrintOptions): string {
   const imports = [...one.opsetImports].map(([domain, version]) => `${quote(domain)} : ${version}`);
   const lines = ["<", `  domain: ${quote(one.domain)},`, `  opset_import: [${imports.join(", ")}]`, ">"];
-  const names = (values: readonly OnnxValue[]): string => values.map((value) => nameOf(value.name)).join(", ");
+  const list = (values: readonly OnnxValue[]): string => values.map((value) => typed(value, options)).join(", ");
   const attributes = one.attributes.length > 0 ? ` <${one.attributes.map(nameOf).join(", ")}>` : "";
-  lines.push(`${nameOf(one.name)}${attributes} (${names(one.graph.inputs)}) => (${names(one.graph.outputs)})`, "{");
+  lines.push(`${nameOf(one.name)}${attributes} (${list(one.graph.inputs)}) => (${list(one.graph.outputs)})`, "{");
   for (const node of one.graph.nodes()) addNode(lines, node, "  ", options);
   lines.push("}");
   return lines.join("\n");

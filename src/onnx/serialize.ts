@@ -186,7 +186,7 @@ class Serializer {
     return w;
   }
 
-  /** Types of values are left out: they differ from call to call. */
+  /** Types are stated where they are known, which are those that all calls have in common. */
   #function(one: OnnxFunction): void {
     const w = this.#w;
     const F = FIELDS.FunctionProto;
@@ -204,6 +204,10 @@ class Serializer {
       });
     }
     w.string(F.domain, one.domain);
+    const values = [...graph.inputs, ...[...graph.nodes()].flatMap((node) => node.outputs)];
+    for (const value of values) {
+      if (value.name !== "" && value.meta) w.message(F.valueInfo, () => this.#valueInfo(value));
+    }
     this.#metadata(F.metadataProps, one.metadata);
   }
 

@@ -44,7 +44,7 @@ Deno.test("instances of a class share a function, which gets their weights", asy
   });
 });
 
-for (const name of ["mlp", "convnet", "transformer", "lstm", "inplace", "multi", "cond"]) {
+for (const name of ["mlp", "convnet", "transformer", "lstm", "inplace", "multi", "cond", "gates"]) {
   for (const optimize of [true, false]) {
     Deno.test(`${name}, ${optimize ? "" : "not "}optimized: sound, read back, and the same in the runtime`, async () => {
       await exported(name, true, async (program, warnings) => {
@@ -111,6 +111,34 @@ Deno.test("attributes in which instances differ become the function's own", asyn
     const again = await readModel(await program.toBytes());
     assertEquals(checkModel(again, schemas), []);
     assertStringIncludes(printModel(again), "@inferred::");
+  });
+});
+
+Deno.test("modules with branches share a function, whose values have the types that all calls agree on", async () => {
+  await exported("gates", true, async (program) => {
+    const { model } = program;
+    assertEquals(opTypes(model).filter((op) => op === "Gate").length, 2);
+    const [gate, ...others] = model.functions.values();
+    assertEquals([gate.attributes, others], [["inferred::axis"], []]);
+    const text = printModel(model).split("\n");
+    assertEquals(text.filter((line) => /Gate|Softmax|Add/.test(line)).map((line) => line.trim()), [
+      "[node_first] float32[4, 3] getitem = __main__.Gate <inferred::axis = 0> (x)",
+      "[node_second] float32[2, 3] getitem_1 = __main__.Gate <inferred::axis = 1> (sub)",
+      "Gate <inferred::axis> (float32[x_dim0, 3] x) => (float32[x_dim0, 3] getitem)",
+      "[node_softmax] float32[x_dim0, 3] softmax = Softmax <axis = @inferred::axis> (x)",
+      "[node_add] float32[x_dim0, 3] add = Add (x, float32_1)",
+    ]);
+    assertEquals(checkModel(model, schemas), []);
+    // Both branches of both calls.
+    const options = {
+      ep: "wasm",
+      inputs: fixture("gates.safetensors"),
+      expected: fixture("gates.safetensors"),
+    } as const;
+    const report = await verifyProgram(program, options);
+    assertEquals([report.passed, report.runs.length], [true, 2], formatReport(report).join("\n"));
+    const again = await readModel(await program.toBytes());
+    assertEquals(printModel(again), printModel(model));
   });
 });
 

@@ -231,6 +231,20 @@ class Functions(nn.Module):
         for block in self.blocks:
             x = block(x) + 1
         return x
+class Gate(nn.Module):
+    def __init__(self, dim):
+        super().__init__()
+        self.dim = dim
+    def forward(self, x):
+        return torch.cond(x.sum() > 0, lambda x: x.softmax(self.dim) * 4, lambda x: x + 1, (x,))
+class Gates(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first = Gate(0)
+        self.second = Gate(1)
+    def forward(self, x):
+        y = self.first(x)
+        return self.second(y[:2] - 1), y
 '''
 
 def model_class(name, file_name, source):
@@ -436,6 +450,13 @@ def make_functions():
     write("functions", export(model, *call), [call])
 
 
+def make_gates():
+    """Modules of one class with branches, which differ in an attribute inside a branch, and in the sizes they are given."""
+    model = model_class("Gates", "gates.py", SHAPES)()
+    call = lambda low: ((torch.rand(4, 3) + low,), {})
+    write("gates", export(model, *call(0)), [call(0), call(-1)])
+
+
 def printed(path):
     """A program as PyTorch prints it: whole, its signature, its ranges, and node by node with those of its subgraphs."""
     program = torch.export.load(path)
@@ -466,6 +487,7 @@ MAKERS = [
     make_custom,
     make_shapes,
     make_functions,
+    make_gates,
 ]
 LIMIT = 60_000
 
