@@ -62,7 +62,7 @@ export class Session {
     this.subject = subject;
     this.names = names;
     this.positional = given.args.length;
-    this.kwargNames = Object.keys(given.kwargs);
+    this.kwargNames = names.filter((name) => Object.hasOwn(given.kwargs, name));
     this.args = placed(names, given, subject.name);
     this.leaves = this.args.flatMap((arg, i) => {
       if (i >= this.positional && !this.kwargNames.includes(names[i])) return [];

@@ -104,7 +104,7 @@ const REPEAT = "Repeat it with report: true (--report) for a report of what was 
 const CONVERSION: ReadonlySet<string> = new Set([STEPS.functionalize, STEPS.translate, STEPS.optimize, STEPS.verify]);
 
 function isConversion({ name, status }: StepRecord): boolean {
-  return status === "failed" && CONVERSION.has(name);
+  return status === "failed" && (CONVERSION.has(name) || name.startsWith(STEPS.capture));
 }
 
 function advise(error: unknown, advice: string): void {

@@ -28,6 +28,8 @@ export interface StepRecord {
   readonly before: number | null;
   /** Bytes of memory held when it ended; null unless profiled. */
   readonly after: number | null;
+  /** Why it failed, in a line; empty where it did not. */
+  readonly failure: string;
 }
 
 /** What steps are measured with; `memory` only where an export is profiled. */
@@ -57,9 +59,9 @@ export class StepRunner {
    */
   async run<T>(name: string, body: () => T | Promise<T>, detail?: (result: T) => string): Promise<T> {
     const [start, before] = [this.clock(), this.memory()];
-    const end = (status: StepRecord["status"]): number => {
+    const end = (status: StepRecord["status"], failure = ""): number => {
       const ms = this.clock() - start;
-      this.records.push({ name, status, start, ms, before, after: this.memory() });
+      this.records.push({ name, status, start, ms, before, after: this.memory(), failure });
       return ms;
     };
     this.onStep({ name, status: "start", ms: 0 });
@@ -67,11 +69,15 @@ export class StepRunner {
     try {
       result = await body();
     } catch (error) {
-      this.onStep({ name, status: "failed", ms: end("failed") });
+      this.onStep({ name, status: "failed", ms: end("failed", firstLine(error)) });
       throw error;
     }
     const ms = end("done");
     this.onStep({ name, status: "done", ms, ...(this.verbose && detail ? { detail: detail(result) } : {}) });
     return result;
   }
+}
+
+function firstLine(error: unknown): string {
+  return (error instanceof Error ? error.message : String(error)).split("\n")[0];
 }

@@ -5,6 +5,44 @@
 
 const NAME = /^([a-zA-Z_][0-9a-zA-Z_]*?)(?:_(\d+))?$/;
 
+/** Functions of Python that operators are called after: nodes are not. */
+const BUILTINS: ReadonlySet<string> = new Set([
+  ...[
+    "abs",
+    "all",
+    "any",
+    "bin",
+    "bool",
+    "complex",
+    "divmod",
+    "filter",
+    "float",
+    "format",
+    "hash",
+    "hex",
+    "id",
+    "input",
+  ],
+  ...[
+    "int",
+    "iter",
+    "len",
+    "list",
+    "map",
+    "max",
+    "min",
+    "next",
+    "object",
+    "oct",
+    "ord",
+    "pow",
+    "print",
+    "range",
+    "repr",
+  ],
+  ...["reversed", "round", "set", "slice", "sorted", "str", "sum", "super", "tuple", "type", "vars", "zip"],
+]);
+
 /** Names of one graph; see `torch.fx.graph._Namespace`. */
 export class FxNamespace {
   private readonly used: Set<string> = new Set();
@@ -16,7 +54,7 @@ export class FxNamespace {
     const match = NAME.exec(name);
     const base = match?.[1] ?? name;
     let count = match?.[2] === undefined || this.used.has(name) ? this.counts.get(base) ?? 0 : Number(match[2]);
-    while (this.used.has(name)) name = `${base}_${++count}`;
+    while (this.used.has(name) || BUILTINS.has(name)) name = `${base}_${++count}`;
     this.used.add(name);
     this.counts.set(base, count);
     return name;

@@ -215,18 +215,20 @@ export class Graph<N extends Node = Node, V extends Value = Value, O = V> {
 
 /** Hands out names that are not taken yet: `x`, `x_1`, `x_2`, … */
 export class Names {
-  private readonly taken: Map<string, number> = new Map();
+  private readonly taken: Set<string> = new Set();
+  /** The last number that was given out after a name. */
+  private readonly last: Map<string, number> = new Map();
 
   /** Marks a name as taken. Returns whether it was free. */
   reserve(name: string): boolean {
     if (this.taken.has(name)) return false;
-    this.taken.set(name, 0);
+    this.taken.add(name);
     return true;
   }
 
   /** Frees a name that its value no longer bears. */
   release(name: string): void {
-    if (this.taken.get(name) === 0) this.taken.delete(name);
+    this.taken.delete(name);
   }
 
   /** Whether a name is taken. */
@@ -237,9 +239,9 @@ export class Names {
   /** `base` if it is free, else `base` with the next free number. */
   fresh(base: string): string {
     if (this.reserve(base)) return base;
-    let n = this.taken.get(base)!;
+    let n = this.last.get(base) ?? 0;
     while (!this.reserve(`${base}_${++n}`));
-    this.taken.set(base, n);
+    this.last.set(base, n);
     return `${base}_${n}`;
   }
 }

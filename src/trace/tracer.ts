@@ -13,6 +13,7 @@ import {
   type FxArg,
   FxGraph,
   type FxMeta,
+  FxNamespace,
   FxNode,
   type FxResult,
   FxValue,
@@ -20,7 +21,7 @@ import {
   type SchemaType,
   type SymMeta,
 } from "../fx/mod.ts";
-import { LoweringError, Names } from "../ir/mod.ts";
+import { LoweringError } from "../ir/mod.ts";
 import { isSym, type Sym } from "../sym/mod.ts";
 import { type Meta, Tensor } from "../tensor/mod.ts";
 import { checkAtOtherSizes } from "./guards.ts";
@@ -34,7 +35,7 @@ export type Traced = FxValue | Sym | number | bigint | boolean | null | readonly
 /** A graph that is being recorded. */
 interface Frame {
   readonly graph: FxGraph;
-  readonly names: Names;
+  readonly names: FxNamespace;
   readonly parent: Frame | null;
   /** Inputs of the graph by the outer value that they stand for. */
   readonly lifted: Map<FxValue, FxValue>;
@@ -128,7 +129,7 @@ export class Tracer {
     persistent: boolean | null,
   ): FxValue {
     const meta = fullMeta({ dtype: tensor.dtype, shape: tensor.shape, strides: tensor.strides });
-    const value = new FxValue(this.root.names.fresh(name), { ...meta, requiresGrad: kind === "PARAMETER" });
+    const value = new FxValue(this.root.names.create(name), { ...meta, requiresGrad: kind === "PARAMETER" });
     this.homes.set(value, this.root);
     this.constants.set(tensor, value);
     this.state.push({ kind, value, target, persistent, tensor });
@@ -142,7 +143,7 @@ export class Tracer {
 
   /** An argument of the user's. */
   addInput(name: string, meta: FxMeta): FxValue {
-    const value = new FxValue(this.root.names.fresh(name), meta);
+    const value = new FxValue(this.root.names.create(name), meta);
     this.homes.set(value, this.root);
     this.inputs.push(value);
     this.learn(value, this.root);
@@ -196,8 +197,8 @@ export class Tracer {
   /** Records a node over graphs. `results` are what is known of its results; null for None. */
   higherOrder(name: string, args: readonly FxArg[], results: readonly (FxMeta | null)[]): (FxValue | null)[] {
     const target = `torch.ops.higher_order.${name}`;
-    const label = this.frame.names.fresh(name);
-    const tree = results.map((meta) => meta && new FxValue(this.frame.names.fresh(`${name}_result`), meta));
+    const label = this.frame.names.create(name);
+    const tree = results.map((meta) => meta && new FxValue(this.frame.names.create(`${name}_result`), meta));
     this.insert({ name: label, target, args, result: tree, origin: this.origin(label, target) });
     return tree;
   }
@@ -218,7 +219,7 @@ export class Tracer {
     this.frame = frame;
     try {
       const values = inputs.map(({ name, meta }) => {
-        const value = new FxValue(frame.names.fresh(name), meta);
+        const value = new FxValue(frame.names.create(name), meta);
         this.homes.set(value, frame);
         frame.graph.inputs.push(value);
         this.learn(value, frame);
@@ -242,10 +243,10 @@ export class Tracer {
     const all = [...new Set(graphs.flatMap(({ lifted }) => lifted))];
     for (const { graph, lifted } of graphs) {
       const inner = new Map(lifted.map((value, i) => [value, graph.inputs[own + i]]));
-      const names = new Names();
-      for (const value of graph.inputs) names.reserve(value.name);
-      for (const node of graph.nodes()) for (const value of node.outputs) names.reserve(value.name);
-      const inputs = all.map((value) => inner.get(value) ?? new FxValue(names.fresh(value.name), value.meta));
+      const names = new FxNamespace();
+      for (const value of graph.inputs) names.create(value.name);
+      for (const node of graph.nodes()) for (const value of node.outputs) names.create(value.name);
+      const inputs = all.map((value) => inner.get(value) ?? new FxValue(names.create(value.name), value.meta));
       graph.inputs.splice(own, graph.inputs.length - own, ...inputs);
     }
     return all;
@@ -312,7 +313,7 @@ export class Tracer {
     const written = asWritten(op, bound);
     const args = written.args.map((arg) => this.argument(arg));
     const kwargs = new Map([...written.kwargs].map(([name, arg]) => [name, this.argument(arg)]));
-    const name = this.frame.names.fresh(nodeName(target));
+    const name = this.frame.names.create(nodeName(target));
     origin.node = name;
     this.origins.push(origin);
     const types = op.parsed.returns.map((r) => r.type);
@@ -333,7 +334,7 @@ export class Tracer {
   private resultTree(name: string, result: unknown, type: SchemaType | null): FxResult {
     if (result === null || result === undefined) return null;
     if (Array.isArray(result)) {
-      return result.map((one) => this.resultTree(this.frame.names.fresh("getitem"), one, null));
+      return result.map((one) => this.resultTree(this.frame.names.create("getitem"), one, null));
     }
     if (isNumber(result) || isSym(result)) return new FxValue(name, symMeta(result, type));
     return new FxValue(name, fullMeta(result as Meta));
@@ -389,7 +390,7 @@ export class Tracer {
     const known = frame.lifted.get(value);
     if (known) return known;
     this.within(frame.parent, value);
-    const inner = new FxValue(frame.names.fresh(value.name), value.meta);
+    const inner = new FxValue(frame.names.create(value.name), value.meta);
     this.homes.set(inner, frame);
     frame.lifted.set(value, inner);
     frame.graph.inputs.push(inner);
@@ -407,7 +408,7 @@ export class Tracer {
 }
 
 function openFrame(graph: FxGraph, parent: Frame | null): Frame {
-  return { graph, names: new Names(), parent, lifted: new Map(), numbers: new Map() };
+  return { graph, names: new FxNamespace(), parent, lifted: new Map(), numbers: new Map() };
 }
 
 function depthOf(frame: Frame): number {

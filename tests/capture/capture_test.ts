@@ -160,3 +160,65 @@ Deno.test("what dynamicShapes says must fit the arguments", async () => {
     );
   }
 });
+
+Deno.test("dynamicAxes names the axes that it makes dynamic", async () => {
+  const sum = (x: Tensor): Tensor => torch.sum(x, 1);
+  const two = torch.ones([2, 2]);
+  const names = { inputNames: ["x"], outputNames: ["sum"] };
+  const shapes = async (dynamicAxes: onnx.DynamicAxes | null): Promise<string[][]> => {
+    const program = await onnx.export(sum, [two], null, { ...names, dynamicAxes });
+    return [...program.model.graph.inputs, ...program.model.graph.outputs].map((value) =>
+      value.meta!.shape.map((size, axis) => typeof size === "number" ? `${size}` : program.dimName(size, value, axis))
+    );
+  };
+  assertEquals(await shapes({ x: { 0: "my_custom_axis_name" }, sum: [0] }), [
+    ["my_custom_axis_name", "2"],
+    ["sum_dynamic_axes_1"],
+  ]);
+  assertEquals(await shapes({ x: [0, 1] }), [["x_dynamic_axes_1", "x_dynamic_axes_2"], ["x_dynamic_axes_1"]]);
+  assertEquals(await shapes(null), [["2", "2"], ["2"]]);
+});
+
+Deno.test("every dim of dynamoExport's model varies, or none", async () => {
+  const add = (x: Tensor): Tensor => x.add(1);
+  const shape = async (dynamicShapes: boolean | null): Promise<string[]> => {
+    const program = await onnx.dynamoExport(add, x, { exportOptions: { dynamicShapes } });
+    return program.model.graph.inputs[0].meta!.shape.map(String);
+  };
+  assertEquals(await shape(true), ["s0", "s1"]);
+  assertEquals(await shape(false), ["3", "4"]);
+  assertEquals(await shape(null), ["s0", "s1"]);
+});
+
+Deno.test("keyword arguments join the inputs", async () => {
+  const model = (x: Tensor, y: Tensor, scale: number): Tensor => x.add(y).mul(scale);
+  const program = await onnx.export(model, [x], null, {
+    kwargs: { scale: 3, y: x },
+    dynamicShapes: { x: { 0: "n" }, y: { 0: "n" }, scale: null },
+    verify: true,
+    ep: "wasm",
+  });
+  assert(program.verification?.passed);
+  const { inSpec } = program.exportedProgram.moduleCallGraph[0].signature!;
+  assertEquals(inSpec.children.map(({ children }) => children.length), [1, 2]);
+  const two = torch.ones([2, 4]).value as onnx.Tensor;
+  const result = await program.call([two], { y: two, scale: 3 }) as onnx.Tensor;
+  assertEquals(result.toArray(), new Array(8).fill(6));
+});
+
+Deno.test("steps and the report tell how the model was captured", async () => {
+  const steps: string[] = [];
+  await onnx.export((x: Tensor) => x.neg(), [x], null, {
+    onStep: ({ name, status }) => steps.push(`${status} ${name}`),
+  });
+  assertEquals(steps.slice(0, 2), [
+    "start Capture the model with torch.export.export(…, strict=False)",
+    "done Capture the model with torch.export.export(…, strict=False)",
+  ]);
+});
+
+Deno.test("the same model gives the same bytes", async () => {
+  const bytes = async (): Promise<Uint8Array> =>
+    await (await onnx.export((x: Tensor) => x.neg(), [x], null, { dynamicShapes: [{ 0: "n" }] })).toBytes();
+  assertEquals(await bytes(), await bytes());
+});

@@ -152,13 +152,19 @@ Deno.test("a program takes the same path whatever dynamo and fallback say", asyn
   await assertRejects(failing, ExportError, "there is no TorchScript exporter to fall back to");
 });
 
-Deno.test("dynamo: false is refused for modules and functions, with what to do", async () => {
-  const module = (() => null) as unknown as string;
+Deno.test("modules and functions can't take the exporter that there isn't", async () => {
   await assertRejects(
-    () => exportProgram(module, [], null, { dynamo: false }),
+    () => exportProgram(() => null, [], null, { dynamo: false }),
     OptionError,
     "dynamo: false needs the TorchScript exporter",
   );
+});
+
+Deno.test("an output may have the name that other values have in the program", async () => {
+  for (const name of ["linear_4", "linear", "cat", "sigmoid_1"]) {
+    const { model } = await mlp({ outputNames: [name] });
+    assertEquals(model.graph.outputs.map((value) => value.name), [name]);
+  }
 });
 
 Deno.test("the same input gives the same bytes", async () => {

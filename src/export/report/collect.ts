@@ -3,7 +3,7 @@ import { type ExportedProgram, formatConstraints, formatSignature } from "../../
 import { printGraph } from "../../fx/print_program.ts";
 import { ExportError, Fx2OnnxError, OptionError, UnsupportedOperatorError } from "../../ir/mod.ts";
 import { printModel } from "../../onnx/print.ts";
-import type { Trail } from "../export.ts";
+import { isModel, type Trail } from "../export.ts";
 import type { Profile } from "../profile.ts";
 import { STEPS } from "../steps.ts";
 import { analyzeOperators, operatorName } from "./operators.ts";
@@ -37,7 +37,8 @@ export function collect(
     input: program?.source ?? nameOf(trail.input),
     output: writtenText(trail),
     versions: [
-      ...(program ? [`torch ${program.torchVersion}`, `archive schema ${program.schemaVersion}`] : []),
+      ...trail.capture ? [`captured ${trail.capture.strategy}`] : [],
+      ...program && !trail.capture ? [`torch ${program.torchVersion}`, `archive schema ${program.schemaVersion}`] : [],
       `opset ${settings.opset}`,
       `target ${settings.target}`,
     ],
@@ -89,9 +90,10 @@ export function cut(text: string, mostLines = MOST_LINES, mostCharacters = MOST_
 }
 
 /** How the export ended, in PyTorch's words. */
-function statusOf({ steps, result }: Trail, error: unknown): Status {
+function statusOf({ steps, program, result }: Trail, error: unknown): Status {
   // A program that can't be dumped is exported all the same.
   const failed = steps.records.findLast((step) => step.status === "failed")?.name;
+  if (failed !== undefined && isCapture(failed)) return program ? afterCapture(result, error) : "pt_export";
   switch (failed) {
     case STEPS.read:
     case STEPS.check:
@@ -107,6 +109,11 @@ function statusOf({ steps, result }: Trail, error: unknown): Status {
     case STEPS.verify:
       return "runtime";
   }
+  return afterCapture(result, error);
+}
+
+/** How an export ended all of whose steps went well, but for ways to capture the model before the one that worked. */
+function afterCapture(result: Trail["result"], error: unknown): Status {
   if (error instanceof OptionError) return "options";
   if (error !== null && error !== undefined) return "conversion";
   const verification = result?.verification;
@@ -118,9 +125,10 @@ function statusOf({ steps, result }: Trail, error: unknown): Status {
 function stepsOf(trail: Trail): StepRow[] {
   const { records } = trail.steps;
   const verification = trail.result?.verification;
-  const taken = records.map(({ name, status, ms }): StepRow => {
+  const taken = records.map(({ name, status, ms, failure }): StepRow => {
     const differs = name === STEPS.verify && verification?.passed === false;
-    return { name, mark: status === "done" && !differs ? "✅" : "❌", ms, note: differs ? "the results differ" : "" };
+    const note = differs ? "the results differ" : isCapture(name) ? failure : "";
+    return { name, mark: status === "done" && !differs ? "✅" : "❌", ms, note };
   });
   const rows: StepRow[] = [];
   let next = 0;
@@ -136,11 +144,20 @@ function stepsOf(trail: Trail): StepRow[] {
   return [...rows, ...taken.slice(next)];
 }
 
+/** Whether a step is one way to capture a model. */
+function isCapture(step: string): boolean {
+  return step.startsWith(STEPS.capture);
+}
+
 /** Every step, with why it has not been taken if it has not. */
-function planOf({ input, program, settings, f }: Trail): [name: string, note: string][] {
+function planOf({ input, program, settings, steps, f }: Trail): [name: string, note: string][] {
+  const captures = steps.records.filter(({ name }) => isCapture(name));
+  const start: [name: string, note: string][] = isModel(input)
+    ? captures.length > 0 ? captures.map(({ name }) => [name, ""]) : [[STEPS.capture, "not reached"]]
+    : [[STEPS.read, program !== undefined && program === input ? "a program was given" : "not reached"]];
   const wanted = (is: boolean): string => is ? "not reached" : "not asked for";
   return [
-    [STEPS.read, program !== undefined && program === input ? "a program was given" : "not reached"],
+    ...start,
     ...settings.dumpExportedProgram ? [[STEPS.dump, "not reached"] as [string, string]] : [],
     ...settings.check ? [[STEPS.check, "not reached"] as [string, string]] : [],
     [STEPS.functionalize, "not reached"],
@@ -183,6 +200,7 @@ function nameOf(input: Trail["input"]): string {
   if (typeof input === "string" || input instanceof URL) return String(input);
   if (input instanceof Blob) return input instanceof File ? input.name : "a Blob";
   if (input instanceof Uint8Array || input instanceof ArrayBuffer) return `${input.byteLength} bytes`;
+  if (isModel(input) && typeof input !== "function") return input.constructor.name;
   return "name" in input && typeof input.name === "string" ? input.name : "a program";
 }
 
