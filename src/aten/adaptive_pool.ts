@@ -11,7 +11,7 @@ import { convert } from "../tensor/loops.ts";
 import { defineOp, type MetaContext } from "./op.ts";
 import { averageKernel, type Bins, maximumKernel } from "./pool_kernels.ts";
 import { computeIn, floatKernelDType, widen } from "./precision.ts";
-import { indexOfMax } from "./pool.ts";
+import { indexOfMax, positionOf } from "./pool.ts";
 import { requireFloat } from "./rules.ts";
 import { alongDim, alongDimBy } from "./resample.ts";
 import {
@@ -125,7 +125,7 @@ function maxNode(b: OnnxBuilder, self: OnnxValue, outs: readonly number[]): [Onn
       const [n, c] = b.meta(x).shape;
       const flat = b.reshape(wide, [n, c, prod(sizes)]);
       const one = [n, c, ...outs];
-      const found = b.op("ArgMax", [flat], { axis: 2, keepdims: 1 });
+      const found = positionOf(b, flat, 2, 1);
       return [b.cast(b.reshape(b.op("ReduceMax", [flat, b.ints([2])]), one), dtype), b.reshape(found, one)];
     }
     const [y, found] = sizes.some(isSym)
@@ -167,7 +167,7 @@ function maxOfBins(
   };
   walk(0, []);
   const windows = prod(outs) as number;
-  const position = b.op("ArgMax", [flat], { axis: 2 + rank, keepdims: 0 });
+  const position = positionOf(b, flat, 2 + rank);
   const rowStart = int64s(b, Array.from({ length: windows }, (_, i) => i * depth), outs);
   return [y, b.op("Gather", [int64s(b, places), b.op("Add", [position, rowStart])], { axis: 0 })];
 }
@@ -188,7 +188,7 @@ function maxOfMasks(
     const { inside } = windowsNode(b, sizes[i], outs[i]);
     const mask = b.unsqueeze(inside, ...Array.from({ length: rank - 1 - i }, (_, k) => 2 + k));
     const laid = b.op("Where", [mask, b.unsqueeze(y, axis), b.scalar(-Infinity, dtype)]);
-    const at = b.op("ArgMax", [laid], { axis: axis + 1, keepdims: 0 });
+    const at = positionOf(b, laid, axis + 1);
     y = b.op("ReduceMax", [laid, b.ints([axis + 1])], { keepdims: 0 });
     places = [at, ...places.map((found) => b.op("GatherElements", [found, at], { axis }))];
   }

@@ -47,7 +47,7 @@ function tensorOf({ shape, value, dtype }: Fill): Tensor {
 /** A filled ONNX value; `shapeOf` is a value of the same shape, whose size need not be put together. */
 function emitFill(b: OnnxBuilder, { shape, value, dtype }: Fill, shapeOf: OnnxValue | null = null): OnnxValue {
   if (shape.length === 0) return b.scalar(value, dtype);
-  const wide = carrier(dtype, EXPANDED, "Expand");
+  const wide = carrier(b, dtype, EXPANDED, "Expand");
   const sizes = shapeOf ? b.op("Shape", [shapeOf]) : b.ints(shape);
   return b.cast(b.op("Expand", [b.scalar(value, wide), sizes]), dtype);
 }
@@ -208,7 +208,7 @@ export const fillTensor = defineOp("aten::fill.Tensor(Tensor self, Tensor value)
   onnx: (b, { self, value }) => {
     requireNumber(b.meta(value).shape);
     const { dtype, shape } = b.meta(self);
-    const wide = carrier(dtype, EXPANDED, "Expand");
+    const wide = carrier(b, dtype, EXPANDED, "Expand");
     const typed = b.cast(b.cast(value, dtype), wide);
     return shape.length === 0 ? b.cast(typed, dtype) : b.cast(b.op("Expand", [typed, b.op("Shape", [self])]), dtype);
   },
@@ -266,7 +266,7 @@ const EYE: Native = ["float32", "float64", "int32", "int64", "uint64"];
 
 /** The identity matrix. */
 export function emitEye(b: OnnxBuilder, rows: Dim, columns: Dim, dtype: DType): OnnxValue {
-  const wide = carrier(dtype, EYE, "EyeLike");
+  const wide = carrier(b, dtype, EYE, "EyeLike");
   // EyeLike only looks at the shape of its input.
   const like = b.op("Expand", [b.scalar(0, "float32"), b.ints([rows, columns])]);
   // onnxruntime makes no float16, though it converts it.

@@ -49,7 +49,7 @@ export const cumsum = defineOp("aten::cumsum(Tensor self, int dim, *, ScalarType
     const x = b.cast(self, sumDType(from, dtype));
     if (shape.length === 0) return x;
     const to = b.meta(x).dtype;
-    const wide = carrier(to, WIDE, "CumSum");
+    const wide = carrier(b, to, WIDE, "CumSum");
     return b.cast(b.op("CumSum", [b.cast(x, wide), b.scalar(BigInt(axis), "int64")]), to);
   },
 });
@@ -214,7 +214,7 @@ function extremes(max: boolean) {
       const { dtype, shape } = b.meta(self);
       const axis = normalizeDim(dim, shape.length);
       if (shape.length === 0) return [self, b.scalar(0n, "int64")];
-      const wide = b.cast(self, dtype === "float16" ? "float32" : carrier(dtype, WIDE, "Where"));
+      const wide = b.cast(self, dtype === "float16" ? "float32" : carrier(b, dtype, WIDE, "Where"));
       const start = sliceOf(b, wide, axis, weakest(b.meta(wide).dtype, max));
       const position = b.op("Expand", [b.scalar(0n, "int64"), b.op("Shape", [start])]);
       const states = [start, position, b.scalar(0n, "int64")];

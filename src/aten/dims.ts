@@ -35,7 +35,7 @@ export function emitReduce(
   const rank = b.meta(x).shape.length;
   const axes = dims.length === rank ? null : b.ints(dims);
   const { dtype } = b.meta(x);
-  const wide = carrier(dtype, native, opType);
+  const wide = carrier(b, dtype, native, opType);
   return b.cast(b.op(opType, [b.cast(x, wide), axes], { keepdims: keepdim ? 1 : 0 }), dtype);
 }
 

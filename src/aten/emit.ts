@@ -1,7 +1,7 @@
 /**
  * Emits ONNX nodes in a dtype that runtimes have. ONNX's operators are declared for more dtypes than onnxruntime
  * implements; a node in another dtype is computed in a wider one that holds every value exactly, and converted back.
- * Precision is never given up: where no wider dtype will do, the node is refused.
+ * Precision is not given up unless the export permits it: where no wider dtype will do, the node is refused.
  */
 import type { OnnxBuilder } from "../onnx/builder.ts";
 import type { AttributeInput, OnnxValue } from "../onnx/model.ts";
@@ -41,18 +41,27 @@ const WIDER: Readonly<Partial<Record<DType, readonly DType[]>>> = {
   bfloat16: ["float32"],
 };
 
+/** The dtype that comes closest, where rounding is permitted. */
+const NARROWER: Readonly<Partial<Record<DType, readonly DType[]>>> = {
+  float64: ["float32"],
+  uint64: ["float64", "float32"],
+};
+
 /**
  * The dtype to compute in.
  *
- * @throws {TypeError} when no implemented dtype holds all values
+ * @throws {TypeError} when no implemented dtype holds all values, and rounding them is not permitted
  */
-export function carrier(dtype: DType, native: Native, opType: string): DType {
+export function carrier(b: OnnxBuilder, dtype: DType, native: Native, opType: string): DType {
   if (native.includes(dtype)) return dtype;
   if (dtype === "float16" && native.includes("float32")) return dtype;
   const wider = WIDER[dtype]?.find((d) => native.includes(d));
   if (wider) return wider;
   if (isComplex(dtype)) throw new TypeError(`The ONNX operator ${opType} takes no ${dtype}`);
-  throw new TypeError(`The ONNX operator ${opType} is not implemented for ${dtype}, and no wider dtype is`);
+  const narrower = NARROWER[dtype]?.find((d) => native.includes(d));
+  if (narrower && b.mayDowncast(opType, dtype, narrower)) return narrower;
+  const advice = narrower ? `; with option allowDowncast (--allow-downcast) it is computed in ${narrower}` : "";
+  throw new TypeError(`The ONNX operator ${opType} is not implemented for ${dtype}, and no wider dtype is${advice}`);
 }
 
 /** A node whose inputs and result have one dtype. */
@@ -64,7 +73,7 @@ export function emit(
   attributes: Readonly<Record<string, AttributeInput>> = {},
 ): OnnxValue {
   const { dtype } = b.meta(inputs[0]!);
-  const wide = carrier(dtype, native, opType);
+  const wide = carrier(b, dtype, native, opType);
   const node = b.op(opType, inputs.map((x) => x && b.cast(x, wide)), attributes);
   return b.cast(node, dtype);
 }
@@ -76,7 +85,7 @@ export function emitTest(
   opType: string,
   inputs: readonly OnnxValue[],
 ): OnnxValue {
-  const wide = carrier(b.meta(inputs[0]).dtype, native, opType);
+  const wide = carrier(b, b.meta(inputs[0]).dtype, native, opType);
   return b.op(opType, inputs.map((x) => b.cast(x, wide)));
 }
 
@@ -88,6 +97,6 @@ export function constantLike(b: OnnxBuilder, x: OnnxValue, value: number): OnnxV
 /** Chooses by a bool condition, for every dtype. */
 export function choose(b: OnnxBuilder, condition: OnnxValue, yes: OnnxValue, no: OnnxValue): OnnxValue {
   const { dtype } = b.meta(yes);
-  const wide = carrier(dtype, CHOSEN, "Where");
+  const wide = carrier(b, dtype, CHOSEN, "Where");
   return b.cast(b.op("Where", [condition, b.cast(yes, wide), b.cast(no, wide)]), dtype);
 }

@@ -4,6 +4,7 @@ import type { OnnxValue } from "../onnx/model.ts";
 import { type Dim, eq, isSym, mul, prod } from "../sym/mod.ts";
 import { elementCount, isComplex, isFloat, type Meta, newData, Tensor } from "../tensor/mod.ts";
 import { convert } from "../tensor/loops.ts";
+import { carrier, SINGLE } from "./emit.ts";
 import { defineOp } from "./op.ts";
 import { PARTS } from "./rules.ts";
 import { computeIn, floatKernelDType, widen } from "./precision.ts";
@@ -200,8 +201,11 @@ export const col2im = defineOp(
       const x = shape.length === 2 ? b.unsqueeze(self, 0) : self;
       let y: OnnxValue;
       // A bool is set where any of those summed is.
-      if (hasFloatKernel(dtype) || dtype === "bool") {
-        y = computeIn(b, dtype === "bool" ? "float32" : floatKernelDType(dtype), [x], (x) => {
+      // Others are composed, where the sizes are constants.
+      const isSymbolic = output_size.some(isSym);
+      if (hasFloatKernel(dtype) || dtype === "bool" || isSymbolic && dtype === "float64") {
+        const wide = dtype === "float16" ? dtype : carrier(b, dtype, SINGLE, "Col2Im");
+        y = computeIn(b, wide, [x], (x) => {
           return b.op("Col2Im", [x, b.ints(output_size), b.ints(slides.map((s) => s.kernel))], {
             dilations: slides.map((s) => s.dilation),
             pads: [...slides.map((s) => s.pads[0]), ...slides.map((s) => s.pads[1])],
@@ -210,7 +214,7 @@ export const col2im = defineOp(
         });
         y.meta = { dtype, shape: imageShape({ self: b.meta(x), output_size, ...args }) };
       } else {
-        if (output_size.some(isSym)) {
+        if (isSymbolic) {
           throw new TypeError(
             `Col2Im is not implemented for ${dtype}, and an image of symbolic size can't be composed`,
           );

@@ -110,7 +110,7 @@ export function onnxOrder(
     const [, indices] = topK(b.op("Sub", [b.cast(x, "int64"), b.scalar(2n ** 63n, "int64")]), k);
     return [at(x, indices), indices];
   }
-  const [values, indices] = topK(b.cast(x, carrier(dtype, SORTED, "TopK")), k);
+  const [values, indices] = topK(b.cast(x, carrier(b, dtype, SORTED, "TopK")), k);
   return [b.cast(values, dtype), indices];
 }
 

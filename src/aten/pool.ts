@@ -146,7 +146,7 @@ export function indexOfMax(b: OnnxBuilder, x: OnnxValue, slides: readonly Slide[
   const isPadded = [...padsBefore(slides), ...padsAfter(sizes, slides)].some((n) => n !== 0);
   const lifted = isPadded && isFloat(dtype) ? b.op("Max", [typed, b.scalar(-largestFinite(wide), wide)]) : typed;
   const flat = b.reshape(laidOut(b, lifted, slides), [n, c, ...counts, prod(slides.map((s) => s.kernel))]);
-  let position = b.op("ArgMax", [flat], { axis: 2 + rank, keepdims: 0 });
+  let position = positionOf(b, flat, 2 + rank);
   // From the position in the window to that in the plane, a dim at a time.
   const places = [...slides.entries()].reverse().map(([i, slide]) => {
     const kernel = b.scalar(BigInt(slide.kernel), "int64");
@@ -158,6 +158,16 @@ export function indexOfMax(b: OnnxBuilder, x: OnnxValue, slides: readonly Slide[
   });
   return places.reduce((p, q) => b.op("Add", [p, q]));
 }
+/** The position of the first maximum along a dim; where an export is strict, of the last NaN, as in PyTorch's pools. */
+export function positionOf(b: OnnxBuilder, x: OnnxValue, axis: number, keepdims: 0 | 1 = 0): OnnxValue {
+  const position = b.op("ArgMax", [x], { axis, keepdims });
+  const { dtype } = b.meta(x);
+  if (!b.strictNan || !isFloat(dtype)) return position;
+  const isNaN = b.cast(b.op("IsNaN", [x]), "int32");
+  const seen = b.cast(b.op("ReduceMax", [isNaN, b.ints([axis])], { keepdims }), "bool");
+  return b.op("Where", [seen, b.op("ArgMax", [isNaN], { axis, keepdims, select_last_index: 1 }), position]);
+}
+
 function maxPoolKernel(self: Tensor, rank: number, args: PoolArgs): Tensor[] {
   const slides = slidesOf(rank, args);
   return withBatchKernel(self, rank, (x) => {

@@ -63,7 +63,7 @@ function emitExtreme(b: OnnxBuilder, x: OnnxValue, dims: readonly number[], keep
 /** Positions along one dim of a tensor that has some. */
 function emitPosition(b: OnnxBuilder, x: OnnxValue, axis: number, keepdim: boolean, max: boolean): OnnxValue {
   const opType = max ? "ArgMax" : "ArgMin";
-  const wide = carrier(b.meta(x).dtype, COMPARED, opType);
+  const wide = carrier(b, b.meta(x).dtype, COMPARED, opType);
   return b.op(opType, [b.cast(x, wide)], { axis, keepdims: keepdim ? 1 : 0 });
 }
 

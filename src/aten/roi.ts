@@ -7,6 +7,7 @@ import { float, type OnnxValue } from "../onnx/model.ts";
 import { type Dim, eq, isSym } from "../sym/mod.ts";
 import { elementCount, isFloat, type Meta, newData, Tensor } from "../tensor/mod.ts";
 import { convert } from "../tensor/loops.ts";
+import { carrier, SINGLE } from "./emit.ts";
 import { defineOp } from "./op.ts";
 import { computeIn, floatKernelDType } from "./precision.ts";
 import { refuse } from "./rules.ts";
@@ -29,9 +30,8 @@ export const nms = defineOp("torchvision::nms(Tensor dets, Tensor scores, float 
   onnx: (b, { dets, scores, iou_threshold }) => {
     const meta = b.meta(dets);
     checkBoxes(meta, b.meta(scores), iou_threshold);
-    if (meta.dtype === "float64") {
-      throw new TypeError("The ONNX operator NonMaxSuppression is not implemented for float64, and no wider dtype is");
-    }
+    // Refuses float64; what is narrower fits.
+    carrier(b, meta.dtype, SINGLE, "NonMaxSuppression");
     const boxes = b.unsqueeze(b.cast(dets, "float32"), 0);
     const ranks = b.unsqueeze(b.cast(scores, "float32"), 0, 1);
     const found = b.op("NonMaxSuppression", [boxes, ranks, b.dim(meta.shape[0]), b.scalar(iou_threshold, "float32")]);

@@ -43,7 +43,7 @@ function triangle(name: "tril" | "triu") {
     onnx(b: OnnxBuilder, { self, diagonal }: TriangleArgs<OnnxValue>): OnnxValue {
       const { dtype, shape } = b.meta(self);
       check(shape);
-      const x = b.cast(self, carrier(dtype, NATIVE, "Trilu"));
+      const x = b.cast(self, carrier(b, dtype, NATIVE, "Trilu"));
       const k = diagonal === 0 ? null : b.dim(diagonal);
       return b.cast(b.op("Trilu", [x, k], { upper: name === "triu" ? 1 : 0 }), dtype);
     },

@@ -112,7 +112,7 @@ function onnxOf(b: OnnxBuilder, call: Call<OnnxValue>): Three<OnnxValue> {
 
 function onnxUnique(b: OnnxBuilder, x: OnnxValue, axis: number, flat: boolean): Three<OnnxValue> {
   const { dtype } = b.meta(x);
-  const wide = b.cast(x, dtype === "float16" ? "float32" : carrier(dtype, UNIQUE, "Unique"));
+  const wide = b.cast(x, dtype === "float16" ? "float32" : carrier(b, dtype, UNIQUE, "Unique"));
   const [values, , places, count] = b.ops("Unique", [wide], [true, false, true, true], flat ? {} : { axis });
   return [b.cast(values, dtype), places, count];
 }

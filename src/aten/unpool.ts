@@ -6,6 +6,7 @@ import { type DType, elementCount, type Meta, newData, Tensor } from "../tensor/
 import { COMPARED } from "./emit.ts";
 import { emitReduce } from "./dims.ts";
 import { type Calls, defineOp, type MetaContext } from "./op.ts";
+import { positionOf } from "./pool.ts";
 import { floatKernelDType } from "./precision.ts";
 import { refuse, requireFloat } from "./rules.ts";
 import { scatterSrc } from "./scatter.ts";
@@ -181,7 +182,7 @@ function fractionalNode(b: OnnxBuilder, args: FractionalArgs<OnnxValue>, rank: n
   const places = b.reshape(index, [n, c, outs * inner]);
   const taken = b.reshape(b.op("GatherElements", [planes, places], { axis: 2 }), [n, c, outs, inner]);
   const top = emitReduce(b, COMPARED, "ReduceMax", taken, [3], false);
-  const best = b.op("ArgMax", [taken], { axis: 3, keepdims: 1 });
+  const best = positionOf(b, taken, 3, 1);
   const found = b.op("GatherElements", [b.reshape(index, [n, c, outs, inner]), best], { axis: 3 });
   const result = isOne ? [c, ...counts] : [n, c, ...counts];
   return [b.cast(b.reshape(top, result), dtype), b.reshape(found, result)];

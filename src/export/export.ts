@@ -259,11 +259,16 @@ async function translate(program: ExportedProgram, trail: Trail): Promise<ONNXPr
   for (const warning of prepared.warnings) settings.onWarning(warning);
   trail.functional = functional;
   const size = ({ graph }: Model): string => `${graph.size} nodes, ${graph.initializers.size} initializers`;
+  const substitute = settings.strictNan ? (await import("../onnx/strict_nan.ts")).keepNaN : undefined;
   let lowered: Lowered = await steps.run(
     STEPS.translate,
-    () => lower(functional, table, { ...settings, timer }, errors),
+    () => lower(functional, table, { ...settings, substitute, timer }, errors),
     (l) => size(l.model),
   );
+  for (const { opType, from, to, origin } of lowered.downcasts) {
+    const where = origin ? `Node ${origin.node} (${origin.target})` : "A node";
+    settings.onWarning(`${where} is computed in ${to} instead of ${from}, which ${opType} is not implemented for`);
+  }
   trail.lowered = lowered;
   if (settings.optimize) {
     const { optimize } = await import("../optimize/mod.ts");

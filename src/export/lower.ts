@@ -5,7 +5,7 @@
 import type { OpTable } from "../aten/mod.ts";
 import { DTypeArg, type ExportedProgram, FxValue, type InputSpec, type OutputSpec, tensorOf } from "../fx/mod.ts";
 import { ArchiveError, ExportError, type Fx2OnnxError, LoweringError, OptionError } from "../ir/mod.ts";
-import { OnnxBuilder, type Target } from "../onnx/builder.ts";
+import { type Downcast, OnnxBuilder, type Substitution, type Target } from "../onnx/builder.ts";
 import { ComplexValue } from "../onnx/complex.ts";
 import { Model, type OnnxValue } from "../onnx/model.ts";
 import { isSym } from "../sym/mod.ts";
@@ -25,6 +25,10 @@ export interface LowerOptions {
   readonly state: "outputs" | "inputs" | "drop";
   /** Versions of domains other than ONNX's own. Default 1. */
   readonly customOpsets?: ReadonlyMap<string, number>;
+  /** Looks at each node of the model before it is made. */
+  readonly substitute?: Substitution | undefined;
+  /** Computes in a narrower dtype what no runtime has in the dtype itself. */
+  readonly allowDowncast?: boolean;
   /** Told of each node, where an export is profiled. */
   readonly timer?: NodeTimer | undefined;
 }
@@ -44,6 +48,8 @@ export interface Lowered {
   readonly outputs: readonly { readonly spec: OutputSpec; readonly value: OnnxValue }[];
   /** All state_dict names of each initializer that stands for tied weights. */
   readonly ties: ReadonlyMap<string, readonly string[]>;
+  /** What is computed in a narrower dtype. */
+  readonly downcasts: readonly Downcast[];
 }
 
 /** What connects a model to its program, when passes have run on the model: an output may be another value of its name. */
@@ -105,7 +111,7 @@ class Lowering {
     for (const [domain, version] of builder.domains) {
       model.opsetImports.set(domain, options.customOpsets?.get(domain) ?? version);
     }
-    return { model, values: graphValues(this.values), inputs, outputs, ties: this.ties };
+    return { model, values: graphValues(this.values), inputs, outputs, ties: this.ties, downcasts: builder.downcasts };
   }
 
   /** Names that are taken for values which are not made yet. */

@@ -99,6 +99,16 @@ export interface ExportOptions {
   readonly sourceMap?: SourceMap;
   /** What the model is to run on. Default `generic`. */
   readonly target?: "generic" | "webgpu";
+  /**
+   * Keeps a NaN wherever PyTorch does: extremes over dims, their positions and max pools get nodes that look for one. Default
+   * false: the plain node, whose kernels may lose it.
+   */
+  readonly strictNan?: boolean;
+  /**
+   * Computes in float32 what neither runtimes nor a composition have in float64, with a warning for each node. Default false:
+   * such a node is refused.
+   */
+  readonly allowDowncast?: boolean;
   /** Where `verify` runs. Default `auto`. */
   readonly ep?: ExecutionProvider;
   /** Tolerance of `verify` relative to the reference, for all float dtypes or by dtype. Default: that of the dtype. */
@@ -199,6 +209,8 @@ export interface Settings {
   readonly state: "outputs" | "inputs" | "drop";
   readonly sourceMap: SourceMap;
   readonly target: "generic" | "webgpu";
+  readonly strictNan: boolean;
+  readonly allowDowncast: boolean;
   readonly ep: ExecutionProvider;
   readonly tolerance: Tolerance;
   readonly check: boolean;
@@ -244,6 +256,8 @@ export function settingsOf(options: ExportOptions): Settings {
     state: oneOf("state", options.state ?? "outputs", ["outputs", "inputs", "drop"]),
     sourceMap: oneOf("sourceMap", options.sourceMap ?? "relative", ["embed", "relative", "none"]),
     target: oneOf("target", options.target ?? "generic", ["generic", "webgpu"]),
+    strictNan: options.strictNan ?? false,
+    allowDowncast: options.allowDowncast ?? false,
     ep: oneOf("ep", options.ep ?? "auto", ["auto", "webgpu", "wasm"]),
     tolerance: toleranceOf(options),
     check: options.check ?? false,

@@ -27,6 +27,31 @@ export interface BuilderOptions {
   readonly target?: Target;
   /** Bounds of the program's symbols: they decide comparisons of sizes. */
   readonly ranges?: Ranges;
+  /** Looks at each node before it is made, to make others in its place: `keepNaN` of `strict_nan.ts`. */
+  readonly substitute?: Substitution | undefined;
+  /** Computes in a narrower dtype what no runtime has in the dtype itself. Default false: that is refused. */
+  readonly allowDowncast?: boolean;
+}
+
+/** A node that is to be made. */
+export interface NodeCall {
+  readonly opType: string;
+  readonly domain: string;
+  readonly inputs: readonly (OnnxValue | null)[];
+  readonly attributes: Readonly<Record<string, AttributeInput>>;
+  /** Makes the node itself. */
+  readonly plain: () => OnnxValue[];
+}
+
+/** Makes other nodes in the place of one; null leaves it as it is. Nodes that it makes are not looked at again. */
+export type Substitution = (b: OnnxBuilder, call: NodeCall) => OnnxValue[] | null;
+
+/** A node that is computed in a narrower dtype than PyTorch does. */
+export interface Downcast {
+  readonly opType: string;
+  readonly from: DType;
+  readonly to: DType;
+  readonly origin: Origin | null;
 }
 
 /** Operators whose results differ from call to call. */
@@ -65,6 +90,10 @@ export class OnnxBuilder {
   private readonly constants: Map<string, OnnxValue> = new Map();
   private readonly ids: Map<OnnxValue, number>;
   private readonly freshCount: { n: number };
+  /** Whether nodes are being made in the place of another. */
+  private substituting = false;
+  /** What was computed in a narrower dtype, in all graphs. */
+  readonly downcasts: Downcast[];
 
   /** A builder of an empty graph; `parent` builds the graph around it. */
   constructor(options: BuilderOptions, name = "main_graph", parent: OnnxBuilder | null = null) {
@@ -79,6 +108,7 @@ export class OnnxBuilder {
     this.domains = parent?.domains ?? new Map();
     this.ids = parent?.ids ?? new Map();
     this.freshCount = parent?.freshCount ?? { n: 0 };
+    this.downcasts = parent?.downcasts ?? [];
     this.symbols = new SymbolTable(parent?.symbols ?? null);
     this.inferContext = {
       freshSymbol: (hint) => this.freshSymbol(hint),
@@ -89,6 +119,18 @@ export class OnnxBuilder {
   /** Bounds of the program's symbols. */
   get ranges(): Ranges | undefined {
     return this.options.ranges;
+  }
+
+  /** Whether results must have PyTorch's NaN also where plain nodes may lose it. */
+  get strictNan(): boolean {
+    return this.options.substitute !== undefined;
+  }
+
+  /** Whether `to` may stand for the wider `from` where there is no kernel; remembers it, for a warning. */
+  mayDowncast(opType: string, from: DType, to: DType): boolean {
+    if (!this.options.allowDowncast) return false;
+    this.downcasts.push({ opType, from, to, origin: this.origin });
+    return true;
   }
 
   /** Runs `body`; every node made meanwhile carries `origin`. */
@@ -140,6 +182,17 @@ export class OnnxBuilder {
     attributes: Readonly<Record<string, AttributeInput>> = {},
     domain = "",
   ): OnnxValue[] {
+    const { substitute } = this.options;
+    if (substitute && !this.substituting) {
+      this.substituting = true;
+      try {
+        const plain = (): OnnxValue[] => this.ops(opType, inputs, outputs, attributes, domain);
+        const others = substitute(this, { opType, domain, inputs, attributes, plain });
+        if (others) return others;
+      } finally {
+        this.substituting = false;
+      }
+    }
     const wanted = typeof outputs === "number" ? new Array<boolean>(outputs).fill(true) : outputs;
     const given = trimAbsent(opType === "And" && domain === "" ? this.repeatedLast(inputs) : inputs);
     const attrs = toAttributes(attributes);

@@ -16,6 +16,7 @@ import { OnnxBuilder } from "../../src/onnx/builder.ts";
 import { checkModel, irVersionFor } from "../../src/onnx/check.ts";
 import { Model, OnnxValue } from "../../src/onnx/model.ts";
 import * as schemas from "../../src/onnx/op_schema.ts";
+import { keepNaN } from "../../src/onnx/strict_nan.ts";
 import { serializeModel } from "../../src/onnx/serialize.ts";
 import { type Dim, evaluate, isSym, parseInfix, symbol } from "../../src/sym/mod.ts";
 import { type DType, isComplex, isFloat, type Meta, pairsOf, Tensor } from "../../src/tensor/mod.ts";
@@ -273,7 +274,8 @@ interface Lowered {
 
 /** The row as a model: one input per tensor, one output per result. */
 function lower(op: Op, row: Row, specs: readonly TensorSpec[], opset: number): Lowered {
-  const builder = new OnnxBuilder({ opset });
+  const { strictNan, allowDowncast = false } = row;
+  const builder = new OnnxBuilder({ opset, allowDowncast, substitute: strictNan ? keepNaN : undefined });
   const values = specs.map((spec, i) => {
     const { dtype, shape } = metaOf(spec);
     return builder.cast(builder.input(`x${i}`, { dtype: passage(dtype), shape }), dtype);

@@ -5,7 +5,8 @@
  * why (`onnx`: the lowering is refused, `runtime`: onnxruntime differs); `refused`: the operator must refuse the call
  * with an error that contains this text; `unrecorded`: why there is no result of PyTorch's; `upTo`: `"sign"` where the
  * operator leaves the signs of its results open, so that only their sizes are compared with PyTorch's, `"order"` where it
- * leaves the order of the elements along the last dim open; `note`.
+ * leaves the order of the elements along the last dim open; `strictNan` and `allowDowncast`: options of the export;
+ * `note`.
  *
  * An argument: `{"t": "float32[2,s0]"}` with `low`, `high`, or `values` (repeated as needed, "nan" and "inf" as text);
  * `{"f": 1.5}`, `{"str": "x"}`, `{"dtype": "float32"}`, `{"dim": "2*s0"}`, `{"layout": "strided"}`,
@@ -41,6 +42,8 @@ export interface Row {
   readonly refused?: string;
   readonly unrecorded?: string;
   readonly upTo?: "sign" | "order";
+  readonly strictNan?: boolean;
+  readonly allowDowncast?: boolean;
   readonly note?: string;
 }
 
