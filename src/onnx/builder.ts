@@ -35,9 +35,13 @@ export interface BuilderOptions {
 
 /** A node that is to be made. */
 export interface NodeCall {
+  /** The operator. */
   readonly opType: string;
+  /** Its domain; ONNX's own is empty. */
   readonly domain: string;
+  /** Operands; null for one that is left out. */
   readonly inputs: readonly (OnnxValue | null)[];
+  /** Attributes by name. */
   readonly attributes: Readonly<Record<string, AttributeInput>>;
   /** Makes the node itself. */
   readonly plain: () => OnnxValue[];
@@ -48,9 +52,13 @@ export type Substitution = (b: OnnxBuilder, call: NodeCall) => OnnxValue[] | nul
 
 /** A node that is computed in a narrower dtype than PyTorch does. */
 export interface Downcast {
+  /** The ONNX operator that has no kernel. */
   readonly opType: string;
+  /** The dtype of PyTorch's result. */
   readonly from: DType;
+  /** The dtype that is computed in. */
   readonly to: DType;
+  /** The call that needs it. */
   readonly origin: Origin | null;
 }
 

@@ -48,7 +48,7 @@ Deno.test({
     assertEquals([refused.ep, refused.passed], ["webgpu", false]);
     assertMatch(
       refused.failure!,
-      /\n  float64 is not available on WebGPU, and node_sin \(Sin\) needs it: choose the provider wasm$/,
+      /\n {2}float64 is not available on WebGPU, and node_sin \(Sin\) needs it: choose the provider wasm$/,
     );
   },
 });
