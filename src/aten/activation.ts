@@ -10,7 +10,7 @@ import { leScalar } from "./compare.ts";
 import { uniform } from "./distributions.ts";
 import { clamp } from "./extrema.ts";
 import { choose, constantLike, emit, emitTest, FLOATS, type Native, NUMBERS, ORDERED, SINGLE } from "./emit.ts";
-import { defineOp } from "./op.ts";
+import { type Calls, defineOp } from "./op.ts";
 import { element, refuse, requireReal, sameAsSelf, unary } from "./rules.ts";
 import { where } from "./where.ts";
 
@@ -89,6 +89,47 @@ export const rrelu = defineOp(
         return t.call(where, t.call(leScalar, self, 0n), t.call(mul, self, slope), self);
       }
       return t.call(leakyRelu, self, (numberOf("lower", lower) + numberOf("upper", upper)) / 2);
+    },
+  },
+);
+
+interface Noisy<T> {
+  readonly self: T;
+  readonly noise: T;
+  readonly lower: Scalar;
+  readonly upper: Scalar;
+  readonly training: boolean;
+}
+
+/** What `rrelu` gives, and the slopes that it drew: 1 where the element is positive. In evaluation the noise stays. */
+function withNoise<T extends object>(t: Calls<T>, { self, noise, lower, upper, training }: Noisy<T>): [T, T] {
+  if (!training) return [t.call(rrelu, self, lower, upper, false), noise];
+  const slope = t.call(uniform, self, numberOf("lower", lower), numberOf("upper", upper));
+  const one = t.full([], 1, t.meta(self).dtype);
+  const drawn = t.call(where, t.call(leScalar, self, 0n), slope, one);
+  return [t.call(mul, self, drawn), drawn];
+}
+
+/** `rrelu` with the slopes as a second result. */
+export const rreluWithNoiseFunctional = defineOp(
+  "aten::rrelu_with_noise_functional(Tensor self, Tensor noise, Scalar lower=0.125, Scalar upper=0.33333333333333331, bool training=False, Generator? generator=None) -> (Tensor, Tensor noise_out)",
+  {
+    random: ({ training }) => training,
+    decompose: (t, args) => withNoise(t, args),
+  },
+);
+
+/** `rrelu` that writes the slopes to a tensor. */
+export const rreluWithNoise = defineOp(
+  "aten::rrelu_with_noise(Tensor self, Tensor(b!) noise, Scalar lower=0.125, Scalar upper=0.33333333333333331, bool training=False, Generator? generator=None) -> Tensor",
+  {
+    random: ({ training }) => training,
+    decompose: (t, args) => withNoise(t, args)[0],
+    writes: {
+      args: ["noise"],
+      when: ({ training }) => training === true,
+      functional: (t, { self, noise, lower, upper, training }) =>
+        t.call(rreluWithNoiseFunctional, self, noise, lower, upper, training),
     },
   },
 );

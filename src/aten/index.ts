@@ -20,6 +20,7 @@ export const FAMILIES: Readonly<Record<string, () => Promise<Record<string, unkn
   compare: () => import("./compare.ts"),
   complex: () => import("./complex.ts"),
   convolution: () => import("./convolution.ts"),
+  convolution_backends: () => import("./convolution_backends.ts"),
   copy: () => import("./copy.ts"),
   covariance: () => import("./covariance.ts"),
   create: () => import("./create.ts"),
@@ -85,6 +86,7 @@ export const FAMILIES: Readonly<Record<string, () => Promise<Record<string, unkn
   norms: () => import("./norms.ts"),
   one_hot: () => import("./one_hot.ts"),
   orthogonal_polynomials: () => import("./orthogonal_polynomials.ts"),
+  packed_weights: () => import("./packed_weights.ts"),
   pad: () => import("./pad.ts"),
   permute: () => import("./permute.ts"),
   pinv: () => import("./pinv.ts"),
@@ -93,6 +95,7 @@ export const FAMILIES: Readonly<Record<string, () => Promise<Record<string, unkn
   power: () => import("./power.ts"),
   prims: () => import("./prims.ts"),
   prims_elementwise: () => import("./prims_elementwise.ts"),
+  prims_numbers: () => import("./prims_numbers.ts"),
   quantile: () => import("./quantile.ts"),
   quantized: () => import("./quantized.ts"),
   quantized_params: () => import("./quantized_params.ts"),
@@ -143,7 +146,7 @@ export const FAMILIES: Readonly<Record<string, () => Promise<Record<string, unkn
 export const NAMES: readonly (readonly [family: string, names: string])[] = [
   [
     "activation",
-    " aten::_prelu_kernel aten::glu aten::hardshrink aten::hardsigmoid aten::hardswish aten::hardtanh aten::leaky_relu aten::prelu aten::relu aten::relu6 aten::rrelu aten::softshrink aten::threshold ",
+    " aten::_prelu_kernel aten::glu aten::hardshrink aten::hardsigmoid aten::hardswish aten::hardtanh aten::leaky_relu aten::prelu aten::relu aten::relu6 aten::rrelu aten::rrelu_with_noise aten::rrelu_with_noise_functional aten::softshrink aten::threshold ",
   ],
   [
     "activation_smooth",
@@ -203,6 +206,10 @@ export const NAMES: readonly (readonly [family: string, names: string])[] = [
   [
     "convolution",
     " aten::_convolution aten::_convolution.deprecated aten::_convolution_mode aten::_slow_conv2d_forward aten::conv1d aten::conv1d.padding aten::conv2d aten::conv2d.padding aten::conv3d aten::conv3d.padding aten::conv_tbc aten::conv_transpose1d aten::conv_transpose2d.input aten::conv_transpose3d.input aten::convolution aten::mkldnn_convolution aten::slow_conv3d aten::slow_conv_dilated2d aten::thnn_conv2d ",
+  ],
+  [
+    "convolution_backends",
+    " aten::_conv_depthwise2d aten::conv_depthwise3d aten::cudnn_convolution aten::cudnn_convolution_add_relu aten::cudnn_convolution_relu aten::cudnn_convolution_transpose aten::mkldnn_linear aten::slow_conv3d_forward aten::slow_conv_dilated3d aten::slow_conv_transpose2d aten::slow_conv_transpose3d ",
   ],
   [
     "copy",
@@ -324,7 +331,7 @@ export const NAMES: readonly (readonly [family: string, names: string])[] = [
   ],
   [
     "internal",
-    " aten::_add_relu.Scalar aten::_add_relu.Tensor aten::_addmm_activation aten::_aminmax aten::_aminmax.dim aten::_cast_Byte aten::_cast_Char aten::_cast_Double aten::_cast_Float aten::_cast_Half aten::_cast_Int aten::_cast_Long aten::_cast_Short aten::_dim_arange aten::_int_mm aten::_logcumsumexp aten::_reshape_alias_copy aten::_reshape_copy aten::_shape_as_tensor aten::_trilinear aten::addmm.dtype aten::baddbmm.dtype aten::bmm.dtype aten::mm.dtype aten::view_copy.dtype ",
+    " aten::_add_relu.Scalar aten::_add_relu.Tensor aten::_addmm_activation aten::_aminmax aten::_aminmax.dim aten::_cast_Byte aten::_cast_Char aten::_cast_Double aten::_cast_Float aten::_cast_Half aten::_cast_Int aten::_cast_Long aten::_cast_Short aten::_compute_linear_combination aten::_dim_arange aten::_fw_primal aten::_int_mm aten::_logcumsumexp aten::_reshape_alias_copy aten::_reshape_copy aten::_saturate_weight_to_fp16 aten::_shape_as_tensor aten::_trilinear aten::addmm.dtype aten::baddbmm.dtype aten::bmm.dtype aten::dequantize.self aten::mm.dtype aten::to_dense aten::view_copy.dtype ",
   ],
   [
     "join",
@@ -380,6 +387,7 @@ export const NAMES: readonly (readonly [family: string, names: string])[] = [
     "orthogonal_polynomials",
     " aten::special_chebyshev_polynomial_t aten::special_chebyshev_polynomial_t.n_scalar aten::special_chebyshev_polynomial_t.x_scalar aten::special_chebyshev_polynomial_u aten::special_chebyshev_polynomial_u.n_scalar aten::special_chebyshev_polynomial_u.x_scalar aten::special_chebyshev_polynomial_v aten::special_chebyshev_polynomial_v.n_scalar aten::special_chebyshev_polynomial_v.x_scalar aten::special_chebyshev_polynomial_w aten::special_chebyshev_polynomial_w.n_scalar aten::special_chebyshev_polynomial_w.x_scalar aten::special_hermite_polynomial_h aten::special_hermite_polynomial_h.n_scalar aten::special_hermite_polynomial_h.x_scalar aten::special_hermite_polynomial_he aten::special_hermite_polynomial_he.n_scalar aten::special_hermite_polynomial_he.x_scalar aten::special_laguerre_polynomial_l aten::special_laguerre_polynomial_l.n_scalar aten::special_laguerre_polynomial_l.x_scalar aten::special_legendre_polynomial_p aten::special_legendre_polynomial_p.n_scalar aten::special_legendre_polynomial_p.x_scalar aten::special_shifted_chebyshev_polynomial_t aten::special_shifted_chebyshev_polynomial_t.n_scalar aten::special_shifted_chebyshev_polynomial_t.x_scalar aten::special_shifted_chebyshev_polynomial_u aten::special_shifted_chebyshev_polynomial_u.n_scalar aten::special_shifted_chebyshev_polynomial_u.x_scalar aten::special_shifted_chebyshev_polynomial_v aten::special_shifted_chebyshev_polynomial_v.n_scalar aten::special_shifted_chebyshev_polynomial_v.x_scalar aten::special_shifted_chebyshev_polynomial_w aten::special_shifted_chebyshev_polynomial_w.n_scalar aten::special_shifted_chebyshev_polynomial_w.x_scalar ",
   ],
+  ["packed_weights", " aten::_weight_int8pack_mm "],
   [
     "pad",
     " aten::_pad_circular aten::_pad_enum aten::constant_pad_nd aten::pad aten::reflection_pad1d aten::reflection_pad2d aten::reflection_pad3d aten::replication_pad1d aten::replication_pad2d aten::replication_pad3d ",
@@ -408,6 +416,10 @@ export const NAMES: readonly (readonly [family: string, names: string])[] = [
   [
     "prims_elementwise",
     " prims::abs prims::acos prims::acosh prims::add prims::asin prims::asinh prims::atan prims::atan2 prims::atanh prims::bessel_i0 prims::bessel_i0e prims::bessel_i1 prims::bessel_i1e prims::bessel_j0 prims::bessel_j1 prims::bitwise_and prims::bitwise_not prims::bitwise_or prims::bitwise_xor prims::ceil prims::conj_physical prims::cos prims::cosh prims::digamma prims::eq prims::erf prims::erf_inv prims::erfc prims::erfcx prims::exp prims::exp2 prims::expm1 prims::floor prims::fmax prims::fmin prims::fmod prims::gcd prims::ge prims::gt prims::hypot prims::igamma prims::igammac prims::isfinite prims::le prims::lgamma prims::log prims::log10 prims::log1p prims::log2 prims::lt prims::maximum prims::minimum prims::mul prims::ndtri prims::ne prims::neg prims::nextafter prims::pow prims::reciprocal prims::remainder prims::round prims::rsqrt prims::shift_left prims::shift_right_arithmetic prims::sign prims::signbit prims::sin prims::sinh prims::spherical_bessel_j0 prims::sqrt prims::sub prims::tan prims::tanh prims::trunc prims::zeta ",
+  ],
+  [
+    "prims_numbers",
+    " prims::as_strided_scatter prims::cbrt prims::conj prims::fft_c2c prims::fft_c2r prims::fft_r2c prims::frexp prims::imag prims::maximum_value prims::minimum_value prims::normal prims::real prims::svd prims::uniform ",
   ],
   ["quantile", " aten::nanquantile aten::nanquantile.scalar aten::quantile aten::quantile.scalar "],
   [
@@ -484,7 +496,7 @@ export const NAMES: readonly (readonly [family: string, names: string])[] = [
   ["triangle", " aten::tril aten::triu "],
   [
     "triangular",
-    " aten::cholesky_solve aten::linalg_lu_solve aten::linalg_solve_triangular aten::lu_solve aten::triangular_solve ",
+    " aten::_cholesky_solve_helper aten::cholesky_solve aten::linalg_lu_solve aten::linalg_solve_triangular aten::lu_solve aten::triangular_solve ",
   ],
   [
     "trigonometry",

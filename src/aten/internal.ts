@@ -1,17 +1,20 @@
 /** What PyTorch's functions call inside, and older names of operators: captured programs may hold them. */
+import { prod } from "../sym/mod.ts";
 import { type DType, normalizeDim } from "../tensor/mod.ts";
 import { relu } from "./activation.ts";
 import { gelu } from "./activation_smooth.ts";
 import { add, addScalar, mul } from "./binary.ts";
 import { cat } from "./cat.ts";
 import { logcumsumexp } from "./cumulative.ts";
+import { clamp } from "./extrema.ts";
 import { addmm, baddbmm, bmm, mm } from "./linear.ts";
 import { type Calls, defineOp } from "./op.ts";
 import { both } from "./overloads.ts";
+import { isHalf, roundedTo } from "./precision.ts";
 import { arange } from "./range.ts";
 import { sumDim } from "./reduce.ts";
 import { aminmax } from "./reduce_extrema.ts";
-import { reshape, unsqueeze, view, viewDtype } from "./view.ts";
+import { reshape, squeezeDims, unsqueeze, view, viewDtype } from "./view.ts";
 
 /** Rules of a conversion to one dtype. */
 function castTo(dtype: DType) {
@@ -159,16 +162,61 @@ export const dimArange = defineOp("aten::_dim_arange(Tensor like, int dim) -> Te
   },
 });
 
-/** Three tensors, each with dims of size 1 put in, multiplied and summed; `unroll_dim` only says how. */
+/**
+ * Three tensors, each with dims of size 1 put in, multiplied and summed; `unroll_dim` only says how. What the third tensor
+ * lacks is summed up before it takes part, and halves are rounded there.
+ */
 export const trilinear = defineOp(
   "aten::_trilinear(Tensor i1, Tensor i2, Tensor i3, int[] expand1, int[] expand2, int[] expand3, int[] sumdim, int unroll_dim=1) -> Tensor",
   {
     decompose: (t, { i1, i2, i3, expand1, expand2, expand3, sumdim }) => {
-      const [x, y, z] = [[i1, expand1], [i2, expand2], [i3, expand3]].map(([i, dims]) =>
-        [...dims as readonly number[]].sort((a, b) => a - b).reduce((x, d) => t.call(unsqueeze, x, d), i as typeof i1)
-      );
-      const product = t.call(mul, t.call(mul, x, y), z);
-      return sumdim.length === 0 ? product : t.call(sumDim, product, sumdim, false, null);
+      const placed = (x: typeof i1, dims: readonly number[]): typeof i1 =>
+        [...dims].sort((a, b) => a - b).reduce((y, d) => t.call(unsqueeze, y, d), x);
+      const { dtype } = t.meta(i1);
+      const wide = isHalf(dtype) ? "float32" : dtype;
+      const [x, y, z] = [placed(i1, expand1), placed(i2, expand2), placed(i3, expand3)].map((v) => t.cast(v, wide));
+      const rounded = (v: typeof i1): typeof i1 => isHalf(dtype) ? roundedTo(t, v, dtype) : v;
+      const summed = (v: typeof i1, dims: readonly number[]): typeof i1 =>
+        dims.length === 0 ? v : t.call(sumDim, v, dims, true, wide);
+      const first = sumdim.filter((d) => expand3.includes(d));
+      const product = rounded(summed(t.call(mul, x, y), first));
+      const all = summed(t.call(mul, product, z), sumdim.filter((d) => !first.includes(d)));
+      return t.cast(sumdim.length === 0 ? all : t.call(squeezeDims, all, sumdim), dtype);
     },
   },
 );
+
+/** All tensors are dense. */
+export const toDense = defineOp(
+  "aten::to_dense(Tensor self, ScalarType? dtype=None, *, bool? masked_grad=None) -> Tensor",
+  { decompose: (t, { self, dtype }) => t.cast(self, dtype ?? t.meta(self).dtype) },
+);
+
+/** A tensor that is not quantized, as float32. */
+export const dequantizeSelf = defineOp("aten::dequantize.self(Tensor self) -> Tensor", {
+  decompose: (t, { self }) => t.cast(self, "float32"),
+});
+
+/** Sums of `input[k]`, each with the factors of a row: `[m, …]` of `[k, …]` and `[m, k]`. */
+export const computeLinearCombination = defineOp(
+  "aten::_compute_linear_combination(Tensor input, Tensor coefficients) -> Tensor",
+  {
+    decompose: (t, { input, coefficients }) => {
+      const { shape } = t.meta(input);
+      const rows = t.meta(coefficients).shape[0];
+      const flat = t.call(reshape, input, [shape[0], prod(shape.slice(1))]);
+      return t.call(reshape, t.call(mm, coefficients, flat), [rows, ...shape.slice(1)]);
+    },
+  },
+);
+
+/** Weights within the bounds of float16. */
+export const saturateWeightToFp16 = defineOp("aten::_saturate_weight_to_fp16(Tensor weight) -> Tensor", {
+  decompose: (t, { weight }) => t.call(clamp, weight, -65504, 65504),
+});
+
+/** The tensor itself: derivatives are not followed. */
+export const fwPrimal = defineOp("aten::_fw_primal(Tensor(a) self, int level) -> Tensor(a)", {
+  decompose: (_, { self }) => self,
+  inverse: (_, __, updated) => updated,
+});

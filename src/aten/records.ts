@@ -22,6 +22,7 @@ import * as cholesky from "./cholesky.ts";
 import * as compare from "./compare.ts";
 import * as complex from "./complex.ts";
 import * as convolution from "./convolution.ts";
+import * as convolution_backends from "./convolution_backends.ts";
 import * as copy from "./copy.ts";
 import * as covariance from "./covariance.ts";
 import * as create from "./create.ts";
@@ -87,6 +88,7 @@ import * as norm from "./norm.ts";
 import * as norms from "./norms.ts";
 import * as one_hot from "./one_hot.ts";
 import * as orthogonal_polynomials from "./orthogonal_polynomials.ts";
+import * as packed_weights from "./packed_weights.ts";
 import * as pad from "./pad.ts";
 import * as permute from "./permute.ts";
 import * as pinv from "./pinv.ts";
@@ -95,6 +97,7 @@ import * as pool from "./pool.ts";
 import * as power from "./power.ts";
 import * as prims from "./prims.ts";
 import * as prims_elementwise from "./prims_elementwise.ts";
+import * as prims_numbers from "./prims_numbers.ts";
 import * as quantile from "./quantile.ts";
 import * as quantized from "./quantized.ts";
 import * as quantized_params from "./quantized_params.ts";
@@ -160,6 +163,7 @@ export const RECORDS: OpTable = OpTable.of([
   compare,
   complex,
   convolution,
+  convolution_backends,
   copy,
   covariance,
   create,
@@ -225,6 +229,7 @@ export const RECORDS: OpTable = OpTable.of([
   norms,
   one_hot,
   orthogonal_polynomials,
+  packed_weights,
   pad,
   permute,
   pinv,
@@ -233,6 +238,7 @@ export const RECORDS: OpTable = OpTable.of([
   power,
   prims,
   prims_elementwise,
+  prims_numbers,
   quantile,
   quantized,
   quantized_params,

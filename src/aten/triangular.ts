@@ -205,3 +205,11 @@ function lastTwo(x: Tensor): Tensor {
 export const luSolve = defineOp("aten::lu_solve(Tensor self, Tensor LU_data, Tensor LU_pivots) -> Tensor", {
   decompose: (t, { self, LU_data, LU_pivots }) => t.call(linalgLuSolve, LU_data, LU_pivots, self),
 });
+
+/** What `cholesky_solve` calls once batches agree. */
+export const choleskySolveHelper = defineOp(
+  "aten::_cholesky_solve_helper(Tensor self, Tensor A, bool upper) -> Tensor",
+  {
+    decompose: (t, { self, A, upper }) => t.call(choleskySolve, self, A, upper),
+  },
+);
