@@ -47,7 +47,7 @@ export type {
 } from "./src/aten/custom.ts";
 export { type Calls, defineOp, type MetaContext, type Op, type Promotion, type Rules } from "./src/aten/op.ts";
 export { loadOps } from "./src/aten/mod.ts";
-export type { DType, Meta } from "./src/tensor/mod.ts";
+export type { DType, Meta, TensorHolder } from "./src/tensor/mod.ts";
 export { Storage, Tensor } from "./src/tensor/mod.ts";
 export { type Operators, ops } from "./src/aten/ops.ts";
 export type {

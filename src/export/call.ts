@@ -3,7 +3,7 @@ import { FxValue, type OutputSpec, tensorOf } from "../fx/mod.ts";
 import { flattenArguments, unflatten } from "../fx/tree.ts";
 import { OptionError } from "../ir/mod.ts";
 import type { OnnxValue } from "../onnx/model.ts";
-import { isComplex, ofPairs, Tensor } from "../tensor/mod.ts";
+import { concreteOf, isComplex, ofPairs, Tensor } from "../tensor/mod.ts";
 import { bindingsOf } from "../verify/inputs.ts";
 import type { ReferenceValue } from "../verify/reference.ts";
 import { asTensor, isUserOutput } from "../verify/subject.ts";
@@ -24,7 +24,7 @@ export function leavesOf(
   kwargs: Kwargs,
 ): ReferenceValue[] {
   const { inSpec } = exportedProgram.moduleCallGraph[0].signature!;
-  const leaves = flattenArguments(inSpec, args, kwargs, exportedProgram);
+  const leaves = flattenArguments(inSpec, args, kwargs, exportedProgram).map((leaf) => concreteOf(leaf) ?? leaf);
   for (const leaf of leaves) {
     if (leaf instanceof Tensor || leaf === null || ["bigint", "number", "boolean", "string"].includes(typeof leaf)) {
       continue;

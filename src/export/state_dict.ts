@@ -9,11 +9,14 @@ import { readRange, type Source } from "../io/source.ts";
 import { ArchiveError } from "../ir/mod.ts";
 import { toTensor } from "../pt2/pickled.ts";
 import { safetensorsTensor } from "../tensor/safetensors.ts";
-import { Tensor } from "../tensor/mod.ts";
+import { concreteOf, type Tensor, type TensorHolder } from "../tensor/mod.ts";
 import { PyDict, readTorchSave, TorchTensor } from "../torch_save/mod.ts";
 
 /** Weights by name: tensors, or a file of them. */
-export type StateDict = ReadonlyMap<string, Tensor> | Readonly<Record<string, Tensor>> | SourceInput;
+export type StateDict =
+  | ReadonlyMap<string, Tensor | TensorHolder>
+  | Readonly<Record<string, Tensor | TensorHolder>>
+  | SourceInput;
 
 /** Weights, and the files that they are read from. */
 export interface OpenedStateDict {
@@ -27,9 +30,9 @@ export interface OpenedStateDict {
  * @throws {ArchiveError} when the file is damaged, or of another kind
  */
 export async function openStateDict(input: StateDict): Promise<OpenedStateDict> {
-  if (input instanceof Map) return { tensors: input as ReadonlyMap<string, Tensor>, sources: [] };
-  if (!isSourceInput(input)) {
-    return { tensors: new Map(Object.entries(input as Readonly<Record<string, Tensor>>)), sources: [] };
+  if (input instanceof Map || !isSourceInput(input)) {
+    const entries: Iterable<readonly [string, unknown]> = input instanceof Map ? input : Object.entries(input);
+    return { tensors: new Map([...entries].map(([name, given]) => [name, tensorNamed(name, given)])), sources: [] };
   }
   const sources: Source[] = [];
   const open = async (file: SourceInput): Promise<Source> => {
@@ -45,6 +48,12 @@ export async function openStateDict(input: StateDict): Promise<OpenedStateDict> 
     if (!isFinding || error instanceof ArchiveError) throw error;
     throw new ArchiveError(error.message, {}, { cause: error });
   }
+}
+
+function tensorNamed(name: string, given: unknown): Tensor {
+  const tensor = concreteOf(given);
+  if (!tensor) throw new TypeError(`Weight ${name} is not a tensor`);
+  return tensor;
 }
 
 function isSourceInput(input: StateDict): input is SourceInput {

@@ -3,4 +3,4 @@ export * from "./dtype.ts";
 export * from "./meta.ts";
 export { joinParts, ofPairs, pairsOf, partOf } from "./complex.ts";
 export { type Data, decode, encode, isBigData, newData } from "./data.ts";
-export { elementCount, elementOffsets, Storage, Tensor } from "./tensor.ts";
+export { concreteOf, elementCount, elementOffsets, Storage, Tensor, type TensorHolder } from "./tensor.ts";

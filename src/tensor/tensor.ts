@@ -197,6 +197,19 @@ export class Tensor {
   }
 }
 
+/** A tensor of a front end, which stands for a concrete tensor. */
+export interface TensorHolder {
+  /** The concrete tensor; another value while a program is captured. */
+  readonly value: unknown;
+}
+
+/** The tensor that a value is or stands for; null for anything else. */
+export function concreteOf(x: unknown): Tensor | null {
+  if (x instanceof Tensor) return x;
+  if (typeof x !== "object" || x === null || !("value" in x)) return null;
+  return x.value instanceof Tensor ? x.value : null;
+}
+
 /** Product of sizes. */
 export function elementCount(shape: readonly number[]): number {
   return shape.reduce((a, b) => a * b, 1);
