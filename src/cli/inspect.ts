@@ -73,7 +73,11 @@ async function textOf(opened: Opened, flags: InspectFlags): Promise<string> {
   if (flags.flag("weights")) return tableOf(opened);
   const metadata = flags.flag("metadata");
   if (opened.model) {
-    const { printModel } = await import("../onnx/print.ts");
+    const [{ completeTypes }, { printModel }] = await Promise.all([
+      import("../onnx/infer_functions.ts"),
+      import("../onnx/print.ts"),
+    ]);
+    completeTypes(opened.model);
     return printModel(opened.model, { metadata }).trimEnd();
   }
   const { printProgram } = await import("../fx/print_program.ts");

@@ -6,8 +6,9 @@
  * that all of its calls agree on.
  */
 import { Names, type Origin } from "../ir/mod.ts";
+import { agreement } from "../onnx/infer_functions.ts";
 import { type Model, type OnnxAttribute, OnnxFunction, type OnnxGraph, OnnxNode, OnnxValue } from "../onnx/model.ts";
-import { type Sym, symbol } from "../sym/mod.ts";
+import type { Sym } from "../sym/mod.ts";
 import type { Lowered } from "./lower.ts";
 
 /** Constants up to this size are written into a function, in bytes. */
@@ -314,7 +315,7 @@ class Extraction {
     }
     const [own, theirs] = [[...definition.graph.inputs, ...definedBy(nodes)], [...inputs, ...definedBy(others)]];
     const symbols = new Map<string, Sym>();
-    for (const [i, value] of own.entries()) mergeTypes(value, theirs[i], symbols);
+    for (const [i, value] of own.entries()) Object.assign(value, agreement(value.name, value, theirs[i], symbols));
     call.attributes = given;
     calls.push(call);
   }
@@ -332,27 +333,6 @@ function definedBy(nodes: Iterable<OnnxNode>): OnnxValue[] {
     ...[...node.subgraphs()].flatMap((graph) => [...graph.inputs, ...definedBy(graph.nodes())]),
     ...node.outputs,
   ]);
-}
-
-/**
- * Leaves a value of a function what is true of another call's value too.
- *
- * @param symbols of sizes that differ, by what they are in both: sizes that vary alike have one
- */
-function mergeTypes(value: OnnxValue, other: OnnxValue, symbols: Map<string, Sym>): void {
-  const [a, b] = [value.meta, other.meta];
-  if (String(value.content) !== String(other.content)) value.content = null;
-  if (!a || !b || a.dtype !== b.dtype || a.shape.length !== b.shape.length) {
-    value.meta = null;
-    return;
-  }
-  const shape = a.shape.map((dim, axis) => {
-    const both = `${dim} ${b.shape[axis]}`;
-    if (String(dim) === String(b.shape[axis])) return dim;
-    if (!symbols.has(both)) symbols.set(both, symbol(`${value.name}_dim${axis}`.replaceAll(/\W/g, "_")));
-    return symbols.get(both)!;
-  });
-  value.meta = { dtype: a.dtype, shape };
 }
 
 /** The nodes of graphs in attributes. */

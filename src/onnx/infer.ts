@@ -11,6 +11,7 @@ import { INDEX } from "./infer_index.ts";
 import { LAYOUT } from "./infer_layout.ts";
 import { constantOf, contentOfTensor, type InferContext, type Rule, Site } from "./infer_site.ts";
 import { WINDOW } from "./infer_window.ts";
+import type { Calls } from "./infer_functions.ts";
 import type { OnnxGraph, OnnxNode } from "./model.ts";
 
 export type { InferContext } from "./infer_site.ts";
@@ -56,14 +57,25 @@ export function isInferable(node: OnnxNode): boolean {
  * ```
  */
 export function infer(node: OnnxNode, opset: number, context: InferContext | null = null): void {
+  inferNode(node, opset, context, null);
+}
+
+function inferNode(node: OnnxNode, opset: number, context: InferContext | null, calls: Calls | null): void {
   const rule = ruleOf(node);
-  if (!rule) return;
+  const called = rule ? null : calls?.functionOf(node) ?? null;
+  if (!rule && !called) return;
   const site = new Site(node, opset, context, (graph, force) => {
     if (force) forget(graph);
-    inferGraph(graph, opset, context);
+    inferNodes(graph, opset, context, calls);
   });
-  rule(site);
-  if (node.domain !== "com.microsoft") inferContent(site);
+  if (rule) {
+    rule(site);
+    if (node.domain !== "com.microsoft") inferContent(site);
+    return;
+  }
+  for (const [i, { meta, content }] of calls!.infer(node, called!, context).entries()) {
+    if (meta) site.set(i, meta.dtype, meta.shape, content);
+  }
 }
 
 /**
@@ -73,6 +85,11 @@ export function infer(node: OnnxNode, opset: number, context: InferContext | nul
  * @throws {RangeError} that names the node, when shapes, attributes or constants contradict each other
  */
 export function inferGraph(graph: OnnxGraph, opset: number, context: InferContext | null = null): void {
+  inferNodes(graph, opset, context, null);
+}
+
+/** {@linkcode inferGraph}, where nodes may be calls of functions. */
+export function inferNodes(graph: OnnxGraph, opset: number, context: InferContext | null, calls: Calls | null): void {
   for (const value of graph.initializers) {
     const tensor = value.initializer;
     if (!tensor) continue;
@@ -84,7 +101,7 @@ export function inferGraph(graph: OnnxGraph, opset: number, context: InferContex
   }
   for (const node of graph.nodes()) {
     try {
-      infer(node, opset, context);
+      inferNode(node, opset, context, calls);
     } catch (error) {
       if (!(error instanceof RangeError)) throw error;
       throw new RangeError(`${node.label}: ${error.message}`, { cause: error });

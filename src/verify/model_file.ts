@@ -4,6 +4,7 @@ import { type ExportedProgram, FxValue, type OutputSpec } from "../fx/mod.ts";
 import type { SourceInput } from "../io/open.ts";
 import { VerificationError } from "../ir/mod.ts";
 import { Model, OnnxNode, type OnnxValue, SERIALIZATION_ID } from "../onnx/model.ts";
+import { completeTypes } from "../onnx/infer_functions.ts";
 import { openModelFile } from "../onnx/model_file.ts";
 import { prepare } from "../passes/mod.ts";
 import { type Dim, isSym, substitute } from "../sym/mod.ts";
@@ -28,6 +29,7 @@ export interface OpenedModel {
 export async function openModel(input: SourceInput | Model): Promise<OpenedModel> {
   if (input instanceof Model) return { model: input, bytes: null, name: "the model", close() {} };
   const { model, source, isWhole, close } = await openModelFile(input);
+  completeTypes(model);
   const bytes = isWhole ? () => source.read(0, source.size) : null;
   return { model, bytes, name: source.name, close };
 }

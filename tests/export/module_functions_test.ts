@@ -1,10 +1,14 @@
 /** `exportModulesAsFunctions`: what becomes a function, that models with functions are sound, and that they compute the same. */
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { toBinary } from "@bufbuild/protobuf";
 import * as onnx from "../../mod.ts";
 import { checkModel } from "../../src/onnx/check.ts";
 import { readModel } from "../../src/onnx/deserialize.ts";
+import { inferModel } from "../../src/onnx/infer_functions.ts";
+import { Model, OnnxFunction, OnnxGraph, OnnxNode, OnnxValue } from "../../src/onnx/model.ts";
 import * as schemas from "../../src/onnx/op_schema.ts";
 import { printModel } from "../../src/onnx/print.ts";
+import { ModelProtoSchema } from "../../src/proto/onnx_pb.ts";
 import { formatReport, verifyProgram } from "../../src/verify/mod.ts";
 import { readTensors } from "../../src/verify/inputs.ts";
 import { difference } from "../aten/harness.ts";
@@ -140,6 +144,47 @@ Deno.test("modules with branches share a function, whose values have the types t
     const again = await readModel(await program.toBytes());
     assertEquals(printModel(again), printModel(model));
   });
+});
+
+for (const name of ["mlp", "convnet", "lstm", "functions", "gates"]) {
+  Deno.test(`${name}: types of values in functions and of results of calls are inferred where the file has none`, async () => {
+    await exported(name, true, async (program) => {
+      const proto = await program.modelProto();
+      const stated = printModel(await readModel(toBinary(ModelProtoSchema, proto)));
+      proto.graph!.valueInfo = [];
+      for (const one of proto.functions) one.valueInfo = [];
+      const again = await readModel(toBinary(ModelProtoSchema, proto));
+      assert(printModel(again).includes("? "));
+      inferModel(again);
+      assertEquals(printModel(again), stated);
+      // What is known already stays.
+      inferModel(again);
+      assertEquals(printModel(again), stated);
+    });
+  });
+}
+
+Deno.test("functions that unfold to any number of nodes are not followed for ever", () => {
+  const model = new Model(new OnnxGraph("main_graph"), 21, 10);
+  const value = (name: string): OnnxValue => new OnnxValue(name);
+  let before: OnnxFunction | null = null;
+  for (let depth = 0; depth < 40; depth++) {
+    const one = new OnnxFunction("deep", `f${depth}`);
+    const [x, y, z] = ["x", "y", "z"].map(value);
+    one.graph.inputs.push(x);
+    const [opType, domain] = before ? [before.name, "deep"] : ["Neg", ""];
+    one.graph.insert(new OnnxNode({ name: "a", opType, domain, inputs: [x], outputs: [y] }));
+    one.graph.insert(new OnnxNode({ name: "b", opType, domain, inputs: [y], outputs: [z] }));
+    one.graph.outputs = [z];
+    model.functions.set(one.key, one);
+    before = one;
+  }
+  const x = new OnnxValue("x", { dtype: "float32", shape: [2] });
+  model.graph.inputs.push(x);
+  const call = new OnnxNode({ name: "c", opType: "f39", domain: "deep", inputs: [x], outputs: [value("y")] });
+  model.graph.insert(call);
+  inferModel(model);
+  assertEquals(call.outputs[0].meta, null);
 });
 
 Deno.test("classes are chosen by name or full name; others stay nodes", async () => {
