@@ -35,7 +35,7 @@ export type { SourceMap } from "./src/export/metadata.ts";
 export * from "./src/ir/mod.ts";
 export * from "./src/fx/mod.ts";
 export { Model, OnnxFunction, OnnxGraph, OnnxNode, OnnxValue } from "./src/onnx/model.ts";
-export type { AttributeInput, AttributeReference, OnnxAttribute } from "./src/onnx/model.ts";
+export type { AttributeInput, AttributeReference, OnnxAttribute, SizeName } from "./src/onnx/model.ts";
 export { OnnxBuilder } from "./src/onnx/builder.ts";
 export { float } from "./src/onnx/model.ts";
 export type {

@@ -66,6 +66,9 @@ export class ONNXProgram {
     this.lowered = lowered;
     this.settings = settings;
     this.customOps = customOps;
+    const { graph } = this.model;
+    graph.sizeName = this.dimName;
+    for (const value of graph.inputs) value.sizeName = this.dimName;
   }
 
   /** Paths of the reports, traces and dumped programs that the export wrote. */

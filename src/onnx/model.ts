@@ -3,8 +3,11 @@
  * `deserialize.ts` are the only places that know the wire format.
  */
 import { Graph, Node, type Origin, Value } from "../ir/mod.ts";
-import type { Dim } from "../sym/mod.ts";
+import { type Dim, isSym, type Sym } from "../sym/mod.ts";
 import type { Meta, Tensor } from "../tensor/mod.ts";
+
+/** The text of a symbolic size of a value. */
+export type SizeName = (size: Sym, value: OnnxValue, axis: number) => string;
 
 /** A value of an ONNX graph. An initializer is a value with a tensor and no producer. */
 export class OnnxValue extends Value<Meta> {
@@ -21,6 +24,29 @@ export class OnnxValue extends Value<Meta> {
   content: readonly Dim[] | null = null;
   /** `metadata_props`. */
   readonly metadata: Map<string, string> = new Map();
+  /**
+   * What the user calls a symbolic size, for a graph's inputs; other values take the name of their graph.
+   *
+   * @internal
+   */
+  declare sizeName?: SizeName;
+
+  /**
+   * Sizes as the written model has them, those that vary by name: `["batch_size", 8]`; null where the rank is not known.
+   *
+   * @example
+   * ```ts
+   * import * as onnx from "@fx2onnx/fx2onnx";
+   *
+   * const program = await onnx.export("tests/fixtures/mlp.pt2", [], null, { dims: { s18: "batch_size" } });
+   * console.log(program.model.graph.inputs[0].shape); // ["batch_size", 8]
+   * await program.release();
+   * ```
+   */
+  get shape(): (number | string)[] | null {
+    const name = this.sizeName ?? (this.producer?.graph as OnnxGraph | null)?.sizeName ?? String;
+    return this.meta && this.meta.shape.map((size, axis) => isSym(size) ? name(size, this, axis) : size);
+  }
 }
 
 /** An attribute with its `AttributeProto.AttributeType`. */
@@ -108,6 +134,12 @@ export class OnnxGraph extends Graph<OnnxNode, OnnxValue> {
   readonly initializers: Set<OnnxValue> = new Set();
   /** `metadata_props`. */
   readonly metadata: Map<string, string> = new Map();
+  /**
+   * What the user calls symbolic sizes; null leaves them their own names.
+   *
+   * @internal
+   */
+  sizeName: SizeName | null = null;
 
   /** Values of outer graphs that this graph's nodes and outputs use, once per use. */
   *captures(): Generator<OnnxValue> {
