@@ -12,7 +12,7 @@ import { defineOp, type MetaContext } from "./op.ts";
 import { averageKernel, type Bins, maximumKernel } from "./pool_kernels.ts";
 import { computeIn, floatKernelDType, widen } from "./precision.ts";
 import { indexOfMax, positionOf } from "./pool.ts";
-import { requireFloat } from "./rules.ts";
+import { requireElements, requireFloat, requireFrom, requireRank } from "./rules.ts";
 import { alongDim, alongDimBy } from "./resample.ts";
 import {
   hasFloatKernel,
@@ -41,11 +41,9 @@ function binsOf(size: number, count: number): Bins {
 }
 
 function pooledMeta(self: Meta, outs: readonly Dim[]): Meta {
-  if (self.shape.length !== outs.length + 1 && self.shape.length !== outs.length + 2) {
-    throw new RangeError(
-      `An input of ${outs.length + 1} or ${outs.length + 2} dimensions is needed, met ${self.shape.length}`,
-    );
-  }
+  requireRank("The input of a pooling", self, outs.length + 1, outs.length + 2);
+  requireElements("The input of a pooling", self, self.shape.length - outs.length);
+  requireFrom("output_size", outs, 0);
   return { dtype: self.dtype, shape: [...self.shape.slice(0, -outs.length), ...outs] };
 }
 

@@ -9,6 +9,7 @@ import { type DType, type Meta, Tensor } from "../tensor/mod.ts";
 import { convert, mapBinary, mapUnary, permuteDims } from "../tensor/loops.ts";
 import { affine, constantOf, normDType, perChannel, standardize, statsDType, statsNodes } from "./normalize.ts";
 import { type Calls, defineOp } from "./op.ts";
+import { requireRankFrom, requireShape } from "./rules.ts";
 
 interface BatchNormArgs<T> {
   readonly input: T;
@@ -37,6 +38,30 @@ function usesBatch({ training, running_mean, running_var }: BatchNormArgs<unknow
 
 function dtypesOf(args: BatchNormArgs<unknown>, dtypeOf: (x: never) => DType): (DType | undefined)[] {
   return [args.weight, args.bias, args.running_mean, args.running_var].map((p) => p ? dtypeOf(p as never) : undefined);
+}
+
+interface ChannelMetas {
+  readonly input: Meta;
+  readonly weight: Meta | null;
+  readonly bias: Meta | null;
+  readonly running_mean: Meta | null;
+  readonly running_var: Meta | null;
+}
+
+/**
+ * Parameters and running statistics are one per channel.
+ *
+ * @param usesBatch whether the statistics of the batch are used, so that there may be no running ones
+ * @throws {RangeError} when they are not
+ */
+export function checkChannels(args: ChannelMetas, usesBatch: boolean): void {
+  requireRankFrom("The input", args.input, 2);
+  for (const name of ["weight", "bias", "running_mean", "running_var"] as const) {
+    requireShape(name, args[name], [args.input.shape[1]]);
+  }
+  if (!usesBatch && !(args.running_mean && args.running_var)) {
+    throw new TypeError("Without statistics of the batch, running_mean and running_var are needed");
+  }
 }
 
 function statsMeta(args: BatchNormArgs<Meta>): Meta {
@@ -151,7 +176,10 @@ function updated<T extends object>(t: Calls<T>, args: StatsArgs<T>): [T, T, T, T
 export const batchNorm = defineOp(
   "aten::batch_norm(Tensor input, Tensor? weight, Tensor? bias, Tensor? running_mean, Tensor? running_var, bool training, float momentum, float eps, bool cudnn_enabled) -> Tensor",
   {
-    meta: (_, { input }) => ({ dtype: input.dtype, shape: input.shape }),
+    meta: (_, args) => {
+      checkChannels(args, args.training);
+      return { dtype: args.input.dtype, shape: args.input.shape };
+    },
     kernel: (args) => kernel(args).y,
     onnx: (b, args) => emit(b, args).y,
     writes: {
@@ -277,6 +305,7 @@ const NO_STATS = { running_mean: null, running_var: null } as const;
 const RESERVE: Meta = { dtype: "uint8", shape: [0] };
 
 function triple({ input }: { readonly input: Meta }, args: BatchNormArgs<Meta>): [Meta, Meta, Meta] {
+  checkChannels(args, true);
   const stats = statsMeta(args);
   return [{ dtype: input.dtype, shape: input.shape }, stats, stats];
 }

@@ -5,10 +5,19 @@
  */
 import type { OnnxBuilder } from "../onnx/builder.ts";
 import type { AttributeInput, OnnxValue } from "../onnx/model.ts";
-import { type Dim, eq, floorDiv, isSym, mod, mul, prod, sub } from "../sym/mod.ts";
+import { type Dim, eq, floorDiv, isSym, lt, mod, mul, prod, sub } from "../sym/mod.ts";
 import type { Meta } from "../tensor/mod.ts";
 import { computeIn, floatKernelDType, productDType } from "./precision.ts";
-import { refuse, requireEqual } from "./rules.ts";
+import {
+  refuse,
+  requireElements,
+  requireEqual,
+  requireFrom,
+  requireMultiple,
+  requireRank,
+  requireSameDType,
+  requireShape,
+} from "./rules.ts";
 import {
   extentOf,
   gatherOffsets,
@@ -104,13 +113,25 @@ export function outputSizes(c: Convolution, sizes: readonly Dim[], kernel: reado
 }
 
 /** dtype and shape of the result. */
-export function convolutionMeta(input: Meta, weight: Meta, args: ConvolutionArgs): Meta {
+export function convolutionMeta(input: Meta, weight: Meta, bias: Meta | null, args: ConvolutionArgs): Meta {
   const c = settings(weight, args);
+  requireRank("input", input, c.rank + 1, c.rank + 2);
+  requireFrom("stride", c.stride, 1);
+  requireFrom("padding", c.pads.map(([before]) => before), 0);
+  requireFrom("dilation", c.dilation, 1);
+  requireFrom("groups", [c.groups], 1);
+  requireFrom("output_padding", c.outputPadding, 0);
+  requireElements("weight", weight, 2);
   const channels = c.transposed ? mul(weight.shape[1], c.groups) : weight.shape[0];
   const lead = input.shape.length - c.rank - 1;
   const taken = c.transposed ? weight.shape[0] : mul(weight.shape[1], c.groups);
   requireEqual("The channels of input and those that weight takes", input.shape[lead], taken);
+  requireMultiple("The first size of weight", weight.shape[0], c.groups);
+  requireShape("bias", bias, [channels]);
+  requireSameDType({ input, weight, bias });
   const sizes = outputSizes(c, input.shape.slice(-c.rank), weight.shape.slice(2));
+  const none = sizes.findIndex((size) => lt(size, 1) === true);
+  if (none >= 0) throw new RangeError(`A size of ${input.shape[lead + 1 + none]} is too small for this convolution`);
   return { dtype: input.dtype, shape: [...input.shape.slice(0, lead), channels, ...sizes] };
 }
 

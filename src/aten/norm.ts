@@ -1,10 +1,10 @@
 /** Normalization over the elements of each sample: layer, group, instance and root mean square. */
 import type { OnnxBuilder } from "../onnx/builder.ts";
 import { float, type OnnxValue } from "../onnx/model.ts";
-import { type Dim, floorDiv, mul } from "../sym/mod.ts";
-import { type DType, elementCount, type Meta, type Tensor } from "../tensor/mod.ts";
+import { type Dim, eq, floorDiv, mul } from "../sym/mod.ts";
+import { type DType, elementCount, formatMeta, type Meta, type Tensor } from "../tensor/mod.ts";
 import { convert, mapBinary, reduceDims } from "../tensor/loops.ts";
-import { _nativeBatchNormLegitFunctional, batchNorm } from "./batch_norm.ts";
+import { _nativeBatchNormLegitFunctional, batchNorm, checkChannels } from "./batch_norm.ts";
 import { repeat } from "./expand.ts";
 import {
   affine,
@@ -20,7 +20,7 @@ import {
 import { type Calls, defineOp } from "./op.ts";
 import { computeIn } from "./precision.ts";
 import { meanDim } from "./reduce.ts";
-import { like } from "./rules.ts";
+import { like, requireFrom, requireMultiple, requireRankFrom, requireShape } from "./rules.ts";
 import { reshape, view } from "./view.ts";
 
 /** First of the dims that are normalized, which are the last ones. */
@@ -29,6 +29,36 @@ function firstAxis(x: Meta, normalized: readonly Dim[]): number {
     throw new RangeError(`normalized_shape must have 1 to ${x.shape.length} sizes, met ${normalized.length}`);
   }
   return x.shape.length - normalized.length;
+}
+
+interface NormalizedMetas {
+  readonly input: Meta;
+  readonly normalized_shape: readonly Dim[];
+  readonly weight: Meta | null;
+  readonly bias?: Meta | null;
+}
+
+/** The first dim that is normalized, after what must hold was checked. */
+function checkNormalized({ input, normalized_shape, weight, bias }: NormalizedMetas): number {
+  const axis = firstAxis(input, normalized_shape);
+  if (normalized_shape.some((size, i) => eq(size, input.shape[axis + i]) === false)) {
+    throw new RangeError(
+      `The input must end with the sizes [${normalized_shape.join(", ")}], met ${formatMeta(input)}`,
+    );
+  }
+  requireShape("weight", weight, normalized_shape);
+  requireShape("bias", bias, normalized_shape);
+  return axis;
+}
+
+/** @throws {RangeError} when the channels are not as many groups, or the parameters not one per channel */
+function checkGroups(input: Meta, groups: Dim, weight: Meta | null, bias: Meta | null): void {
+  requireRankFrom("The input of a group norm", input, 2);
+  requireFrom("num_groups", [groups], 1);
+  const [, channels] = input.shape;
+  requireMultiple("The number of channels", channels, groups);
+  requireShape("weight", weight, [channels]);
+  requireShape("bias", bias, [channels]);
 }
 
 interface LayerNormArgs<T> {
@@ -71,7 +101,10 @@ function layerNormNode(b: OnnxBuilder, args: LayerNormArgs<OnnxValue>): OnnxValu
 export const layerNorm = defineOp(
   "aten::layer_norm(Tensor input, SymInt[] normalized_shape, Tensor? weight=None, Tensor? bias=None, float eps=1.0000000000000001e-05, bool cudnn_enable=True) -> Tensor",
   {
-    meta: (_, { input }) => like(input),
+    meta: (_, args) => {
+      checkNormalized(args);
+      return like(args.input);
+    },
     kernel: (args) => layerNormKernel(args)[0],
     onnx: (b, args) => layerNormNode(b, args),
   },
@@ -82,7 +115,7 @@ export const nativeLayerNorm = defineOp(
   "aten::native_layer_norm(Tensor input, SymInt[] normalized_shape, Tensor? weight, Tensor? bias, float eps) -> (Tensor, Tensor, Tensor)",
   {
     meta: (_, { input, normalized_shape, weight, bias }) => {
-      const axis = firstAxis(input, normalized_shape);
+      const axis = checkNormalized({ input, normalized_shape, weight, bias });
       const stats: Meta = {
         dtype: statsDType(input.dtype, [weight?.dtype, bias?.dtype]),
         shape: input.shape.map((d, i) => i < axis ? d : 1),
@@ -166,7 +199,10 @@ function standardizedNode(b: OnnxBuilder, x: OnnxValue, axes: readonly number[],
 export const groupNorm = defineOp(
   "aten::group_norm(Tensor input, int num_groups, Tensor? weight=None, Tensor? bias=None, float eps=1.0000000000000001e-05, bool cudnn_enabled=True) -> Tensor",
   {
-    meta: (_, { input }) => like(input),
+    meta: (_, { input, num_groups, weight, bias }) => {
+      checkGroups(input, num_groups, weight, bias);
+      return like(input);
+    },
     kernel: (args) => groupNormKernel(args)[0],
     onnx: (b, args) => groupNormNode(b, args),
   },
@@ -177,6 +213,7 @@ export const nativeGroupNorm = defineOp(
   "aten::native_group_norm(Tensor input, Tensor? weight, Tensor? bias, SymInt N, SymInt C, SymInt HxW, int group, float eps) -> (Tensor, Tensor, Tensor)",
   {
     meta: (_, { input, weight, bias, N, group }) => {
+      checkGroups(input, group, weight, bias);
       const dtype = statsDType(input.dtype, [weight?.dtype, bias?.dtype]);
       return [like(input), { dtype, shape: [N, group] }, { dtype, shape: [N, group] }];
     },
@@ -201,7 +238,10 @@ export const nativeGroupNorm = defineOp(
 export const instanceNorm = defineOp(
   "aten::instance_norm(Tensor input, Tensor? weight, Tensor? bias, Tensor? running_mean, Tensor? running_var, bool use_input_stats, float momentum, float eps, bool cudnn_enabled) -> Tensor",
   {
-    meta: (_, { input }) => like(input),
+    meta: (_, args) => {
+      checkChannels(args, args.use_input_stats);
+      return like(args.input);
+    },
     kernel: (args) => {
       const { input, weight, bias, eps } = args;
       if (!args.use_input_stats) {
@@ -306,7 +346,10 @@ function rmsNormNodes(b: OnnxBuilder, args: RmsNormArgs<OnnxValue>): [OnnxValue,
 export const rmsNorm = defineOp(
   "aten::rms_norm(Tensor input, SymInt[] normalized_shape, Tensor? weight=None, float? eps=None) -> Tensor",
   {
-    meta: (_, { input }) => like(input),
+    meta: (_, args) => {
+      checkNormalized(args);
+      return like(args.input);
+    },
     kernel: (args) => rmsNormKernel(args)[0],
     onnx: (b, args) => {
       const { dtype } = b.meta(args.input);
@@ -324,8 +367,8 @@ export const rmsNorm = defineOp(
 export const _fusedRmsNorm = defineOp(
   "aten::_fused_rms_norm(Tensor input, int[] normalized_shape, Tensor? weight, float? eps) -> (Tensor, Tensor)",
   {
-    meta: (_, { input, normalized_shape }) => {
-      const axis = firstAxis(input, normalized_shape);
+    meta: (_, { input, normalized_shape, weight }) => {
+      const axis = checkNormalized({ input, normalized_shape, weight });
       const dtype = input.dtype === "float64" ? "float64" : "float32";
       return [like(input), { dtype, shape: input.shape.map((d, i) => i < axis ? d : 1) }] as const;
     },

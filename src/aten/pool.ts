@@ -7,7 +7,7 @@ import { convert } from "../tensor/loops.ts";
 import { defineOp, type MetaContext } from "./op.ts";
 import { averageKernel, type Bins, maximumKernel } from "./pool_kernels.ts";
 import { computeIn, floatKernelDType, productDType, widen } from "./precision.ts";
-import { refuse } from "./rules.ts";
+import { refuse, requireElements, requireFrom, requireRank } from "./rules.ts";
 import {
   extentOf,
   gatherWindows,
@@ -39,6 +39,9 @@ function slidesOf(rank: number, args: PoolArgs): Slide[] {
   const stride = args.stride.length === 0 ? kernel : perDim("stride", args.stride, rank);
   const padding = perDim("padding", args.padding, rank);
   const dilation = perDim("dilation", args.dilation ?? [1], rank);
+  requireFrom("kernel_size", kernel, 1);
+  requireFrom("padding", padding, 0);
+  requireFrom("dilation", dilation, 1);
   return kernel.map((kernel, i) => {
     if (padding[i] * 2 > kernel) refuse("padding", padding[i], `it must be at most half of the kernel of ${kernel}`);
     return {
@@ -52,7 +55,10 @@ function slidesOf(rank: number, args: PoolArgs): Slide[] {
 }
 
 function pooledShape(x: Meta, slides: readonly Slide[]): Dim[] {
-  const lead = x.shape.length - slides.length;
+  const rank = slides.length;
+  requireRank("The input of a pooling", x, rank + 1, rank + 2);
+  const lead = x.shape.length - rank;
+  requireElements("The input of a pooling", x, lead - 1);
   return [...x.shape.slice(0, lead), ...slides.map((slide, i) => windowCount(x.shape[lead + i], slide))];
 }
 
@@ -330,7 +336,10 @@ function avgPool(rank: number): {
   onnx: (b: OnnxBuilder, args: AvgArgs<OnnxValue>) => OnnxValue;
 } {
   return {
-    meta: (_, args) => ({ dtype: args.self.dtype, shape: pooledShape(args.self, slidesOf(rank, args)) }),
+    meta: (_, args) => {
+      if (args.divisor_override === 0) refuse("divisor_override", 0, "nothing is divided by it");
+      return { dtype: args.self.dtype, shape: pooledShape(args.self, slidesOf(rank, args)) };
+    },
     kernel: (args) => avgPoolKernel(args.self, rank, args),
     onnx: (b, args) => avgPoolNode(b, args.self, rank, args),
   };

@@ -1,7 +1,16 @@
 /** Pieces that many records share: metas of elementwise operators, and kernels and ONNX forms built of one function. */
 import { Complex, type Scalar } from "../fx/mod.ts";
-import { type Dim, eq, isSym } from "../sym/mod.ts";
-import { broadcastShapes, type DType, isComplex, isFloat, type Meta, newData, Tensor } from "../tensor/mod.ts";
+import { type Dim, eq, isSym, lt, mod } from "../sym/mod.ts";
+import {
+  broadcastShapes,
+  type DType,
+  formatMeta,
+  isComplex,
+  isFloat,
+  type Meta,
+  newData,
+  Tensor,
+} from "../tensor/mod.ts";
 import { mapComplex, mapComplexes } from "../tensor/complex_loops.ts";
 import type { C } from "../tensor/complex_math.ts";
 import { type ElementFn, type ElementFn2, expandTo, mapBinary, mapUnary, store } from "../tensor/loops.ts";
@@ -131,4 +140,57 @@ export function broadcastInto(name: string, own: readonly Dim[], shape: readonly
   const both = broadcastShapes(own, shape);
   if (both.length === shape.length && both.every((size, i) => eq(size, shape[i]) !== false)) return;
   throw new RangeError(`${name} of [${own.join(", ")}] does not broadcast to [${shape.join(", ")}]`);
+}
+
+/**
+ * How many dimensions a tensor must have.
+ *
+ * @throws {RangeError} when it has another number of them
+ */
+export function requireRank(name: string, x: Meta, ...ranks: readonly number[]): void {
+  if (ranks.includes(x.shape.length)) return;
+  const wanted = `${ranks.join(" or ")} ${ranks.length === 1 && ranks[0] === 1 ? "dimension" : "dimensions"}`;
+  throw new RangeError(`${name} must have ${wanted}, met ${formatMeta(x)}`);
+}
+
+/** @throws {RangeError} when a tensor has fewer dimensions */
+export function requireRankFrom(name: string, x: Meta, least: number): void {
+  if (x.shape.length >= least) return;
+  throw new RangeError(`${name} must have at least ${least} dimension${least === 1 ? "" : "s"}, met ${formatMeta(x)}`);
+}
+
+/**
+ * The shape that a tensor must have; where there is no tensor, nothing is asked.
+ *
+ * @throws {RangeError} when it is known to have another
+ */
+export function requireShape(name: string, x: Meta | null | undefined, shape: readonly Dim[]): void {
+  if (!x || x.shape.length === shape.length && x.shape.every((size, i) => eq(size, shape[i]) !== false)) return;
+  throw new RangeError(`${name} must be of shape [${shape.join(", ")}], met [${x.shape.join(", ")}]`);
+}
+
+/** @throws {RangeError} when one of an argument's numbers is known to be smaller */
+export function requireFrom(argument: string, values: readonly Dim[], least: number): void {
+  const wrong = values.find((value) => lt(value, least) === true);
+  if (wrong !== undefined) throw new RangeError(`Argument ${argument} must be at least ${least}, met ${wrong}`);
+}
+
+/** @throws {RangeError} when a size is known not to be a multiple */
+export function requireMultiple(what: string, size: Dim, of: Dim): void {
+  if (eq(mod(size, of), 0) === false) throw new RangeError(`${what} must be a multiple of ${of}, met ${size}`);
+}
+
+/** @throws {RangeError} when a tensor is known to be empty in one of the dims from `first` on */
+export function requireElements(name: string, x: Meta, first = 0): void {
+  if (x.shape.slice(first).every((size) => size !== 0)) return;
+  throw new RangeError(`${name} must have elements, met ${formatMeta(x)}`);
+}
+
+/** @throws {TypeError} when tensors that are given have different dtypes */
+export function requireSameDType(tensors: Readonly<Record<string, Meta | null | undefined>>): void {
+  const given = Object.entries(tensors).filter((entry): entry is [string, Meta] => !!entry[1]);
+  if (given.every(([, x]) => x.dtype === given[0][1].dtype)) return;
+  throw new TypeError(
+    `The dtypes must be the same, met ${given.map(([name, x]) => `${name} of ${x.dtype}`).join(", ")}`,
+  );
 }
