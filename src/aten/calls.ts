@@ -444,9 +444,13 @@ export class TraceInterpreter extends Interpreter<FxValue> {
   }
 }
 
+/** Modules of Python whose functions programs call beside PyTorch's operators. */
+const PYTHON_MODULES: ReadonlySet<string> = new Set(["_operator", "builtins", "math", "torch"]);
+
 /** `torch.ops.aten.add.Tensor` of `aten::add.Tensor`. */
 export function torchTarget(name: string): string {
   const [namespace, rest] = name.split("::");
+  if (PYTHON_MODULES.has(namespace)) return `${namespace}.${rest}`;
   return `torch.ops.${namespace}.${rest.includes(".") ? rest : `${rest}.default`}`;
 }
 

@@ -77,7 +77,8 @@ function run(call: BoundCall, wrap: Wrap): unknown {
     write(name, target as CoreTensor, eager.apply(op, bound) as CoreTensor);
     return self;
   }
-  const result = viewed(op, args[0] as CoreTensor, bound) ?? owned(eager.apply(op, bound), args);
+  const apply = (): unknown => op.writes?.when(bound) ? writing(name, op, bound) : eager.apply(op, bound);
+  const result = viewed(op, args[0] as CoreTensor, bound) ?? owned(apply(), args);
   return wrapAll(result, wrap, names(op));
 }
 
@@ -148,6 +149,16 @@ function write(name: string, target: CoreTensor, result: CoreTensor): void {
     );
   }
   store(target, loops.convert(result, target.dtype));
+}
+
+/** Calls an operator that writes to arguments beside giving results. */
+function writing(name: string, op: Op, bound: BoundArgs): unknown {
+  const { args, functional } = op.writes!;
+  // deno-lint-ignore no-explicit-any -- bound arguments are typed by the schema at the definition
+  const all = functional(eager, bound as any) as readonly CoreTensor[];
+  args.forEach((arg, i) => write(name, bound[arg] as CoreTensor, all[all.length - args.length + i]));
+  const results = all.slice(0, all.length - args.length);
+  return op.parsed.returns.length === 1 ? results[0] : results;
 }
 
 /** Copies elements of one dtype and shape. */

@@ -3,6 +3,7 @@
  * treats apart.
  */
 import { prod } from "../sym/mod.ts";
+import { FxValue } from "../fx/mod.ts";
 import {
   contiguousStrides,
   type Data,
@@ -302,8 +303,8 @@ export abstract class TensorMethods extends TensorBase {
   contiguous(options: { memoryFormat?: string } = {}): Tensor {
     const format = options.memoryFormat ?? "contiguous_format";
     const isPlain = format === "contiguous_format";
-    // PyTorch's binding answers this itself where there is nothing to do.
-    if (isPlain && this.isContiguous()) return this as unknown as Tensor;
+    // PyTorch's binding answers this itself where there is nothing to do. Strides of what is recorded are not followed.
+    if (isPlain && !(this.value instanceof FxValue) && this.isContiguous()) return this as unknown as Tensor;
     return this.invoke("contiguous", "contiguous", isPlain ? [] : [{ memoryFormat: format }]) as Tensor;
   }
 

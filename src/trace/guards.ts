@@ -7,6 +7,7 @@
 import type { BoundArgs } from "../aten/bind.ts";
 import type { MetaInterpreter } from "../aten/calls.ts";
 import type { Op } from "../aten/op.ts";
+import type { SchemaType } from "../fx/mod.ts";
 import type { Location } from "../ir/mod.ts";
 import { type Dim, eq, evaluate, isSym, type Sym, symbol } from "../sym/mod.ts";
 import type { Meta } from "../tensor/mod.ts";
@@ -52,7 +53,7 @@ export function checkAtOtherSizes(
   const names = new Set(free.flatMap((size) => [...size.symbols()]));
   const holds = (values: Assignment): boolean => {
     try {
-      return agrees(metas.apply(op, concrete(args, values) as BoundArgs), result, values);
+      return agrees(metas.apply(op, atSizes(op, args, values)), result, values);
     } catch (error) {
       if (error instanceof TypeError || error instanceof RangeError) return false;
       throw error;
@@ -179,7 +180,19 @@ function isPlainObject(x: unknown): x is Record<string, unknown> {
   return typeof x === "object" && x !== null && Object.getPrototypeOf(x) === Object.prototype;
 }
 
-/** The same arguments with numbers for symbols. */
+/** The arguments of a call with numbers for symbols; where ints and floats are told apart, ints stay ints. */
+function atSizes(op: Op, args: BoundArgs, values: Assignment): BoundArgs {
+  const isScalar = (type: SchemaType): boolean =>
+    type.kind === "optional" ? isScalar(type.of) : type.kind === "base" && type.name === "Scalar";
+  const scalars = new Set(op.parsed.args.filter(({ type }) => isScalar(type)).map(({ name }) => name));
+  const one = (name: string, value: unknown): unknown =>
+    scalars.has(name) && isSym(value) && value.kind === "int"
+      ? BigInt(Number(evaluate(value, values)))
+      : concrete(value, values);
+  return Object.fromEntries(Object.entries(args).map(([name, value]) => [name, one(name, value)])) as BoundArgs;
+}
+
+/** The same values with numbers for symbols. */
 function concrete(value: unknown, values: Assignment): unknown {
   if (isSym(value)) return evaluate(value, values);
   if (Array.isArray(value)) return value.map((item) => concrete(item, values));

@@ -95,9 +95,8 @@ export class NumberMaker {
 
   private record(target: string, args: readonly Scalar[]): Scalar {
     const op = this.op(target);
-    const known = args.map((arg) => isSym(arg) ? this.tracer.number(arg) : arg);
-    const result = this.tracer.call(op, known);
-    return result as Scalar;
+    for (const arg of args) if (isSym(arg)) this.tracer.number(arg);
+    return this.tracer.call(op, args) as Scalar;
   }
 
   private op(target: string): Op {
