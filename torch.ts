@@ -7,6 +7,8 @@
 export * as torch from "./src/capture/torch.ts";
 /** Functions of `torch.nn.functional`: https://docs.pytorch.org/docs/stable/nn.functional.html */
 export * as F from "./src/capture/functional.ts";
+/** Modules and layers of `torch.nn`: https://docs.pytorch.org/docs/stable/nn.html */
+export * as nn from "./src/capture/nn/mod.ts";
 export { Tensor } from "./src/capture/tensor.ts";
 export type { TensorBase } from "./src/capture/base.ts";
 export type { Named, Nested, TensorMethods, ToOptions, UniqueOptions } from "./src/capture/methods.ts";

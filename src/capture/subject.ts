@@ -7,6 +7,7 @@ import type { Tensor as CoreTensor } from "../tensor/mod.ts";
 import { Tensor as CoreTensorClass } from "../tensor/mod.ts";
 import type { FxValue } from "../fx/mod.ts";
 import type { Tracer } from "../trace/tracer.ts";
+import { pythonClasses } from "./nn/class_names.ts";
 import { Tensor } from "./tensor.ts";
 
 /** A module, as capture sees it. */
@@ -30,8 +31,8 @@ function isModule(x: unknown): x is ModuleLike {
 }
 
 /** The class of a module as Python would name it. */
-function pythonClass({ constructor }: ModuleLike): string {
-  return (constructor as { pythonName?: string }).pythonName ?? `__main__.${constructor.name}`;
+function pythonClass({ constructor }: ModuleLike, known: ReadonlyMap<unknown, string>): string {
+  return known.get(constructor) ?? `__main__.${constructor.name}`;
 }
 
 /** A module or function with what capture needs to know of it. */
@@ -67,7 +68,10 @@ export class Subject {
 
   /** Paths and Python classes for the stacks of nodes. */
   scopes(): Map<object, { path: string; className: string }> {
-    return new Map([...this.modules].map(([path, module]) => [module, { path, className: pythonClass(module) }]));
+    const known = pythonClasses();
+    return new Map(
+      [...this.modules].map(([path, module]) => [module, { path, className: pythonClass(module, known) }]),
+    );
   }
 
   /** Declares parameters and buffers, in PyTorch's order. */
