@@ -4,9 +4,10 @@
  */
 import { VerificationError } from "../ir/mod.ts";
 import type { Model, OnnxGraph, OnnxNode } from "../onnx/model.ts";
-import { type InMemoryModel, serializeForRuntime } from "../onnx/write_model.ts";
+import { serializeForRuntime } from "../onnx/write_model.ts";
 import type { DType } from "../tensor/mod.ts";
 import { observe } from "./observe.ts";
+import { readLog } from "./runtime_log.ts";
 import { chooseProvider, RuntimeSession } from "./session.ts";
 
 /** Where the nodes of a model run, after the runtime's own optimizations. */
@@ -47,36 +48,12 @@ export interface CpuNode {
  */
 export async function placeNodes(model: Model): Promise<Placement> {
   await chooseProvider("webgpu");
-  const log = await logOf(await serializeForRuntime(observe(model).model));
-  return readPlacement(log, model);
-}
-
-/** The part of `node:fs` through which the runtime logs, both in Deno and Node. */
-interface LogFile {
-  writeSync(file: number, data: string | Uint8Array, ...rest: unknown[]): number;
-}
-
-/** What the runtime says while it makes a session. Its log has no other way out than the process's own. */
-async function logOf(model: InMemoryModel): Promise<string> {
-  const { process } = globalThis as unknown as { process?: { getBuiltinModule?(name: string): LogFile } };
-  const fs = process?.getBuiltinModule?.("node:fs");
-  if (!fs) throw new VerificationError("The placement of nodes can be told only in Deno or Node");
-  const plain = fs.writeSync;
-  const decoder = new TextDecoder();
-  let log = "";
-  fs.writeSync = (file, data, ...rest) => {
-    // The runtime's log only: a console does not write through this function.
-    if (file !== 1 && file !== 2) return plain.call(fs, file, data, ...rest);
-    log += typeof data === "string" ? data : decoder.decode(data);
-    return data.length;
-  };
-  try {
-    const session = await RuntimeSession.create(model, "webgpu", undefined, { log: true });
+  const bytes = await serializeForRuntime(observe(model).model);
+  const log = await readLog(async () => {
+    const session = await RuntimeSession.create(bytes, "webgpu", undefined, { log: true });
     await session.release();
-  } finally {
-    fs.writeSync = plain;
-  }
-  return log;
+  });
+  return readPlacement(log, model);
 }
 
 /** Reads the list of nodes by provider from the runtime's log. */
