@@ -271,8 +271,7 @@ export const _batchNormWithUpdate = defineOp(
       constantOf(b, 0, [0], "uint8"),
     ],
     writes: {
-      ...writesStats,
-      when: () => true,
+      args: writesStats.args,
       functional: (t, { input, weight, bias, running_mean, running_var, momentum, eps }) =>
         t.call(
           _batchNormWithUpdateFunctional,

@@ -4,6 +4,7 @@
  */
 import {
   allNodes,
+  calledBy,
   Complex,
   DeviceArg,
   DTypeArg,
@@ -71,17 +72,25 @@ export function customOps(table: CustomTranslationTable, graph: FxGraph): Op[] {
     entries.set(name, entry);
   }
   const calls = new Map<string, FxNode[]>();
+  /** Operators that are called for what they write. */
+  const writing = new Set<string>();
   for (const node of allNodes(graph)) {
-    const name = opName(node.target);
+    const [name, ...given] = calledBy(node).map(opName);
     if (name !== null) calls.set(name, [...calls.get(name) ?? [], node]);
+    for (const other of node.result === null ? [name] : given) if (other !== null) writing.add(other);
   }
   const ops: Op[] = [];
   for (const [name, entry] of entries) {
     if (isOp(entry)) ops.push(entry);
+    else if (writing.has(name)) throw new OptionError(`${WRITES_BY_FUNCTION} ${name}`, { hint: RECORD_OF_WRITES });
     else if (calls.has(name)) ops.push(fromFunctions(name, entry, calls.get(name)!));
   }
   return ops;
 }
+
+const WRITES_BY_FUNCTION =
+  "Option customTranslationTable has a function, which can't tell what becomes of arguments, for";
+const RECORD_OF_WRITES = "Give a record of defineOp with the rule writes, or with effectFree where nothing is written";
 
 /** `mylib::op` of `torch.ops.mylib.op.default`, `mylib.op`, `mylib::op.default`. */
 function nameOf(key: string): string {
@@ -96,8 +105,19 @@ function nameOf(key: string): string {
 
 function checkEntry(name: string, entry: unknown): void {
   if (isOp(entry)) {
-    if (entry.name === name) return;
-    throw new OptionError(`Option customTranslationTable has a record of ${entry.name} under ${name}`);
+    if (entry.name !== name) {
+      throw new OptionError(`Option customTranslationTable has a record of ${entry.name} under ${name}`);
+    }
+    const written = entry.parsed.args.filter((arg) => arg.alias?.write).map((arg) => arg.name);
+    if (written.length === 0 || entry.writes) return;
+    throw new OptionError(
+      `The record of ${name} does not say what becomes of what it writes to: ${written.join(", ")}`,
+      {
+        hint: `Give it the rule writes: { args: ${
+          JSON.stringify(written)
+        }, functional: (t, args) => [results…, new values…] }`,
+      },
+    );
   }
   const alternatives: readonly unknown[] = Array.isArray(entry) ? entry : [entry];
   const isFine = (x: unknown): boolean =>
@@ -233,6 +253,11 @@ function resultType(result: FxResult): string {
 /** The lines to write for an operator that is not known: its arguments, and as many results as it has. */
 export function translationLines(name: string, calls: readonly FxNode[]): string {
   const args = argumentsOf(calls);
+  if (calls[0].result === null) {
+    const names = args.map(([key]) => key).join(", ");
+    return `"${name}": defineOp("${schemaOf(name, calls)}", { writes: { ` +
+      `args: [/* those that it writes to */], functional: (t, { ${names} }) => [/* what they become */] } }),`;
+  }
   const inputs: string[] = [];
   const attributes: string[] = [];
   for (const [key, { type }] of args) {

@@ -2,7 +2,7 @@
  * Operators over graphs: their records, and what an interpreter offers to the rules. They have no schema; a rule takes the
  * node's arguments as written. Subgraphs are closed: they see only what they are given, besides the program's symbols.
  */
-import { type FxArg, FxGraph, type FxNode, type FxValue } from "../fx/mod.ts";
+import { type FxArg, FxGraph, type FxNode, type FxResult, type FxValue } from "../fx/mod.ts";
 import type { OnnxBuilder } from "../onnx/builder.ts";
 import type { OnnxGraph, OnnxValue } from "../onnx/model.ts";
 import type { Ranges } from "../sym/mod.ts";
@@ -57,7 +57,14 @@ export interface Expansion {
   /** Records a call by the operator's own rules. Arguments are those of the new graph. */
   call(target: string, args: readonly FxArg[], name?: string): FxArg;
   /** Records a node as it is. */
-  node(target: string, args: readonly FxArg[], results: readonly FxValue[]): void;
+  node(
+    target: string,
+    args: readonly FxArg[],
+    results: FxResult,
+    kwargs?: ReadonlyMap<string, FxArg>,
+  ): void;
+  /** A name that no value of the graph that is being made has. */
+  freshName(base: string): string;
   /** The record of an operator, or null. */
   resolve(target: string): Op | null;
 }

@@ -91,71 +91,100 @@ export const withEffects = defineHigherOrder("higher_order::with_effects", {
   },
 });
 
-/** Names of the arguments that an operator writes to. */
-function writtenBy(x: Expansion, target: string): { names: string[]; returns: number } {
-  const op = x.resolve(target);
-  if (!op || op.higherOrder) throw new TypeError(`Operator ${target} is not known`);
-  const names = op.parsed.args.filter((arg) => arg.alias?.write).map((arg) => arg.name);
-  // A record of such an operator is functional: it gives the new values after its results.
-  return { names, returns: op.parsed.returns.length - names.length };
+const CLONE = "torch.ops.aten.clone.default";
+const SLICE = "torch.ops.aten.slice.Tensor";
+const AS_STRIDED = "torch.ops.aten.as_strided.default";
+
+/** A copy of a tensor, its elements in the same order, that a call may write to. */
+function copied(x: Expansion, arg: FxArg): FxValue {
+  if (!(arg instanceof FxValue)) throw new TypeError("An operator must write to a tensor");
+  const copy = new FxValue(x.freshName(`${arg.name}_copy`), arg.meta);
+  x.node(CLONE, [arg], copy);
+  return copy;
 }
 
-/** The call of the functional record with arguments by name. */
-function callByName(x: Expansion, target: string, args: ReadonlyMap<string, FxArg>): readonly FxArg[] {
-  const { parsed } = x.resolve(target)!;
-  const result = x.call(target, parsed.args.map((arg) => args.get(arg.name) ?? arg.default ?? null));
-  return Array.isArray(result) ? result : [result];
+/**
+ * The call that a functional one stands for: the operator writes to copies, and functionalization sees to what becomes of
+ * them. Gives the results, then the copies.
+ */
+function calledOn(
+  x: Expansion,
+  node: FxNode,
+  args: ReadonlyMap<string, FxArg>,
+  copies: readonly FxValue[],
+): readonly FxArg[] {
+  const target = operatorAt(node, 0);
+  const own = slotsOf(node).slice(0, slotsOf(node).length - copies.length);
+  const results = own.map((slot) => slot && new FxValue(slot.name, slot.meta));
+  x.node(target, [], results.length === 1 ? results[0] : results, args);
+  return [...results, ...copies];
 }
 
 /** `auto_functionalized(operator, …operands by name)`: results, then the new values of what it writes to. */
 export const autoFunctionalized = defineHigherOrder("higher_order::auto_functionalized", {
+  uses: [CLONE],
   expand(x, node) {
-    const target = operatorAt(node, 0);
-    const { names, returns } = writtenBy(x, target);
     const args = new Map([...node.kwargs].map(([name, arg]) => [name, x.read(arg)] as const));
-    const results = callByName(x, target, args);
-    if (results.length < returns + names.length) {
-      throw new TypeError(`${target} must give the new values of ${names.join(", ")}`);
+    const target = operatorAt(node, 0);
+    const op = x.resolve(target);
+    if (!op || op.higherOrder) throw new TypeError(`Operator ${target} is not known`);
+    const names = op.writes?.args ?? op.parsed.args.filter((arg) => arg.alias?.write).map((arg) => arg.name);
+    const copies: FxValue[] = [];
+    for (const name of names) {
+      const given = args.get(name) ?? null;
+      const made = [given].flat().map((arg) => arg === null ? null : copied(x, arg));
+      copies.push(...made.filter((copy) => copy !== null));
+      args.set(name, Array.isArray(given) ? made : made[0]);
     }
-    return returns === 0 ? [null, ...results] : results;
+    return calledOn(x, node, args, copies);
   },
 });
 
-/** `auto_functionalized_v2(operator, …, _NAME_base_index=…, _all_bases=…)`: results, then the new values of all bases. */
+/**
+ * `auto_functionalized_v2(operator, …, _NAME_base_index=…, _all_bases=…)`: results, then the new values of all bases. What
+ * is written to is a base or a view of one, which further arguments describe.
+ */
 export const autoFunctionalizedV2 = defineHigherOrder("higher_order::auto_functionalized_v2", {
+  uses: [CLONE, SLICE, AS_STRIDED],
   expand(x, node) {
-    const target = operatorAt(node, 0);
-    const { names, returns } = writtenBy(x, target);
-    const bases = node.kwargs.get("_all_bases");
-    if (!Array.isArray(bases)) throw new TypeError("Argument _all_bases must be a list");
-    const args = new Map<string, FxArg>();
-    const baseOf = new Map<string, number>();
-    for (const [name, arg] of node.kwargs) if (!name.startsWith("_")) args.set(name, x.read(arg));
-    for (const name of names) {
-      const view = ["size", "stride", "storage_offset", "slice_dim"].find((part) =>
-        node.kwargs.has(`_${name}_${part}`)
-      );
-      if (view) throw new TypeError(`${target} writes to a view (${name}), which is not supported`);
-      const index = node.kwargs.get(`_${name}_base_index`);
-      if (index === null || index === undefined) continue;
-      if (typeof index !== "bigint" || !(Number(index) in bases)) {
-        throw new TypeError(`${target} must write to one base per argument`);
+    const given = node.kwargs.get("_all_bases");
+    if (!Array.isArray(given)) throw new TypeError("Argument _all_bases must be a list");
+    const bases = given.map((base: FxArg) => copied(x, x.read(base)));
+    const read = (name: string): FxArg => x.read(node.kwargs.get(name) ?? null);
+    const written = (prefix: string): FxArg => {
+      const index = read(`${prefix}_base_index`);
+      if (index === null) return null;
+      const base = bases.at(Number(index));
+      if (typeof index !== "bigint" || !base) throw new TypeError(`Argument ${prefix}_base_index must name a base`);
+      const parts = (...names: string[]): FxArg[] => names.map((name) => read(`${prefix}_${name}`));
+      if (node.kwargs.has(`${prefix}_slice_dim`)) {
+        return x.call(SLICE, [base, ...parts("slice_dim", "slice_start", "slice_end")]);
       }
-      baseOf.set(name, Number(index));
-      args.set(name, x.read(bases[Number(index)]));
+      if (node.kwargs.has(`${prefix}_stride`)) {
+        return x.call(AS_STRIDED, [base, ...parts("size", "stride", "storage_offset")]);
+      }
+      return base;
+    };
+    const args = new Map<string, FxArg>();
+    for (const [key, arg] of node.kwargs) {
+      const match = /^_(.+)_(base_index|length)$/.exec(key);
+      if (!key.startsWith("_")) args.set(key, x.read(arg));
+      else if (match?.[2] === "length") {
+        const places = arg === null
+          ? null
+          : Array.from({ length: Number(arg) }, (_, i) => written(`_${match[1]}_${i}`));
+        args.set(match[1], places);
+      } else if (match && !isElement(node, match[1])) args.set(match[1], written(`_${match[1]}`));
     }
-    const results = callByName(x, target, args);
-    if (results.length < returns + names.length) {
-      throw new TypeError(`${target} must give the new values of ${names.join(", ")}`);
-    }
-    const updated = bases.map((base: FxArg) => x.read(base));
-    for (const [i, name] of names.entries()) {
-      const index = baseOf.get(name);
-      if (index !== undefined) updated[index] = results[returns + i];
-    }
-    return [...returns === 0 ? [null] : results.slice(0, returns), ...updated];
+    return calledOn(x, node, args, bases);
   },
 });
+
+/** Whether a name is that of an element of an argument that is a list, as `xs_0` of `xs`. */
+function isElement(node: FxNode, name: string): boolean {
+  const list = /^(.+)_\d+$/.exec(name)?.[1];
+  return list !== undefined && node.kwargs.has(`_${list}_length`);
+}
 
 /** `print(format, …operands)` */
 export const print = defineHigherOrder("higher_order::print", {

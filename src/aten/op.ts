@@ -103,9 +103,12 @@ export type ComplexRule<S extends string> = "native" | PartsAlike | NamedForm | 
 export interface Writes<S extends string> {
   /** Names of the arguments that are written. */
   readonly args: readonly string[];
-  /** Whether this call writes. */
-  when(args: Readonly<Record<string, unknown>>): boolean;
-  /** The results, then what each of the arguments becomes. Only `t.call` and `t.meta` may be used. */
+  /** Whether this call writes. Absent: each does. */
+  when?(args: Readonly<Record<string, unknown>>): boolean;
+  /**
+   * The results, then what each of the arguments becomes, and of an argument that is a list, each of its tensors. Only
+   * `t.call` and `t.meta` may be used.
+   */
   functional<T extends object>(t: Calls<T>, args: Args<T, S>): readonly T[];
 }
 

@@ -14,6 +14,7 @@ import {
   type FxArg,
   FxGraph,
   FxNode,
+  type FxResult,
   FxValue,
   mapResult,
   mapValues,
@@ -256,10 +257,15 @@ export class Expander implements Expansion {
     return trace.apply(op, trace.bind(op, args.map(callArg), byName)) as FxArg;
   }
 
-  node(target: string, args: readonly FxArg[], results: readonly FxValue[]): void {
+  node(
+    target: string,
+    args: readonly FxArg[],
+    result: FxResult,
+    kwargs: ReadonlyMap<string, FxArg> = new Map(),
+  ): void {
     const { graph, names, trace } = this.frame;
-    const name = names.fresh(target.replace(/^.*\./, ""));
-    graph.insert(new FxNode({ name, target, args, result: results, origin: trace.origin }));
+    const name = result instanceof FxValue ? result.name : names.fresh(target.replace(/^.*\.(?!default$)/, ""));
+    graph.insert(new FxNode({ name, target, args, kwargs, result, origin: trace.origin }));
   }
 
   /** The name that a result of a node gets in the graph that is being made. */

@@ -319,14 +319,22 @@ class Functionalization {
   private writesMore(node: FxNode, op: Op): boolean {
     const { args: names, when, functional } = op.writes!;
     const args = this.bound(op, node, (v) => this.readValue(v));
-    if (!when(args)) return false;
+    if (when?.(args) === false) return false;
     this.trace.nextName = node.outputs.length === 1 ? node.outputs[0].name : null;
     // deno-lint-ignore no-explicit-any -- arguments are typed by the schema at the definition
     const results = [...functional(this.trace, args as any)] as FxValue[];
-    const own = results.splice(0, results.length - names.length);
     const unread = this.bound(op, node, (v) => v);
-    for (const [i, name] of names.entries()) {
-      const target = unread[name];
+    const targets = names.flatMap((name) => unread[name]);
+    if (results.length < node.outputs.length + targets.length) {
+      throw new LoweringError(
+        `The functional form of ${op.name} gives ${results.length} of ${
+          node.outputs.length + targets.length
+        } values: ` +
+          `its results, then the new values of ${names.join(", ")}`,
+      );
+    }
+    const own = results.splice(0, results.length - targets.length);
+    for (const [i, target] of targets.entries()) {
       if (target instanceof FxValue) this.store(target, results[i]);
     }
     for (const [i, output] of node.outputs.entries()) this.define(output, own[i]);

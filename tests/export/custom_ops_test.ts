@@ -221,3 +221,63 @@ Deno.test("a translation that gives what the program does not expect is an error
     assertStringIncludes(error.message, 'File "custom.py", line 5');
   }
 });
+
+Deno.test("operators that write say what their arguments become", async () => {
+  const [add, mul, sum] = await onnx.loadOps(
+    "aten::add.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor",
+    "aten::mul.Scalar(Tensor self, Scalar other) -> Tensor",
+    "aten::sum.dim_IntList(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor",
+  );
+  const table: onnx.CustomTranslationTable = {
+    "shop::add_to": onnx.defineOp("shop::add_to(Tensor(a!) x, Tensor row) -> ()", {
+      writes: { args: ["x"], functional: (t, { x, row }) => [t.call(add, x, row)] },
+    }),
+    "shop::move": onnx.defineOp("shop::move(Tensor(a!) x, Tensor(b!) to, float share) -> Tensor", {
+      writes: {
+        args: ["x", "to"],
+        functional: (t, { x, to, share }) => {
+          const moved = t.call(mul, t.call(sum, x, [0]), share);
+          return [t.call(mul, moved, 10n), t.call(mul, x, 1 - share), t.call(add, to, moved)];
+        },
+      },
+    }),
+    "shop::scale_all": onnx.defineOp("shop::scale_all(Tensor(a!)[] xs, float factor) -> ()", {
+      writes: { args: ["xs"], functional: (t, { xs, factor }) => xs.map((x) => t.call(mul, x, factor)) },
+    }),
+  };
+  for (const name of ["custom_writes", "custom_writes_functional"]) {
+    const program = await onnx.export(fixture(`${name}.pt2`), [], null, { customTranslationTable: table });
+    const file = fixture(`${name}.safetensors`);
+    const report = await verifyProgram(program, { ep: "wasm", inputs: file, expected: file });
+    assert(report.passed && report.runs.length === 2, formatReport(report).join("\n"));
+    assertEquals(program.model.graph.outputs.at(-1)!.name, "total_out", "the buffer that is written is an output");
+    program.release();
+    await assertRejects(
+      () =>
+        onnx.export(fixture(`${name}.pt2`), [], null, {
+          customTranslationTable: { ...table, "shop::add_to": (b, { x, row }) => b.op("Add", [x, row]) },
+        }),
+      onnx.OptionError,
+      "for shop::add_to",
+    );
+  }
+});
+
+Deno.test("a record that writes, but does not say what, is refused; so is one that gives too little", async () => {
+  const [add] = await onnx.loadOps("aten::add.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor");
+  const exporting = (op: onnx.Op): Promise<unknown> =>
+    onnx.export(fixture("custom_writes.pt2"), [], null, { customTranslationTable: { [op.name]: op } });
+  await assertRejects(
+    () => exporting(onnx.defineOp("shop::add_to(Tensor(a!) x, Tensor row) -> ()", {})),
+    onnx.OptionError,
+    "does not say what becomes of what it writes to: x",
+  );
+  await assertRejects(
+    () =>
+      exporting(onnx.defineOp("shop::move(Tensor(a!) x, Tensor(b!) to, float share) -> Tensor", {
+        writes: { args: ["x", "to"], functional: (t, { x }) => [t.call(add, x, x)] },
+      })),
+    onnx.Fx2OnnxError,
+    "gives 1 of 3 values",
+  );
+});

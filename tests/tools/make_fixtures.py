@@ -203,6 +203,20 @@ class Custom(nn.Module):
         total = torch.ops.shop.scaled_add(x, y, alpha=0.5)
         low, high = torch.ops.shop.split_sign(total, 2)
         return torch.ops.shop.scaled_add(low, high, alpha=2.0, clamp=True)
+class CustomWrites(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("total", torch.zeros(3))
+    def forward(self, x, row):
+        y = x.clone()
+        torch.ops.shop.add_to(y, row)
+        torch.ops.shop.add_to(y[1:], y[0].clone())
+        torch.ops.shop.add_to(y.t(), y[:, 0].clone())
+        torch.ops.shop.add_to(self.total, row)
+        rest = torch.ops.shop.move(y, self.total, 0.5)
+        z = y * 2
+        torch.ops.shop.scale_all([z[:, :1], y, z[:, 1:]], 3.0)
+        return y, rest, z, self.total * 2
 '''
 
 
@@ -430,6 +444,39 @@ def make_custom():
     write("custom", export(model, *first, dynamic_shapes=({0: rows}, {0: rows})), [first, second])
 
 
+def make_custom_writes():
+    """Operators that write to what they are given, as they are called, and as PyTorch makes them functional."""
+    LIBRARIES.append(library := torch.library.Library("shop", "FRAGMENT"))
+    library.define("add_to(Tensor(a!) x, Tensor row) -> ()")
+    library.define("move(Tensor(a!) x, Tensor(b!) to, float share) -> Tensor")
+    library.define("scale_all(Tensor(a!)[] xs, float factor) -> ()")
+
+    def add_to(x, row):
+        x.add_(row)
+
+    def move(x, to, share):
+        moved = x.sum(0) * share
+        x.mul_(1 - share)
+        to.add_(moved)
+        return moved * 10
+
+    def scale_all(xs, factor):
+        for x in xs:
+            x.mul_(factor)
+
+    for name, function in (("add_to", add_to), ("move", move), ("scale_all", scale_all)):
+        library.impl(name, function, "CPU")
+    torch.library.register_fake("shop::add_to", lambda x, row: None, lib=library)
+    torch.library.register_fake("shop::move", lambda x, to, share: torch.empty_like(to), lib=library)
+    torch.library.register_fake("shop::scale_all", lambda xs, factor: None, lib=library)
+    model = model_class("CustomWrites", "custom.py", CUSTOM)()
+    call = lambda n: ((torch.randn(n, 3), torch.randn(3)), {})
+    first, second = call(4), call(6)
+    program = export(model, *first, dynamic_shapes=({0: Dim("rows", min=3)}, None))
+    write("custom_writes", program, [first, second])
+    write("custom_writes_functional", neutralise(program.run_decompositions({})), [first, second])
+
+
 def make_shapes():
     """The documentation's SumModule with and without a dynamic dim, and a program with a frozen dim and a derived one."""
     for name, shapes in (("sum", ({0: Dim.DYNAMIC},)), ("sum_static", None)):
@@ -488,6 +535,7 @@ MAKERS = [
     make_shapes,
     make_functions,
     make_gates,
+    make_custom_writes,
 ]
 LIMIT = 60_000
 
