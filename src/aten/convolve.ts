@@ -5,7 +5,7 @@
  */
 import type { OnnxBuilder } from "../onnx/builder.ts";
 import type { AttributeInput, OnnxValue } from "../onnx/model.ts";
-import { type Dim, eq, floorDiv, isSym, lt, mod, mul, prod, sub } from "../sym/mod.ts";
+import { add, type Dim, eq, floorDiv, isSym, lt, mod, mul, prod, sub } from "../sym/mod.ts";
 import type { Meta } from "../tensor/mod.ts";
 import { computeIn, floatKernelDType, productDType } from "./precision.ts";
 import {
@@ -105,10 +105,14 @@ function slides(c: Convolution, kernel: readonly Dim[]): Slide[] {
 /** Sizes of the result's spatial dims. */
 export function outputSizes(c: Convolution, sizes: readonly Dim[], kernel: readonly Dim[]): Dim[] {
   if (c.isSame) return [...sizes];
-  return slides(c, kernel).map((slide, i) => {
-    if (!c.transposed) return windowCount(sizes[i], slide);
-    const [before, after] = slide.pads;
-    return sub(mul(sub(sizes[i], 1), slide.stride), before + after - extentOf(slide) - c.outputPadding[i]);
+  return sizes.map((size, i) => {
+    const [stride, [before, after], dilation] = [c.stride[i], c.pads[i], c.dilation[i]];
+    const [k, pads] = [kernel[i], before + after];
+    if (!c.transposed && !isSym(k)) return windowCount(size, { kernel: k, stride, pads: [before, after], dilation });
+    const extent = add(mul(dilation, sub(k, 1)), 1);
+    return c.transposed
+      ? sub(add(mul(sub(size, 1), stride), extent), pads - c.outputPadding[i])
+      : add(floorDiv(sub(add(size, pads), extent), stride), 1);
   });
 }
 
@@ -161,7 +165,8 @@ export function convolutionNode(
         floatKernelDType(dtype),
         [x, weight, bias],
         (x, w, bias) => {
-          if (c.rank === 3 && (c.transposed || c.groups > 1)) return planesConvolved(b, x, w, bias, c);
+          const isKnown = !b.meta(w).shape.slice(2).some(isSym);
+          if (isKnown && c.rank === 3 && (c.transposed || c.groups > 1)) return planesConvolved(b, x, w, bias, c);
           return convolvedNode(b, x, w, bias, c);
         },
       ),
