@@ -4,6 +4,7 @@
  */
 import { type Args, DTypeArg, type FunctionSchema, type FxArg, parseSchema } from "../fx/mod.ts";
 import { givenArguments, type Parameters, parametersOf } from "./overloads.ts";
+import { Float, isInt } from "./scalar.ts";
 import type { Tensor } from "./tensor.ts";
 
 /** Such a function. */
@@ -56,8 +57,9 @@ export function defineComposite<const S extends string>(
   };
 }
 
-/** A default as programs write it. */
+/** A default as programs write it: `1.0` stays a float. */
 function plain(value: FxArg | undefined): unknown {
+  if (typeof value === "number" && isInt(value)) return new Float(value);
   if (typeof value === "bigint") return Number(value);
   if (value instanceof DTypeArg) return value.dtype;
   return Array.isArray(value) ? value.map(plain) : value;

@@ -6,7 +6,7 @@ import type { BoundArgs, CallArg } from "../aten/bind.ts";
 import { EagerInterpreter } from "../aten/calls.ts";
 import type { Op } from "../aten/mod.ts";
 import { RECORDS } from "../aten/records.ts";
-import { type FxArg, FxValue } from "../fx/mod.ts";
+import { DeviceArg, type FxArg, FxValue } from "../fx/mod.ts";
 import { isSym } from "../sym/mod.ts";
 import {
   type DType,
@@ -48,6 +48,7 @@ function record(tracer: Tracer, { op, inplace, args }: BoundCall, wrap: Wrap): u
   const positional = op.parsed.args.filter(({ keywordOnly }) => !keywordOnly).length;
   const kwargs = new Map(op.parsed.args.slice(positional).map(({ name }, i) => [name, given[positional + i]] as const));
   for (const [name, value] of kwargs) if (value === undefined) kwargs.delete(name);
+  completeOptions(op, kwargs);
   const result = tracer.call(op, given.slice(0, positional), kwargs, inplace);
   const [self] = args;
   if (inplace !== null && self instanceof TensorBase) {
@@ -56,6 +57,15 @@ function record(tracer: Tracer, { op, inplace, args }: BoundCall, wrap: Wrap): u
     return self;
   }
   return wrapAll(result, wrap, names(op));
+}
+
+/** What PyTorch's bindings say of new tensors in any case: where they are. */
+function completeOptions(op: Op, kwargs: Map<string, CallArg<TensorValue>>): void {
+  const { args } = op.parsed;
+  if (!args.some(({ name }) => name === "pin_memory") || kwargs.has("layout")) return;
+  const isNew = !args.some(({ type }) => holdsTensors(type));
+  if (isNew && !kwargs.has("device")) kwargs.set("device", new DeviceArg("cpu"));
+  if (!kwargs.has("pin_memory")) kwargs.set("pin_memory", false);
 }
 
 function run(call: BoundCall, wrap: Wrap): unknown {

@@ -1,10 +1,13 @@
 /** Losses of `torch.nn.functional`. */
 import { type Dim, eq } from "../sym/mod.ts";
+import { broadcastShapes } from "../tensor/mod.ts";
 import { type Composite, defineComposite } from "./composite.ts";
 import { pairwiseDistance } from "./functional_operators.ts";
-import { broadcastTensors } from "./functions.ts";
-import { float } from "./scalar.ts";
 import { call, type Tensor } from "./tensor.ts";
+
+function broadcastTensors(tensors: readonly Tensor[]): Tensor[] {
+  return call("broadcast_tensors", "broadcast_tensors", [tensors]) as Tensor[];
+}
 
 /** How a loss is reduced: `sizeAverage` and `reduce` are PyTorch's former names for it. */
 interface Reduced {
@@ -64,7 +67,8 @@ export const binaryCrossEntropy: Composite = defineComposite(
   (args) => {
     const { input, target } = args;
     requireSameShape("binary_cross_entropy", input, target);
-    const weight = args.weight && broadcastTensors([target, args.weight])[1];
+    const weight = args.weight &&
+      args.weight.expand(broadcastShapes(target.meta.shape, args.weight.meta.shape) as number[]);
     const given = [input, target, weight, code("binary_cross_entropy", args)];
     return call("binary_cross_entropy", "binary_cross_entropy", given);
   },
@@ -177,7 +181,7 @@ export const smoothL1Loss: Composite = defineComposite(
   (args) => {
     const [input, target] = broadcastTensors([args.input, args.target]);
     const reduction = code("smooth_l1_loss", args);
-    return args.beta === 0
+    return Number(args.beta) === 0
       ? call("l1_loss", "l1_loss", [input, target, reduction])
       : call("smooth_l1_loss", "smooth_l1_loss", [input, target, reduction, args.beta]);
   },
@@ -216,8 +220,9 @@ export const multilabelSoftMarginLoss: Composite = defineComposite(
   (args) => {
     const { input, target, weight } = args;
     const logSigmoid = (x: Tensor): Tensor => call("log_sigmoid", "log_sigmoid", [x]) as Tensor;
-    const rest = target.neg().add(1).mul(logSigmoid(input.neg()));
-    let loss = target.mul(logSigmoid(input)).add(rest).neg();
+    const likely = target.mul(logSigmoid(input));
+    const rest = (call("rsub", "rsub.Scalar", [target, 1]) as Tensor).mul(logSigmoid(input.neg()));
+    let loss = likely.add(rest).neg();
     if (weight) loss = loss.mul(weight);
     const classes = input.ndim - 1;
     return reduce("multilabel_soft_margin_loss", loss.sum(classes).div(input.size(classes)), args);
@@ -229,7 +234,7 @@ export const multiMarginLoss: Composite = defineComposite(
   (args) => {
     const { input, target, p, margin, weight } = args;
     if (p !== 1 && p !== 2) throw new RangeError(`multi_margin_loss: p must be 1 or 2, met ${p}`);
-    const given = [input, target, p, float(margin), weight, code("multi_margin_loss", args)];
+    const given = [input, target, p, margin, weight, code("multi_margin_loss", args)];
     return call("multi_margin_loss", "multi_margin_loss", given);
   },
 );

@@ -18,8 +18,10 @@ export const batchNorm: Composite = defineComposite(
   ({ input, running_mean, running_var, weight, bias, training, momentum, eps }) => {
     const { shape } = input.meta;
     if (training) checkSeveral("batch_norm", [shape[0], ...shape.slice(2)], shape);
-    if (eps < 0 || (training && eps === 0)) throw new RangeError(`batch_norm: eps must be positive, met ${eps}`);
-    const args = [input, weight, bias, running_mean, running_var, training, momentum, eps, true];
+    if (eps < 0 || (training && Number(eps) === 0)) {
+      throw new RangeError(`batch_norm: eps must be positive, met ${eps}`);
+    }
+    const args = [input, weight, bias, running_mean, running_var, training, momentum, eps, false];
     return call("batch_norm", "batch_norm", args);
   },
 );
@@ -29,7 +31,7 @@ export const instanceNorm: Composite = defineComposite(
   ({ input, running_mean, running_var, weight, bias, use_input_stats, momentum, eps }) => {
     const { shape } = input.meta;
     if (use_input_stats) checkSeveral("instance_norm", shape.slice(2), shape);
-    const args = [input, weight, bias, running_mean, running_var, use_input_stats, momentum, eps, true];
+    const args = [input, weight, bias, running_mean, running_var, use_input_stats, momentum, eps, false];
     return call("instance_norm", "instance_norm", args);
   },
 );
@@ -37,7 +39,7 @@ export const instanceNorm: Composite = defineComposite(
 export const layerNorm: Composite = defineComposite(
   "layer_norm(Tensor input, SymInt[] normalized_shape, Tensor? weight=None, Tensor? bias=None, float eps=1e-05) -> Tensor",
   ({ input, normalized_shape, weight, bias, eps }) =>
-    call("layer_norm", "layer_norm", [input, normalized_shape, weight, bias, eps, true]),
+    call("layer_norm", "layer_norm", [input, normalized_shape, weight, bias, eps, false]),
 );
 /** The last dims, whose sizes are given, by their root mean square. */
 export const rmsNorm: Composite = defineComposite(
@@ -52,7 +54,7 @@ export const groupNorm: Composite = defineComposite(
     if (shape.length < 2) throw new RangeError(`group_norm: the input must have 2 dims or more, met ${shape.length}`);
     const perGroup = floorDiv(mul(shape[0], shape[1]), num_groups);
     checkSeveral("group_norm", [perGroup, ...shape.slice(2)], shape);
-    return call("group_norm", "group_norm", [input, num_groups, weight, bias, eps, true]);
+    return call("group_norm", "group_norm", [input, num_groups, weight, bias, eps, false]);
   },
 );
 /** Each value by those in the same place of neighbouring channels. */

@@ -655,42 +655,6 @@ export function atanh_(...args: unknown[]): Tensor {
   return call("atanh_", "atanh_", args) as Tensor;
 }
 
-/** `torch.atleast1d`. https://docs.pytorch.org/docs/stable/generated/torch.atleast_1d.html */
-export function atleast1d(input: Tensor): Tensor;
-/** Another form. */
-export function atleast1d(tensors: readonly Tensor[]): Tensor[];
-/** With `tensors` by name. */
-export function atleast1d(options: { tensors: readonly Tensor[] }): Tensor[];
-/** With the items of `tensors` one by one. */
-export function atleast1d(...tensors: Tensor[]): Tensor[];
-export function atleast1d(...args: unknown[]): Tensor | Tensor[] {
-  return call("atleast1d", "atleast_1d atleast_1d.Sequence", args) as Tensor | Tensor[];
-}
-
-/** `torch.atleast2d`. https://docs.pytorch.org/docs/stable/generated/torch.atleast_2d.html */
-export function atleast2d(input: Tensor): Tensor;
-/** Another form. */
-export function atleast2d(tensors: readonly Tensor[]): Tensor[];
-/** With `tensors` by name. */
-export function atleast2d(options: { tensors: readonly Tensor[] }): Tensor[];
-/** With the items of `tensors` one by one. */
-export function atleast2d(...tensors: Tensor[]): Tensor[];
-export function atleast2d(...args: unknown[]): Tensor | Tensor[] {
-  return call("atleast2d", "atleast_2d atleast_2d.Sequence", args) as Tensor | Tensor[];
-}
-
-/** `torch.atleast3d`. https://docs.pytorch.org/docs/stable/generated/torch.atleast_3d.html */
-export function atleast3d(input: Tensor): Tensor;
-/** Another form. */
-export function atleast3d(tensors: readonly Tensor[]): Tensor[];
-/** With `tensors` by name. */
-export function atleast3d(options: { tensors: readonly Tensor[] }): Tensor[];
-/** With the items of `tensors` one by one. */
-export function atleast3d(...tensors: Tensor[]): Tensor[];
-export function atleast3d(...args: unknown[]): Tensor | Tensor[] {
-  return call("atleast3d", "atleast_3d atleast_3d.Sequence", args) as Tensor | Tensor[];
-}
-
 /** `torch.avgPool1d`. https://docs.pytorch.org/docs/stable/generated/torch.avg_pool1d.html */
 export function avgPool1d(
   input: Tensor,
@@ -1132,16 +1096,6 @@ export function blackmanWindow(...args: unknown[]): Tensor {
   return call("blackmanWindow", "blackman_window blackman_window.periodic", args) as Tensor;
 }
 
-/** `torch.blockDiag`: dtypes are promoted. https://docs.pytorch.org/docs/stable/generated/torch.block_diag.html */
-export function blockDiag(tensors: readonly Tensor[]): Tensor;
-/** With `tensors` by name. */
-export function blockDiag(options: { tensors: readonly Tensor[] }): Tensor;
-/** With the items of `tensors` one by one. */
-export function blockDiag(...tensors: Tensor[]): Tensor;
-export function blockDiag(...args: unknown[]): Tensor {
-  return call("blockDiag", "block_diag", args) as Tensor;
-}
-
 /** `torch.bmm`. https://docs.pytorch.org/docs/stable/generated/torch.bmm.html */
 export function bmm(input: Tensor, mat2: Tensor): Tensor;
 /** With `mat2` by name. */
@@ -1154,16 +1108,6 @@ export function bmm(input: Tensor, mat2: Tensor, options: { outDtype: DType }): 
 export function bmm(input: Tensor, options: { mat2: Tensor; outDtype: DType }): Tensor;
 export function bmm(...args: unknown[]): Tensor {
   return call("bmm", "bmm bmm.dtype", args) as Tensor;
-}
-
-/** `torch.broadcastTensors`. https://docs.pytorch.org/docs/stable/generated/torch.broadcast_tensors.html */
-export function broadcastTensors(tensors: readonly Tensor[]): Tensor[];
-/** With `tensors` by name. */
-export function broadcastTensors(options: { tensors: readonly Tensor[] }): Tensor[];
-/** With the items of `tensors` one by one. */
-export function broadcastTensors(...tensors: Tensor[]): Tensor[];
-export function broadcastTensors(...args: unknown[]): Tensor[] {
-  return call("broadcastTensors", "broadcast_tensors", args) as Tensor[];
 }
 
 /** `torch.broadcastTo`: a view of the same elements. https://docs.pytorch.org/docs/stable/generated/torch.broadcast_to.html */
@@ -1188,16 +1132,6 @@ export function bucketize(...args: unknown[]): Tensor {
   return call("bucketize", "bucketize.Tensor bucketize.Scalar", args) as Tensor;
 }
 
-/** `torch.cartesianProd`. https://docs.pytorch.org/docs/stable/generated/torch.cartesian_prod.html */
-export function cartesianProd(tensors: readonly Tensor[]): Tensor;
-/** With `tensors` by name. */
-export function cartesianProd(options: { tensors: readonly Tensor[] }): Tensor;
-/** With the items of `tensors` one by one. */
-export function cartesianProd(...tensors: Tensor[]): Tensor;
-export function cartesianProd(...args: unknown[]): Tensor {
-  return call("cartesianProd", "cartesian_prod", args) as Tensor;
-}
-
 /** `torch.cat`: dtypes are promoted. https://docs.pytorch.org/docs/stable/generated/torch.cat.html */
 export function cat(tensors: readonly Tensor[], dim?: number): Tensor;
 /** With `dim` by name. */
@@ -1206,18 +1140,6 @@ export function cat(tensors: readonly Tensor[], options: { dim?: number }): Tens
 export function cat(options: { tensors: readonly Tensor[]; dim?: number }): Tensor;
 export function cat(...args: unknown[]): Tensor {
   return call("cat", "cat", args) as Tensor;
-}
-
-/** `torch.cdist`. https://docs.pytorch.org/docs/stable/generated/torch.cdist.html */
-export function cdist(x1: Tensor, x2: Tensor, p?: number, computeMode?: number | null): Tensor;
-/** With `computeMode` by name. */
-export function cdist(x1: Tensor, x2: Tensor, p: number, options: { computeMode?: number | null }): Tensor;
-/** With `p`, `computeMode` by name. */
-export function cdist(x1: Tensor, x2: Tensor, options: { p?: number; computeMode?: number | null }): Tensor;
-/** With `x2`, `p`, `computeMode` by name. */
-export function cdist(x1: Tensor, options: { x2: Tensor; p?: number; computeMode?: number | null }): Tensor;
-export function cdist(...args: unknown[]): Tensor {
-  return call("cdist", "cdist", args) as Tensor;
 }
 
 /** `torch.ceil`. https://docs.pytorch.org/docs/stable/generated/torch.ceil.html */
@@ -1246,16 +1168,6 @@ export function celu_(input: Tensor, alpha?: Scalar): Tensor;
 export function celu_(input: Tensor, options: { alpha?: Scalar }): Tensor;
 export function celu_(...args: unknown[]): Tensor {
   return call("celu_", "celu_", args) as Tensor;
-}
-
-/** `torch.chainMatmul`. https://docs.pytorch.org/docs/stable/generated/torch.chain_matmul.html */
-export function chainMatmul(matrices: readonly Tensor[]): Tensor;
-/** With `matrices` by name. */
-export function chainMatmul(options: { matrices: readonly Tensor[] }): Tensor;
-/** With the items of `matrices` one by one. */
-export function chainMatmul(...matrices: Tensor[]): Tensor;
-export function chainMatmul(...args: unknown[]): Tensor {
-  return call("chainMatmul", "chain_matmul", args) as Tensor;
 }
 
 /** `torch.channelShuffle`. https://docs.pytorch.org/docs/stable/generated/torch.channel_shuffle.html */
@@ -2620,6 +2532,444 @@ export function ctcLoss(...args: unknown[]): Tensor {
   return call("ctcLoss", "ctc_loss.IntList ctc_loss.Tensor", args) as Tensor;
 }
 
+/** `torch.cudnnConvolution`. https://docs.pytorch.org/docs/stable/generated/torch.cudnn_convolution.html */
+export function cudnnConvolution(
+  input: Tensor,
+  weight: Tensor,
+  padding: readonly number[],
+  stride: readonly number[],
+  dilation: readonly number[],
+  groups: number,
+  benchmark: boolean,
+  deterministic: boolean,
+  allowTf32: boolean,
+): Tensor;
+/** With `allowTf32` by name. */
+export function cudnnConvolution(
+  input: Tensor,
+  weight: Tensor,
+  padding: readonly number[],
+  stride: readonly number[],
+  dilation: readonly number[],
+  groups: number,
+  benchmark: boolean,
+  deterministic: boolean,
+  options: { allowTf32: boolean },
+): Tensor;
+/** With `deterministic`, `allowTf32` by name. */
+export function cudnnConvolution(
+  input: Tensor,
+  weight: Tensor,
+  padding: readonly number[],
+  stride: readonly number[],
+  dilation: readonly number[],
+  groups: number,
+  benchmark: boolean,
+  options: { deterministic: boolean; allowTf32: boolean },
+): Tensor;
+/** With `benchmark`, `deterministic`, `allowTf32` by name. */
+export function cudnnConvolution(
+  input: Tensor,
+  weight: Tensor,
+  padding: readonly number[],
+  stride: readonly number[],
+  dilation: readonly number[],
+  groups: number,
+  options: { benchmark: boolean; deterministic: boolean; allowTf32: boolean },
+): Tensor;
+/** With `groups`, `benchmark`, `deterministic`, `allowTf32` by name. */
+export function cudnnConvolution(
+  input: Tensor,
+  weight: Tensor,
+  padding: readonly number[],
+  stride: readonly number[],
+  dilation: readonly number[],
+  options: { groups: number; benchmark: boolean; deterministic: boolean; allowTf32: boolean },
+): Tensor;
+/** With `dilation`, `groups`, `benchmark`, `deterministic`, `allowTf32` by name. */
+export function cudnnConvolution(
+  input: Tensor,
+  weight: Tensor,
+  padding: readonly number[],
+  stride: readonly number[],
+  options: {
+    dilation: readonly number[];
+    groups: number;
+    benchmark: boolean;
+    deterministic: boolean;
+    allowTf32: boolean;
+  },
+): Tensor;
+/** With `stride`, `dilation`, `groups`, `benchmark`, `deterministic`, `allowTf32` by name. */
+export function cudnnConvolution(
+  input: Tensor,
+  weight: Tensor,
+  padding: readonly number[],
+  options: {
+    stride: readonly number[];
+    dilation: readonly number[];
+    groups: number;
+    benchmark: boolean;
+    deterministic: boolean;
+    allowTf32: boolean;
+  },
+): Tensor;
+/** With `padding`, `stride`, `dilation`, `groups`, `benchmark`, `deterministic`, `allowTf32` by name. */
+export function cudnnConvolution(
+  input: Tensor,
+  weight: Tensor,
+  options: {
+    padding: readonly number[];
+    stride: readonly number[];
+    dilation: readonly number[];
+    groups: number;
+    benchmark: boolean;
+    deterministic: boolean;
+    allowTf32: boolean;
+  },
+): Tensor;
+/** With `weight`, `padding`, `stride`, `dilation`, `groups`, `benchmark`, `deterministic`, `allowTf32` by name. */
+export function cudnnConvolution(
+  input: Tensor,
+  options: {
+    weight: Tensor;
+    padding: readonly number[];
+    stride: readonly number[];
+    dilation: readonly number[];
+    groups: number;
+    benchmark: boolean;
+    deterministic: boolean;
+    allowTf32: boolean;
+  },
+): Tensor;
+export function cudnnConvolution(...args: unknown[]): Tensor {
+  return call("cudnnConvolution", "cudnn_convolution", args) as Tensor;
+}
+
+/** `torch.cudnnConvolutionAddRelu`. https://docs.pytorch.org/docs/stable/generated/torch.cudnn_convolution_add_relu.html */
+export function cudnnConvolutionAddRelu(
+  input: Tensor,
+  weight: Tensor,
+  z: Tensor,
+  alpha: Scalar | null,
+  bias: Tensor | null,
+  stride: readonly number[],
+  padding: readonly number[],
+  dilation: readonly number[],
+  groups: number,
+): Tensor;
+/** With `groups` by name. */
+export function cudnnConvolutionAddRelu(
+  input: Tensor,
+  weight: Tensor,
+  z: Tensor,
+  alpha: Scalar | null,
+  bias: Tensor | null,
+  stride: readonly number[],
+  padding: readonly number[],
+  dilation: readonly number[],
+  options: { groups: number },
+): Tensor;
+/** With `dilation`, `groups` by name. */
+export function cudnnConvolutionAddRelu(
+  input: Tensor,
+  weight: Tensor,
+  z: Tensor,
+  alpha: Scalar | null,
+  bias: Tensor | null,
+  stride: readonly number[],
+  padding: readonly number[],
+  options: { dilation: readonly number[]; groups: number },
+): Tensor;
+/** With `padding`, `dilation`, `groups` by name. */
+export function cudnnConvolutionAddRelu(
+  input: Tensor,
+  weight: Tensor,
+  z: Tensor,
+  alpha: Scalar | null,
+  bias: Tensor | null,
+  stride: readonly number[],
+  options: { padding: readonly number[]; dilation: readonly number[]; groups: number },
+): Tensor;
+/** With `stride`, `padding`, `dilation`, `groups` by name. */
+export function cudnnConvolutionAddRelu(
+  input: Tensor,
+  weight: Tensor,
+  z: Tensor,
+  alpha: Scalar | null,
+  bias: Tensor | null,
+  options: { stride: readonly number[]; padding: readonly number[]; dilation: readonly number[]; groups: number },
+): Tensor;
+/** With `bias`, `stride`, `padding`, `dilation`, `groups` by name. */
+export function cudnnConvolutionAddRelu(
+  input: Tensor,
+  weight: Tensor,
+  z: Tensor,
+  alpha: Scalar | null,
+  options: {
+    bias: Tensor | null;
+    stride: readonly number[];
+    padding: readonly number[];
+    dilation: readonly number[];
+    groups: number;
+  },
+): Tensor;
+/** With `alpha`, `bias`, `stride`, `padding`, `dilation`, `groups` by name. */
+export function cudnnConvolutionAddRelu(
+  input: Tensor,
+  weight: Tensor,
+  z: Tensor,
+  options: {
+    alpha: Scalar | null;
+    bias: Tensor | null;
+    stride: readonly number[];
+    padding: readonly number[];
+    dilation: readonly number[];
+    groups: number;
+  },
+): Tensor;
+/** With `z`, `alpha`, `bias`, `stride`, `padding`, `dilation`, `groups` by name. */
+export function cudnnConvolutionAddRelu(
+  input: Tensor,
+  weight: Tensor,
+  options: {
+    z: Tensor;
+    alpha: Scalar | null;
+    bias: Tensor | null;
+    stride: readonly number[];
+    padding: readonly number[];
+    dilation: readonly number[];
+    groups: number;
+  },
+): Tensor;
+/** With `weight`, `z`, `alpha`, `bias`, `stride`, `padding`, `dilation`, `groups` by name. */
+export function cudnnConvolutionAddRelu(
+  input: Tensor,
+  options: {
+    weight: Tensor;
+    z: Tensor;
+    alpha: Scalar | null;
+    bias: Tensor | null;
+    stride: readonly number[];
+    padding: readonly number[];
+    dilation: readonly number[];
+    groups: number;
+  },
+): Tensor;
+export function cudnnConvolutionAddRelu(...args: unknown[]): Tensor {
+  return call("cudnnConvolutionAddRelu", "cudnn_convolution_add_relu", args) as Tensor;
+}
+
+/** `torch.cudnnConvolutionRelu`. https://docs.pytorch.org/docs/stable/generated/torch.cudnn_convolution_relu.html */
+export function cudnnConvolutionRelu(
+  input: Tensor,
+  weight: Tensor,
+  bias: Tensor | null,
+  stride: readonly number[],
+  padding: readonly number[],
+  dilation: readonly number[],
+  groups: number,
+): Tensor;
+/** With `groups` by name. */
+export function cudnnConvolutionRelu(
+  input: Tensor,
+  weight: Tensor,
+  bias: Tensor | null,
+  stride: readonly number[],
+  padding: readonly number[],
+  dilation: readonly number[],
+  options: { groups: number },
+): Tensor;
+/** With `dilation`, `groups` by name. */
+export function cudnnConvolutionRelu(
+  input: Tensor,
+  weight: Tensor,
+  bias: Tensor | null,
+  stride: readonly number[],
+  padding: readonly number[],
+  options: { dilation: readonly number[]; groups: number },
+): Tensor;
+/** With `padding`, `dilation`, `groups` by name. */
+export function cudnnConvolutionRelu(
+  input: Tensor,
+  weight: Tensor,
+  bias: Tensor | null,
+  stride: readonly number[],
+  options: { padding: readonly number[]; dilation: readonly number[]; groups: number },
+): Tensor;
+/** With `stride`, `padding`, `dilation`, `groups` by name. */
+export function cudnnConvolutionRelu(
+  input: Tensor,
+  weight: Tensor,
+  bias: Tensor | null,
+  options: { stride: readonly number[]; padding: readonly number[]; dilation: readonly number[]; groups: number },
+): Tensor;
+/** With `bias`, `stride`, `padding`, `dilation`, `groups` by name. */
+export function cudnnConvolutionRelu(
+  input: Tensor,
+  weight: Tensor,
+  options: {
+    bias: Tensor | null;
+    stride: readonly number[];
+    padding: readonly number[];
+    dilation: readonly number[];
+    groups: number;
+  },
+): Tensor;
+/** With `weight`, `bias`, `stride`, `padding`, `dilation`, `groups` by name. */
+export function cudnnConvolutionRelu(
+  input: Tensor,
+  options: {
+    weight: Tensor;
+    bias: Tensor | null;
+    stride: readonly number[];
+    padding: readonly number[];
+    dilation: readonly number[];
+    groups: number;
+  },
+): Tensor;
+export function cudnnConvolutionRelu(...args: unknown[]): Tensor {
+  return call("cudnnConvolutionRelu", "cudnn_convolution_relu", args) as Tensor;
+}
+
+/** `torch.cudnnConvolutionTranspose`. https://docs.pytorch.org/docs/stable/generated/torch.cudnn_convolution_transpose.html */
+export function cudnnConvolutionTranspose(
+  input: Tensor,
+  weight: Tensor,
+  padding: readonly number[],
+  outputPadding: readonly number[],
+  stride: readonly number[],
+  dilation: readonly number[],
+  groups: number,
+  benchmark: boolean,
+  deterministic: boolean,
+  allowTf32: boolean,
+): Tensor;
+/** With `allowTf32` by name. */
+export function cudnnConvolutionTranspose(
+  input: Tensor,
+  weight: Tensor,
+  padding: readonly number[],
+  outputPadding: readonly number[],
+  stride: readonly number[],
+  dilation: readonly number[],
+  groups: number,
+  benchmark: boolean,
+  deterministic: boolean,
+  options: { allowTf32: boolean },
+): Tensor;
+/** With `deterministic`, `allowTf32` by name. */
+export function cudnnConvolutionTranspose(
+  input: Tensor,
+  weight: Tensor,
+  padding: readonly number[],
+  outputPadding: readonly number[],
+  stride: readonly number[],
+  dilation: readonly number[],
+  groups: number,
+  benchmark: boolean,
+  options: { deterministic: boolean; allowTf32: boolean },
+): Tensor;
+/** With `benchmark`, `deterministic`, `allowTf32` by name. */
+export function cudnnConvolutionTranspose(
+  input: Tensor,
+  weight: Tensor,
+  padding: readonly number[],
+  outputPadding: readonly number[],
+  stride: readonly number[],
+  dilation: readonly number[],
+  groups: number,
+  options: { benchmark: boolean; deterministic: boolean; allowTf32: boolean },
+): Tensor;
+/** With `groups`, `benchmark`, `deterministic`, `allowTf32` by name. */
+export function cudnnConvolutionTranspose(
+  input: Tensor,
+  weight: Tensor,
+  padding: readonly number[],
+  outputPadding: readonly number[],
+  stride: readonly number[],
+  dilation: readonly number[],
+  options: { groups: number; benchmark: boolean; deterministic: boolean; allowTf32: boolean },
+): Tensor;
+/** With `dilation`, `groups`, `benchmark`, `deterministic`, `allowTf32` by name. */
+export function cudnnConvolutionTranspose(
+  input: Tensor,
+  weight: Tensor,
+  padding: readonly number[],
+  outputPadding: readonly number[],
+  stride: readonly number[],
+  options: {
+    dilation: readonly number[];
+    groups: number;
+    benchmark: boolean;
+    deterministic: boolean;
+    allowTf32: boolean;
+  },
+): Tensor;
+/** With `stride`, `dilation`, `groups`, `benchmark`, `deterministic`, `allowTf32` by name. */
+export function cudnnConvolutionTranspose(
+  input: Tensor,
+  weight: Tensor,
+  padding: readonly number[],
+  outputPadding: readonly number[],
+  options: {
+    stride: readonly number[];
+    dilation: readonly number[];
+    groups: number;
+    benchmark: boolean;
+    deterministic: boolean;
+    allowTf32: boolean;
+  },
+): Tensor;
+/** With `outputPadding`, `stride`, `dilation`, `groups`, `benchmark`, `deterministic`, `allowTf32` by name. */
+export function cudnnConvolutionTranspose(
+  input: Tensor,
+  weight: Tensor,
+  padding: readonly number[],
+  options: {
+    outputPadding: readonly number[];
+    stride: readonly number[];
+    dilation: readonly number[];
+    groups: number;
+    benchmark: boolean;
+    deterministic: boolean;
+    allowTf32: boolean;
+  },
+): Tensor;
+/** With `padding`, `outputPadding`, `stride`, `dilation`, `groups`, `benchmark`, `deterministic`, `allowTf32` by name. */
+export function cudnnConvolutionTranspose(
+  input: Tensor,
+  weight: Tensor,
+  options: {
+    padding: readonly number[];
+    outputPadding: readonly number[];
+    stride: readonly number[];
+    dilation: readonly number[];
+    groups: number;
+    benchmark: boolean;
+    deterministic: boolean;
+    allowTf32: boolean;
+  },
+): Tensor;
+/** With `weight`, `padding`, `outputPadding`, `stride`, `dilation`, `groups`, `benchmark`, `deterministic`, `allowTf32` by name. */
+export function cudnnConvolutionTranspose(
+  input: Tensor,
+  options: {
+    weight: Tensor;
+    padding: readonly number[];
+    outputPadding: readonly number[];
+    stride: readonly number[];
+    dilation: readonly number[];
+    groups: number;
+    benchmark: boolean;
+    deterministic: boolean;
+    allowTf32: boolean;
+  },
+): Tensor;
+export function cudnnConvolutionTranspose(...args: unknown[]): Tensor {
+  return call("cudnnConvolutionTranspose", "cudnn_convolution_transpose", args) as Tensor;
+}
+
 /** `torch.cummax`. https://docs.pytorch.org/docs/stable/generated/torch.cummax.html */
 export function cummax(input: Tensor, dim: number): Named<"values" | "indices">;
 /** With `dim` by name. */
@@ -2672,6 +3022,12 @@ export function deg2rad(...args: unknown[]): Tensor {
 export function deg2rad_(input: Tensor): Tensor;
 export function deg2rad_(...args: unknown[]): Tensor {
   return call("deg2rad_", "deg2rad_", args) as Tensor;
+}
+
+/** `torch.dequantize`. https://docs.pytorch.org/docs/stable/generated/torch.dequantize.html */
+export function dequantize(input: Tensor): Tensor;
+export function dequantize(...args: unknown[]): Tensor {
+  return call("dequantize", "dequantize.self", args) as Tensor;
 }
 
 /** `torch.det`. https://docs.pytorch.org/docs/stable/generated/torch.det.html */
@@ -2921,25 +3277,6 @@ export function dstack(options: { tensors: readonly Tensor[] }): Tensor;
 export function dstack(...tensors: Tensor[]): Tensor;
 export function dstack(...args: unknown[]): Tensor {
   return call("dstack", "dstack", args) as Tensor;
-}
-
-/** `torch.einsum`. https://docs.pytorch.org/docs/stable/generated/torch.einsum.html */
-export function einsum(
-  equation: string,
-  tensors: readonly Tensor[],
-  options?: { path?: readonly number[] | null },
-): Tensor;
-/** With `tensors` by name. */
-export function einsum(
-  equation: string,
-  options: { tensors: readonly Tensor[]; path?: readonly number[] | null },
-): Tensor;
-/** With `equation`, `tensors` by name. */
-export function einsum(
-  options: { equation: string; tensors: readonly Tensor[]; path?: readonly number[] | null },
-): Tensor;
-export function einsum(...args: unknown[]): Tensor {
-  return call("einsum", "einsum", args) as Tensor;
 }
 
 /** `torch.embedding`. https://docs.pytorch.org/docs/stable/generated/torch.embedding.html */
@@ -6315,20 +6652,6 @@ export function median(...args: unknown[]): Tensor | Named<"values" | "indices">
   return call("median", "median median.dim", args) as Tensor | Named<"values" | "indices">;
 }
 
-/** `torch.meshgrid`. https://docs.pytorch.org/docs/stable/generated/torch.meshgrid.html */
-export function meshgrid(tensors: readonly Tensor[]): Tensor[];
-/** With `tensors` by name. */
-export function meshgrid(options: { tensors: readonly Tensor[] }): Tensor[];
-/** With the items of `tensors` one by one. */
-export function meshgrid(...tensors: Tensor[]): Tensor[];
-/** Another form. */
-export function meshgrid(tensors: readonly Tensor[], options: { indexing: string }): Tensor[];
-/** With `tensors` by name. */
-export function meshgrid(options: { tensors: readonly Tensor[]; indexing: string }): Tensor[];
-export function meshgrid(...args: unknown[]): Tensor[] {
-  return call("meshgrid", "meshgrid meshgrid.indexing", args) as Tensor[];
-}
-
 /** `torch.min`. https://docs.pytorch.org/docs/stable/generated/torch.min.html */
 export function min(input: Tensor): Tensor;
 /** Another form. */
@@ -7312,64 +7635,6 @@ export function nextafter(...args: unknown[]): Tensor {
 export function nonzeroStatic(input: Tensor, options: { size: number; fillValue?: number }): Tensor;
 export function nonzeroStatic(...args: unknown[]): Tensor {
   return call("nonzeroStatic", "nonzero_static", args) as Tensor;
-}
-
-/** `torch.norm`. https://docs.pytorch.org/docs/stable/generated/torch.norm.html */
-export function norm(input: Tensor, p?: Scalar): Tensor;
-/** With `p` by name. */
-export function norm(input: Tensor, options: { p?: Scalar }): Tensor;
-/** Another form. */
-export function norm(input: Tensor, p: Scalar | null, options: { dtype: DType }): Tensor;
-/** With `p` by name. */
-export function norm(input: Tensor, options: { p: Scalar | null; dtype: DType }): Tensor;
-/** Another form. */
-export function norm(
-  input: Tensor,
-  p: Scalar | null,
-  dim: number | readonly number[],
-  keepdim: boolean,
-  options: { dtype: DType },
-): Tensor;
-/** With `keepdim` by name. */
-export function norm(
-  input: Tensor,
-  p: Scalar | null,
-  dim: number | readonly number[],
-  options: { keepdim: boolean; dtype: DType },
-): Tensor;
-/** With `dim`, `keepdim` by name. */
-export function norm(
-  input: Tensor,
-  p: Scalar | null,
-  options: { dim: number | readonly number[]; keepdim: boolean; dtype: DType },
-): Tensor;
-/** With `p`, `dim`, `keepdim` by name. */
-export function norm(
-  input: Tensor,
-  options: { p: Scalar | null; dim: number | readonly number[]; keepdim: boolean; dtype: DType },
-): Tensor;
-/** Another form. */
-export function norm(input: Tensor, p: Scalar | null, dim: number | readonly number[], keepdim?: boolean): Tensor;
-/** With `keepdim` by name. */
-export function norm(
-  input: Tensor,
-  p: Scalar | null,
-  dim: number | readonly number[],
-  options: { keepdim?: boolean },
-): Tensor;
-/** With `dim`, `keepdim` by name. */
-export function norm(
-  input: Tensor,
-  p: Scalar | null,
-  options: { dim: number | readonly number[]; keepdim?: boolean },
-): Tensor;
-/** With `p`, `dim`, `keepdim` by name. */
-export function norm(
-  input: Tensor,
-  options: { p: Scalar | null; dim: number | readonly number[]; keepdim?: boolean },
-): Tensor;
-export function norm(...args: unknown[]): Tensor {
-  return call("norm", "norm.Scalar norm.ScalarOpt_dtype norm.ScalarOpt_dim_dtype norm.ScalarOpt_dim", args) as Tensor;
 }
 
 /** `torch.normExceptDim`. https://docs.pytorch.org/docs/stable/generated/torch.norm_except_dim.html */
@@ -8906,22 +9171,6 @@ export function sort(...args: unknown[]): Named<"values" | "indices"> {
   return call("sort", "sort.stable sort", args) as Named<"values" | "indices">;
 }
 
-/** `torch.split`: a view of the same elements. https://docs.pytorch.org/docs/stable/generated/torch.split.html */
-export function split(input: Tensor, splitSize: number, dim?: number): Tensor[];
-/** With `dim` by name. */
-export function split(input: Tensor, splitSize: number, options: { dim?: number }): Tensor[];
-/** With `splitSize`, `dim` by name. */
-export function split(input: Tensor, options: { splitSize: number; dim?: number }): Tensor[];
-/** Another form. */
-export function split(input: Tensor, splitSize: readonly number[], dim?: number): Tensor[];
-/** With `dim` by name. */
-export function split(input: Tensor, splitSize: readonly number[], options: { dim?: number }): Tensor[];
-/** With `splitSize`, `dim` by name. */
-export function split(input: Tensor, options: { splitSize: readonly number[]; dim?: number }): Tensor[];
-export function split(...args: unknown[]): Tensor[] {
-  return call("split", "split.Tensor split.sizes", args) as Tensor[];
-}
-
 /** `torch.splitCopy`. https://docs.pytorch.org/docs/stable/generated/torch.split_copy.html */
 export function splitCopy(input: Tensor, splitSize: number, dim?: number): Tensor[];
 /** With `dim` by name. */
@@ -8940,16 +9189,6 @@ export function splitWithSizes(input: Tensor, splitSizes: readonly number[], opt
 export function splitWithSizes(input: Tensor, options: { splitSizes: readonly number[]; dim?: number }): Tensor[];
 export function splitWithSizes(...args: unknown[]): Tensor[] {
   return call("splitWithSizes", "split_with_sizes", args) as Tensor[];
-}
-
-/** `torch.splitWithSizesCopy`. https://docs.pytorch.org/docs/stable/generated/torch.split_with_sizes_copy.html */
-export function splitWithSizesCopy(input: Tensor, splitSizes: readonly number[], dim?: number): Tensor[];
-/** With `dim` by name. */
-export function splitWithSizesCopy(input: Tensor, splitSizes: readonly number[], options: { dim?: number }): Tensor[];
-/** With `splitSizes`, `dim` by name. */
-export function splitWithSizesCopy(input: Tensor, options: { splitSizes: readonly number[]; dim?: number }): Tensor[];
-export function splitWithSizesCopy(...args: unknown[]): Tensor[] {
-  return call("splitWithSizesCopy", "split_with_sizes_copy", args) as Tensor[];
 }
 
 /** `torch.sqrt`: elementwise; integers become floats. https://docs.pytorch.org/docs/stable/generated/torch.sqrt.html */
@@ -9100,290 +9339,6 @@ export function stdMean(input: Tensor, unbiased?: boolean): [Tensor, Tensor];
 export function stdMean(input: Tensor, options: { unbiased?: boolean }): [Tensor, Tensor];
 export function stdMean(...args: unknown[]): [Tensor, Tensor] {
   return call("stdMean", "std_mean.dim std_mean.correction std_mean", args) as [Tensor, Tensor];
-}
-
-/** `torch.stft`. https://docs.pytorch.org/docs/stable/generated/torch.stft.html */
-export function stft(
-  input: Tensor,
-  nFft: number,
-  hopLength?: number | null,
-  winLength?: number | null,
-  window?: Tensor | null,
-  center?: boolean,
-  padMode?: string,
-  normalized?: boolean,
-  onesided?: boolean | null,
-  returnComplex?: boolean | null,
-  alignToWindow?: boolean | null,
-): Tensor;
-/** With `alignToWindow` by name. */
-export function stft(
-  input: Tensor,
-  nFft: number,
-  hopLength: number | null,
-  winLength: number | null,
-  window: Tensor | null,
-  center: boolean,
-  padMode: string,
-  normalized: boolean,
-  onesided: boolean | null,
-  returnComplex: boolean | null,
-  options: { alignToWindow?: boolean | null },
-): Tensor;
-/** With `returnComplex`, `alignToWindow` by name. */
-export function stft(
-  input: Tensor,
-  nFft: number,
-  hopLength: number | null,
-  winLength: number | null,
-  window: Tensor | null,
-  center: boolean,
-  padMode: string,
-  normalized: boolean,
-  onesided: boolean | null,
-  options: { returnComplex?: boolean | null; alignToWindow?: boolean | null },
-): Tensor;
-/** With `onesided`, `returnComplex`, `alignToWindow` by name. */
-export function stft(
-  input: Tensor,
-  nFft: number,
-  hopLength: number | null,
-  winLength: number | null,
-  window: Tensor | null,
-  center: boolean,
-  padMode: string,
-  normalized: boolean,
-  options: { onesided?: boolean | null; returnComplex?: boolean | null; alignToWindow?: boolean | null },
-): Tensor;
-/** With `normalized`, `onesided`, `returnComplex`, `alignToWindow` by name. */
-export function stft(
-  input: Tensor,
-  nFft: number,
-  hopLength: number | null,
-  winLength: number | null,
-  window: Tensor | null,
-  center: boolean,
-  padMode: string,
-  options: {
-    normalized?: boolean;
-    onesided?: boolean | null;
-    returnComplex?: boolean | null;
-    alignToWindow?: boolean | null;
-  },
-): Tensor;
-/** With `padMode`, `normalized`, `onesided`, `returnComplex`, `alignToWindow` by name. */
-export function stft(
-  input: Tensor,
-  nFft: number,
-  hopLength: number | null,
-  winLength: number | null,
-  window: Tensor | null,
-  center: boolean,
-  options: {
-    padMode?: string;
-    normalized?: boolean;
-    onesided?: boolean | null;
-    returnComplex?: boolean | null;
-    alignToWindow?: boolean | null;
-  },
-): Tensor;
-/** With `center`, `padMode`, `normalized`, `onesided`, `returnComplex`, `alignToWindow` by name. */
-export function stft(
-  input: Tensor,
-  nFft: number,
-  hopLength: number | null,
-  winLength: number | null,
-  window: Tensor | null,
-  options: {
-    center?: boolean;
-    padMode?: string;
-    normalized?: boolean;
-    onesided?: boolean | null;
-    returnComplex?: boolean | null;
-    alignToWindow?: boolean | null;
-  },
-): Tensor;
-/** With `window`, `center`, `padMode`, `normalized`, `onesided`, `returnComplex`, `alignToWindow` by name. */
-export function stft(
-  input: Tensor,
-  nFft: number,
-  hopLength: number | null,
-  winLength: number | null,
-  options: {
-    window?: Tensor | null;
-    center?: boolean;
-    padMode?: string;
-    normalized?: boolean;
-    onesided?: boolean | null;
-    returnComplex?: boolean | null;
-    alignToWindow?: boolean | null;
-  },
-): Tensor;
-/** With `winLength`, `window`, `center`, `padMode`, `normalized`, `onesided`, `returnComplex`, `alignToWindow` by name. */
-export function stft(
-  input: Tensor,
-  nFft: number,
-  hopLength: number | null,
-  options: {
-    winLength?: number | null;
-    window?: Tensor | null;
-    center?: boolean;
-    padMode?: string;
-    normalized?: boolean;
-    onesided?: boolean | null;
-    returnComplex?: boolean | null;
-    alignToWindow?: boolean | null;
-  },
-): Tensor;
-/** With `hopLength`, `winLength`, `window`, `center`, `padMode`, `normalized`, `onesided`, `returnComplex`, `alignToWindow` by name. */
-export function stft(
-  input: Tensor,
-  nFft: number,
-  options: {
-    hopLength?: number | null;
-    winLength?: number | null;
-    window?: Tensor | null;
-    center?: boolean;
-    padMode?: string;
-    normalized?: boolean;
-    onesided?: boolean | null;
-    returnComplex?: boolean | null;
-    alignToWindow?: boolean | null;
-  },
-): Tensor;
-/** With `nFft`, `hopLength`, `winLength`, `window`, `center`, `padMode`, `normalized`, `onesided`, `returnComplex`, `alignToWindow` by name. */
-export function stft(
-  input: Tensor,
-  options: {
-    nFft: number;
-    hopLength?: number | null;
-    winLength?: number | null;
-    window?: Tensor | null;
-    center?: boolean;
-    padMode?: string;
-    normalized?: boolean;
-    onesided?: boolean | null;
-    returnComplex?: boolean | null;
-    alignToWindow?: boolean | null;
-  },
-): Tensor;
-/** Another form. */
-export function stft(
-  input: Tensor,
-  nFft: number,
-  hopLength?: number | null,
-  winLength?: number | null,
-  window?: Tensor | null,
-  normalized?: boolean,
-  onesided?: boolean | null,
-  returnComplex?: boolean | null,
-  alignToWindow?: boolean | null,
-): Tensor;
-/** With `alignToWindow` by name. */
-export function stft(
-  input: Tensor,
-  nFft: number,
-  hopLength: number | null,
-  winLength: number | null,
-  window: Tensor | null,
-  normalized: boolean,
-  onesided: boolean | null,
-  returnComplex: boolean | null,
-  options: { alignToWindow?: boolean | null },
-): Tensor;
-/** With `returnComplex`, `alignToWindow` by name. */
-export function stft(
-  input: Tensor,
-  nFft: number,
-  hopLength: number | null,
-  winLength: number | null,
-  window: Tensor | null,
-  normalized: boolean,
-  onesided: boolean | null,
-  options: { returnComplex?: boolean | null; alignToWindow?: boolean | null },
-): Tensor;
-/** With `onesided`, `returnComplex`, `alignToWindow` by name. */
-export function stft(
-  input: Tensor,
-  nFft: number,
-  hopLength: number | null,
-  winLength: number | null,
-  window: Tensor | null,
-  normalized: boolean,
-  options: { onesided?: boolean | null; returnComplex?: boolean | null; alignToWindow?: boolean | null },
-): Tensor;
-/** With `normalized`, `onesided`, `returnComplex`, `alignToWindow` by name. */
-export function stft(
-  input: Tensor,
-  nFft: number,
-  hopLength: number | null,
-  winLength: number | null,
-  window: Tensor | null,
-  options: {
-    normalized?: boolean;
-    onesided?: boolean | null;
-    returnComplex?: boolean | null;
-    alignToWindow?: boolean | null;
-  },
-): Tensor;
-/** With `window`, `normalized`, `onesided`, `returnComplex`, `alignToWindow` by name. */
-export function stft(
-  input: Tensor,
-  nFft: number,
-  hopLength: number | null,
-  winLength: number | null,
-  options: {
-    window?: Tensor | null;
-    normalized?: boolean;
-    onesided?: boolean | null;
-    returnComplex?: boolean | null;
-    alignToWindow?: boolean | null;
-  },
-): Tensor;
-/** With `winLength`, `window`, `normalized`, `onesided`, `returnComplex`, `alignToWindow` by name. */
-export function stft(
-  input: Tensor,
-  nFft: number,
-  hopLength: number | null,
-  options: {
-    winLength?: number | null;
-    window?: Tensor | null;
-    normalized?: boolean;
-    onesided?: boolean | null;
-    returnComplex?: boolean | null;
-    alignToWindow?: boolean | null;
-  },
-): Tensor;
-/** With `hopLength`, `winLength`, `window`, `normalized`, `onesided`, `returnComplex`, `alignToWindow` by name. */
-export function stft(
-  input: Tensor,
-  nFft: number,
-  options: {
-    hopLength?: number | null;
-    winLength?: number | null;
-    window?: Tensor | null;
-    normalized?: boolean;
-    onesided?: boolean | null;
-    returnComplex?: boolean | null;
-    alignToWindow?: boolean | null;
-  },
-): Tensor;
-/** With `nFft`, `hopLength`, `winLength`, `window`, `normalized`, `onesided`, `returnComplex`, `alignToWindow` by name. */
-export function stft(
-  input: Tensor,
-  options: {
-    nFft: number;
-    hopLength?: number | null;
-    winLength?: number | null;
-    window?: Tensor | null;
-    normalized?: boolean;
-    onesided?: boolean | null;
-    returnComplex?: boolean | null;
-    alignToWindow?: boolean | null;
-  },
-): Tensor;
-export function stft(...args: unknown[]): Tensor {
-  return call("stft", "stft.center stft", args) as Tensor;
 }
 
 /** `torch.sub`: elementwise; dtypes are promoted. https://docs.pytorch.org/docs/stable/generated/torch.sub.html */
@@ -9556,35 +9511,6 @@ export function tensorSplit(...args: unknown[]): Tensor[] {
     "tensor_split.indices tensor_split.tensor_indices_or_sections tensor_split.sections",
     args,
   ) as Tensor[];
-}
-
-/** `torch.tensordot`. https://docs.pytorch.org/docs/stable/generated/torch.tensordot.html */
-export function tensordot(
-  input: Tensor,
-  other: Tensor,
-  dimsSelf: readonly number[],
-  dimsOther: readonly number[],
-): Tensor;
-/** With `dimsOther` by name. */
-export function tensordot(
-  input: Tensor,
-  other: Tensor,
-  dimsSelf: readonly number[],
-  options: { dimsOther: readonly number[] },
-): Tensor;
-/** With `dimsSelf`, `dimsOther` by name. */
-export function tensordot(
-  input: Tensor,
-  other: Tensor,
-  options: { dimsSelf: readonly number[]; dimsOther: readonly number[] },
-): Tensor;
-/** With `other`, `dimsSelf`, `dimsOther` by name. */
-export function tensordot(
-  input: Tensor,
-  options: { other: Tensor; dimsSelf: readonly number[]; dimsOther: readonly number[] },
-): Tensor;
-export function tensordot(...args: unknown[]): Tensor {
-  return call("tensordot", "tensordot", args) as Tensor;
 }
 
 /** `torch.threshold`. https://docs.pytorch.org/docs/stable/generated/torch.threshold.html */
@@ -9944,35 +9870,6 @@ export function unfoldCopy(input: Tensor, dimension: number, options: { size: nu
 export function unfoldCopy(input: Tensor, options: { dimension: number; size: number; step: number }): Tensor;
 export function unfoldCopy(...args: unknown[]): Tensor {
   return call("unfoldCopy", "unfold_copy", args) as Tensor;
-}
-
-/** `torch.uniqueConsecutive`. https://docs.pytorch.org/docs/stable/generated/torch.unique_consecutive.html */
-export function uniqueConsecutive(
-  input: Tensor,
-  returnInverse?: boolean,
-  returnCounts?: boolean,
-  dim?: number | null,
-): [Tensor, Tensor, Tensor];
-/** With `dim` by name. */
-export function uniqueConsecutive(
-  input: Tensor,
-  returnInverse: boolean,
-  returnCounts: boolean,
-  options: { dim?: number | null },
-): [Tensor, Tensor, Tensor];
-/** With `returnCounts`, `dim` by name. */
-export function uniqueConsecutive(
-  input: Tensor,
-  returnInverse: boolean,
-  options: { returnCounts?: boolean; dim?: number | null },
-): [Tensor, Tensor, Tensor];
-/** With `returnInverse`, `returnCounts`, `dim` by name. */
-export function uniqueConsecutive(
-  input: Tensor,
-  options: { returnInverse?: boolean; returnCounts?: boolean; dim?: number | null },
-): [Tensor, Tensor, Tensor];
-export function uniqueConsecutive(...args: unknown[]): [Tensor, Tensor, Tensor] {
-  return call("uniqueConsecutive", "unique_consecutive", args) as [Tensor, Tensor, Tensor];
 }
 
 /** `torch.unsafeChunk`. https://docs.pytorch.org/docs/stable/generated/torch.unsafe_chunk.html */

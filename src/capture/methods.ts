@@ -13,10 +13,13 @@ import {
   isContiguous,
   isDType,
   itemsize,
+  type Tensor as CoreTensor,
 } from "../tensor/mod.ts";
 import { currentTracer } from "../trace/context.ts";
 import { concrete, TensorBase, type TensorValue } from "./base.ts";
+import type { TensorData } from "./data.ts";
 import { execute } from "./execute.ts";
+import { getItem, type Index, setItem } from "./indexing.ts";
 import { overloadsOf, show } from "./overloads.ts";
 import { fromDim } from "./symbolic.ts";
 import type { Tensor } from "./tensor.ts";
@@ -63,8 +66,61 @@ export abstract class TensorMethods extends TensorBase {
    *
    * @internal
    */
-  protected invoke(name: string, operators: string, args: readonly unknown[]): unknown {
+  invoke(name: string, operators: string, args: readonly unknown[]): unknown {
     return execute(overloadsOf(name, operators, true), [this, ...args], (value) => this.wrap(value));
+  }
+
+  /**
+   * Calls a function, which this tensor is no argument of.
+   *
+   * @internal
+   */
+  call(name: string, operators: string, args: readonly unknown[]): unknown {
+    return execute(overloadsOf(name, operators, false), args, (value) => this.wrap(value));
+  }
+
+  /**
+   * A tensor of its own for concrete values.
+   *
+   * @internal
+   */
+  constant(value: CoreTensor): Tensor {
+    return this.wrap(value);
+  }
+
+  /**
+   * Python's `x[…]`: numbers, slices, `null` for a new dim, `"..."`, tensors and lists of places, masks, or Python's notation in
+   * a string. https://docs.pytorch.org/docs/stable/tensors.html#initializing-and-basic-operations
+   *
+   * @example
+   * ```ts
+   * import { slice, torch } from "@fx2onnx/fx2onnx/torch";
+   *
+   * const x = torch.arange(24).reshape(2, 3, 4);
+   * x.at(0, slice(1, 3)); // x[0, 1:3]
+   * x.at("..., -1"); // x[..., -1]
+   * x.at(null, x.sum({ dim: [1, 2] }).gt(100)); // x[None, x.sum((1, 2)) > 100]
+   * ```
+   */
+  at(...indices: Index[]): Tensor {
+    return getItem(this, indices);
+  }
+
+  /**
+   * Python's `x[…] = value`, with the indices in a list, or one of them.
+   *
+   * @example
+   * ```ts
+   * import { slice, torch } from "@fx2onnx/fx2onnx/torch";
+   *
+   * const x = torch.zeros(2, 3);
+   * x.set([0, slice(1, null)], 5); // x[0, 1:] = 5
+   * x.set("1", torch.ones(3)); // x[1] = torch.ones(3)
+   * ```
+   */
+  set(indices: Exclude<Index, readonly TensorData[]> | readonly Index[], value: Tensor | TensorData): this {
+    setItem(this, Array.isArray(indices) ? indices : [indices as Index], value);
+    return this;
   }
 
   /** Number of dims. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.dim.html */
@@ -220,6 +276,11 @@ export abstract class TensorMethods extends TensorBase {
     }
     if (dtype !== null && !isDType(dtype)) throw new TypeError(`to: there is no dtype ${show(dtype)}`);
     const given = copy ? { copy } : {};
+    if (currentTracer()) {
+      // PyTorch records what it takes for granted of what is converted.
+      const options = { dtype: this.dtype, device: "cpu", layout: "strided" };
+      this.invoke("to", "_assert_tensor_metadata", [options]);
+    }
     if (dtype === null) {
       const options = { dtype: this.dtype, layout: "strided", device: device ?? "cpu", ...given };
       return this.invoke("to", "to.dtype_layout", [options]) as Tensor;
@@ -303,8 +364,9 @@ export abstract class TensorMethods extends TensorBase {
   contiguous(options: { memoryFormat?: string } = {}): Tensor {
     const format = options.memoryFormat ?? "contiguous_format";
     const isPlain = format === "contiguous_format";
-    // PyTorch's binding answers this itself where there is nothing to do. Strides of what is recorded are not followed.
-    if (isPlain && !(this.value instanceof FxValue) && this.isContiguous()) return this as unknown as Tensor;
+    // PyTorch's binding answers this itself where there is nothing to do. Strides of what a graph computes are not followed.
+    const isKnown = !(this.value instanceof FxValue) || this.value.producer === null;
+    if (isPlain && isKnown && this.isContiguous()) return this as unknown as Tensor;
     return this.invoke("contiguous", "contiguous", isPlain ? [] : [{ memoryFormat: format }]) as Tensor;
   }
 

@@ -1099,6 +1099,12 @@ export class Tensor extends TensorMethods {
     return this.invoke("deg2rad_", "deg2rad_", args) as this;
   }
 
+  /** `dequantize`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.dequantize.html */
+  dequantize(): Tensor;
+  dequantize(...args: unknown[]): Tensor {
+    return this.invoke("dequantize", "dequantize.self", args) as Tensor;
+  }
+
   /** `det`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.det.html */
   det(): Tensor;
   det(...args: unknown[]): Tensor {
@@ -4071,6 +4077,14 @@ export class Tensor extends TensorMethods {
   tile(...dims: number[]): Tensor;
   tile(...args: unknown[]): Tensor {
     return this.invoke("tile", "tile", args) as Tensor;
+  }
+
+  /** `toDense`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.to_dense.html */
+  toDense(dtype?: DType | null, options?: { maskedGrad?: boolean | null }): Tensor;
+  /** With `dtype` by name. */
+  toDense(options: { dtype?: DType | null; maskedGrad?: boolean | null }): Tensor;
+  toDense(...args: unknown[]): Tensor {
+    return this.invoke("toDense", "to_dense", args) as Tensor;
   }
 
   /** `topk`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.topk.html */

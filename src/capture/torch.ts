@@ -1,5 +1,21 @@
 /** What models in TypeScript know as `torch`. */
 export * from "./functions.ts";
+export * from "./python_functions.ts";
+export {
+  atleast1d,
+  atleast2d,
+  atleast3d,
+  broadcastShapes,
+  einsum,
+  nonzero,
+  norm,
+  type NormOptions,
+  numel,
+  split,
+  tensordot,
+  unique,
+  uniqueConsecutive,
+} from "./torch_python.ts";
 export * from "./creation.ts";
 /** Matrices: https://docs.pytorch.org/docs/stable/linalg.html */
 export * as linalg from "./linalg.ts";

@@ -18,7 +18,20 @@ type Namespace = keyof typeof api;
 
 /** What is written by hand, because PyTorch's is Python code too or takes what no schema says. */
 const BY_HAND: Readonly<Record<Namespace, readonly string[]>> = {
-  torch: [],
+  torch: [
+    ...[
+      "broadcast_tensors",
+      "meshgrid",
+      "block_diag",
+      "cartesian_prod",
+      "chain_matmul",
+      "cdist",
+      "stft",
+      "unravel_index",
+    ],
+    ...["einsum", "tensordot", "split", "split_with_sizes_copy", "norm", "unique_consecutive", "nonzero"],
+    ...["atleast_1d", "atleast_2d", "atleast_3d"],
+  ],
   Tensor: ["split", "split_with_sizes_copy", "norm", "unflatten", "nonzero", "unique_consecutive", "stft", "istft"],
   nn: [],
   fft: [],
@@ -422,6 +435,13 @@ ${all("Tensor")}
       "nn",
       FUNCTIONAL_FILES,
       'export * from "./functional_operators.ts";\n',
+    ),
+    await compositesFile(
+      "python_functions.ts",
+      "Functions of `torch` that are Python in PyTorch.",
+      "torch",
+      ["torch_python"],
+      "",
     ),
     functionsFile("linalg.ts", "`torch.linalg`.", all("linalg")),
     functionsFile("fft.ts", "`torch.fft`.", all("fft")),
