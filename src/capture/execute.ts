@@ -87,7 +87,8 @@ function run(call: BoundCall, wrap: Wrap): unknown {
     write(name, target as CoreTensor, eager.apply(op, bound) as CoreTensor);
     return self;
   }
-  const apply = (): unknown => op.writes?.when(bound) ? writing(name, op, bound) : eager.apply(op, bound);
+  const writes = op.writes !== undefined && op.writes.when?.(bound) !== false;
+  const apply = (): unknown => writes ? writing(name, op, bound) : eager.apply(op, bound);
   const result = viewed(op, args[0] as CoreTensor, bound) ?? owned(apply(), args);
   return wrapAll(result, wrap, names(op));
 }
