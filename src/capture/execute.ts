@@ -167,8 +167,9 @@ function writing(name: string, op: Op, bound: BoundArgs): unknown {
   const { args, functional } = op.writes!;
   // deno-lint-ignore no-explicit-any -- bound arguments are typed by the schema at the definition
   const all = functional(eager, bound as any) as readonly CoreTensor[];
-  args.forEach((arg, i) => write(name, bound[arg] as CoreTensor, all[all.length - args.length + i]));
-  const results = all.slice(0, all.length - args.length);
+  const targets = args.flatMap((arg) => bound[arg] as CoreTensor | CoreTensor[]);
+  const results = all.slice(0, all.length - targets.length);
+  targets.forEach((target, i) => write(name, target, all[results.length + i]));
   return op.parsed.returns.length === 1 ? results[0] : results;
 }
 

@@ -40,7 +40,9 @@ for (const name of NAMES) {
       assertEquals(results.map(({ shape }) => shape), outputs.map(({ shape }) => shape));
       for (const [k, { values }] of outputs.entries()) {
         const data = results[k].data() as Float32Array;
-        values.forEach((value, i) => assert(Math.abs(data[i] - value) <= 1e-4, `${k}[${i}]: ${data[i]} is not ${value}`));
+        values.forEach((value, i) =>
+          assert(Math.abs(data[i] - value) <= 1e-4, `${k}[${i}]: ${data[i]} is not ${value}`)
+        );
       }
     }
   });
