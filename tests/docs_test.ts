@@ -28,6 +28,26 @@ Deno.test("every example runs", async () => {
   }
 });
 
+Deno.test("every command of the README runs, in its order", async () => {
+  const folder = await Deno.makeTempDir({ prefix: "fx2onnx_readme_" });
+  try {
+    for (const name of ["cli.ts", "mod.ts", "src", "tests", "compat", "deno.json", "deno.lock"]) {
+      await Deno.symlink(join(root, name), join(folder, name));
+    }
+    const readme = await Deno.readTextFile(join(root, "README.md"));
+    const blocks = [...readme.matchAll(/^```sh\n([\s\S]*?)^```/gm)].map(([, text]) => text);
+    const lines = blocks.flatMap((text) => text.split("\n")).filter((line) => line.startsWith("deno run -A cli.ts "));
+    assert(lines.length >= 8, `only ${lines.length} commands were found`);
+    for (const line of lines) {
+      const args = line.replace(/ +#.*$/, "").split(" ").slice(1);
+      const { code, stderr } = await new Deno.Command(Deno.execPath(), { args, cwd: folder }).output();
+      assertEquals(code, 0, `${line}\n${new TextDecoder().decode(stderr)}`);
+    }
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
 Deno.test("links of the documentation lead somewhere", async () => {
   const pages = ["README.md", ...[...Deno.readDirSync(join(root, "docs"))].map(({ name }) => `docs/${name}`)];
   const anchors = new Map<string, Set<string>>();

@@ -5,6 +5,7 @@
     python tests/tools/make_fixtures.py                      # writes tests/fixtures/*.pt2 and *.safetensors
     python tests/tools/make_fixtures.py model.onnx [...]     # reads back and checks what fx2onnx wrote
 
+mlp_weights.safetensors is another state_dict of the MLP.
 Beside each NAME.pt2 but two_models.pt2 lies NAME.safetensors: the tensors among the flattened inputs (`input_0`, ...)
 and PyTorch's eager outputs (`output_0`, ...), and the same at other sizes for dynamic programs (`alt_input_0`,
 `alt_output_0`, ...). printed.json holds the programs as PyTorch prints them after loading. Weights and inputs are random
@@ -504,6 +505,13 @@ def make_gates():
     write("gates", export(model, *call(0)), [call(0), call(-1)])
 
 
+def make_weights():
+    """Other weights for the MLP."""
+    from safetensors.torch import save_file
+
+    save_file(model_class("MLPModel", "mlp.py", MLP)().state_dict(), FIXTURES / "mlp_weights.safetensors")
+
+
 def printed(path):
     """A program as PyTorch prints it: whole, its signature, its ranges, and node by node with those of its subgraphs."""
     program = torch.export.load(path)
@@ -536,6 +544,7 @@ MAKERS = [
     make_functions,
     make_gates,
     make_custom_writes,
+    make_weights,
 ]
 LIMIT = 60_000
 
