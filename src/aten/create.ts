@@ -92,19 +92,19 @@ export const ones = defineOp(
 /** https://docs.pytorch.org/docs/stable/generated/torch.empty.html */
 export const empty = defineOp(
   "aten::empty.memory_format(SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor",
-  sized(0n),
+  { ...sized(0n), arbitrary: true },
 );
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.empty_strided.html */
 export const emptyStrided = defineOp(
   "aten::empty_strided(SymInt[] size, SymInt[] stride, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor",
-  sized(0n),
+  { ...sized(0n), arbitrary: true },
 );
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.empty_permuted.html: strides are of no consequence to values. */
 export const emptyPermuted = defineOp(
   "aten::empty_permuted(SymInt[] size, int[] physical_layout, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor",
-  sized(0n),
+  { ...sized(0n), arbitrary: true },
 );
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.full.html */
@@ -166,7 +166,7 @@ export const onesLike = defineOp(
 /** https://docs.pytorch.org/docs/stable/generated/torch.empty_like.html */
 export const emptyLike = defineOp(
   "aten::empty_like(Tensor self, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor",
-  like(0n),
+  { ...like(0n), arbitrary: true },
 );
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.full_like.html */

@@ -149,6 +149,8 @@ export interface Rules<S extends string> {
   readonly writes?: Writes<S>;
   /** Yields other values at each call (random), or at such a call: never shared, folded or verified by value. */
   readonly random?: boolean | ((args: Args<unknown, S>) => boolean);
+  /** The values of the result are arbitrary: whoever makes it writes them. */
+  readonly arbitrary?: true;
   /** Only checks something or gives a hint: no results, dropped at export. */
   readonly effectFree?: boolean;
   /** The true metas of results that some releases of PyTorch record wrongly; null where they are right. */

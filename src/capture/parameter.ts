@@ -1,4 +1,7 @@
 /** The two kinds of tensors that a module keeps as its state: parameters, and buffers. */
+import { Storage, Tensor as CoreTensor } from "../tensor/mod.ts";
+import { isInScope } from "../trace/context.ts";
+import type { TensorValue } from "./base.ts";
 import { Tensor } from "./tensor.ts";
 
 /**
@@ -28,9 +31,15 @@ export class Parameter extends Tensor {
    * @param requiresGrad whether training would change it
    */
   constructor(data: Tensor, requiresGrad: boolean = true) {
-    super(data.value);
+    super(isInScope("fake") ? withoutValues(data.value) : data.value);
     this.requiresGrad = requiresGrad;
   }
+}
+
+/** The tensor as one that holds no memory. */
+function withoutValues(value: TensorValue): TensorValue {
+  if (!(value instanceof CoreTensor)) return value;
+  return new CoreTensor(value.dtype, value.shape, Storage.missing(value.byteLength));
 }
 
 /** What {@linkcode Buffer} is told. */

@@ -2,7 +2,7 @@
 import type { ExportedProgram } from "../fx/mod.ts";
 import { OptionError } from "../ir/mod.ts";
 import type { OnnxValue } from "../onnx/model.ts";
-import type { Tensor } from "../tensor/mod.ts";
+import { type DType, isFloat, isInt, Tensor } from "../tensor/mod.ts";
 import type { ONNXProgram } from "./onnx_program.ts";
 
 /** What `applyWeights` found. */
@@ -22,12 +22,13 @@ export function applyTensors(program: ONNXProgram, given: ReadonlyMap<string, Te
   for (const [name, names] of lowered.ties) for (const one of names) owners.set(one, name);
   const problems: string[] = [];
   const chosen = new Map<string, { name: string; tensor: Tensor }>();
-  for (const [name, tensor] of given) {
+  for (const [name, own] of given) {
     const old = exportedProgram.stateDict.get(name) ?? exportedProgram.constants.get(name);
     if (!old) {
       problems.push(`${name} is not a weight of the program`);
       continue;
     }
+    const tensor = asFloats(own, old.dtype) ?? own;
     if (old.dtype !== tensor.dtype || old.shape.join() !== tensor.shape.join()) {
       problems.push(`${name} is ${textOf(tensor)}, but the program has ${textOf(old)}`);
       continue;
@@ -53,6 +54,21 @@ export function applyTensors(program: ONNXProgram, given: ReadonlyMap<string, Te
   program.exportedProgram = change(program.exportedProgram);
   program.functionalProgram = change(program.functionalProgram);
   return { missing: [...exportedProgram.stateDict.keys()].filter((name) => !chosen.has(owners.get(name) ?? name)) };
+}
+
+/**
+ * Whole numbers as floats, where each is one exactly: JavaScript does not tell 42 from 42.0. Null where they are not, and for
+ * tensors that are no whole numbers in memory.
+ */
+function asFloats(tensor: Tensor, dtype: DType): Tensor | null {
+  if (!isInt(tensor.dtype) || !isFloat(dtype) || !tensor.isLoaded) return null;
+  const values = tensor.toArray();
+  const made = Tensor.of(dtype, tensor.shape, values.map(Number));
+  return made.toArray().every((value, i) =>
+      BigInt(Math.trunc(Number(value))) === BigInt(values[i]) && Number.isInteger(Number(value))
+    )
+    ? made
+    : null;
 }
 
 /** The error that has all that is wrong with given weights. */
