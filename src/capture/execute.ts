@@ -3,13 +3,14 @@
  * in place write through it; in capture it is recorded on the tracer that is entered.
  */
 import type { BoundArgs, CallArg } from "../aten/bind.ts";
-import { EagerInterpreter } from "../aten/calls.ts";
+import { EagerInterpreter, MetaInterpreter } from "../aten/calls.ts";
 import type { Op } from "../aten/mod.ts";
 import { RECORDS } from "../aten/records.ts";
 import { DeviceArg, type FxArg, FxValue } from "../fx/mod.ts";
 import { isSym } from "../sym/mod.ts";
 import {
   type DType,
+  elementCount,
   elementOffsets,
   isComplex,
   isFloat,
@@ -19,7 +20,7 @@ import {
   Tensor as CoreTensor,
 } from "../tensor/mod.ts";
 import * as loops from "../tensor/loops.ts";
-import { currentTracer } from "../trace/context.ts";
+import { currentTracer, isInScope } from "../trace/context.ts";
 import type { Tracer } from "../trace/tracer.ts";
 import { concrete, TensorBase, type TensorValue } from "./base.ts";
 import { type BoundCall, type Overloads, show } from "./overloads.ts";
@@ -28,6 +29,8 @@ import { overlapsItself, overlapsPartly, viewsOf } from "./views.ts";
 
 /** Runs kernels. */
 const eager = new EagerInterpreter(loops, RECORDS.forms);
+/** Finds the shapes of what has no values. */
+const metas = new MetaInterpreter(undefined, RECORDS.forms);
 
 /** Makes the tensor for a value: the class of tensors, which stands above this. */
 type Wrap = (value: TensorValue) => TensorBase;
@@ -70,6 +73,7 @@ function completeOptions(op: Op, kwargs: Map<string, CallArg<TensorValue>>): voi
 
 function run(call: BoundCall, wrap: Wrap): unknown {
   const { name, op, inplace } = call;
+  if (isFake(call)) return withoutValues(call, wrap);
   const args = call.args.map((arg) => mapTensors(arg, (tensor) => concrete(tensor, name)));
   const tensorSlots = op.parsed.args.map(({ type }) => holdsTensors(type));
   // Tensors of no dims stand for numbers where a number is asked for.
@@ -91,6 +95,34 @@ function run(call: BoundCall, wrap: Wrap): unknown {
   const apply = (): unknown => writes ? writing(name, op, bound) : eager.apply(op, bound);
   const result = viewed(op, args[0] as CoreTensor, bound) ?? owned(apply(), args);
   return wrapAll(result, wrap, names(op));
+}
+
+/** Whether a call makes what has no values: of tensors that have none, or in fake mode of what random or later writes fill. */
+function isFake({ op, args }: BoundCall): boolean {
+  let isMissing = false;
+  for (const arg of args) {
+    mapTensors(arg, ({ value }) => {
+      isMissing ||= value instanceof CoreTensor && !value.isLoaded && value.storage.range === null;
+      return value;
+    });
+  }
+  return isMissing || isInScope("fake") && (op.arbitrary === true || op.random === true);
+}
+
+/** The results of a call with their shapes only. */
+function withoutValues({ op, inplace, args }: BoundCall, wrap: Wrap): unknown {
+  if (inplace !== null) return args[0];
+  const values = args.map((arg) => mapTensors(arg, ({ value }) => value));
+  const made = mapMetas(metas.apply(op, metas.bind(op, values as CallArg<Meta>[])), ({ dtype, shape }) => {
+    const sizes = shape as readonly number[];
+    return new CoreTensor(dtype, sizes, Storage.missing(elementCount(sizes) * itemsize(dtype)));
+  });
+  return wrapAll(made, wrap, names(op));
+}
+
+function mapMetas(result: unknown, change: (meta: Meta) => CoreTensor): unknown {
+  if (Array.isArray(result)) return result.map((item) => mapMetas(item, change));
+  return typeof result === "object" && result !== null && "dtype" in result ? change(result as Meta) : result;
 }
 
 /** The operator's results as views; null where the operator, or this call of it, gives none. */
