@@ -96,7 +96,8 @@ function cancel(from: readonly Dim[], to: readonly Dim[], kept: readonly number[
 function expand(s: Site): void {
   const sizes = s.content(1);
   if (sizes) {
-    s.set(0, s.dtype(0), broadcastShapes(s.shape(0), sizes));
+    // The size that is asked for stands where it is not known whether there is one already, or is repeated.
+    s.set(0, s.dtype(0), broadcastShapes(sizes, s.shape(0)));
     return;
   }
   const length = lengthOf(s, 1);

@@ -7,7 +7,7 @@
  * end up unused are removed at the end.
  */
 import { type BoundArgs, type CallArg, complete } from "../aten/bind.ts";
-import { MetaInterpreter, TraceInterpreter } from "../aten/calls.ts";
+import { TraceInterpreter } from "../aten/calls.ts";
 import type { Op, OpTable, Resolved } from "../aten/mod.ts";
 import {
   allNodes,
@@ -22,7 +22,7 @@ import {
   type OutputSpec,
 } from "../fx/mod.ts";
 import { atNode, LoweringError, Names } from "../ir/mod.ts";
-import { isSym, prod } from "../sym/mod.ts";
+import { isSym, prod, type Ranges } from "../sym/mod.ts";
 import type { Meta } from "../tensor/mod.ts";
 import { baseName, type EachForm, eachForm, isTensor, type OutForm, outForm, plainArg } from "./derived_forms.ts";
 
@@ -67,7 +67,7 @@ interface Tracked {
 export async function functionalize(program: ExportedProgram, table: OpTable): Promise<ExportedProgram> {
   if (!mutates(program.graph, table)) return program;
   await table.extend(mayOverlap(program.graph) ? [CAST, ARANGE, RESHAPE, SCATTER] : [CAST]);
-  return new Functionalization(program.graph, table).program(program);
+  return new Functionalization(program.graph, table, program.rangeConstraints).program(program);
 }
 
 /** Whether a node of the graph, or of a subgraph, writes to one of its arguments. */
@@ -91,15 +91,17 @@ class Functionalization {
   private readonly graph: FxGraph;
   private readonly names: Names = new Names();
   private readonly trace: TraceInterpreter;
-  private readonly metas: MetaInterpreter;
   private readonly tracked: Map<FxValue, Tracked> = new Map();
   /** Values that are not tensors. */
   private readonly others: Map<FxValue, FxValue> = new Map();
 
-  constructor(private readonly original: FxGraph, private readonly table: OpTable) {
+  constructor(
+    private readonly original: FxGraph,
+    private readonly table: OpTable,
+    private readonly ranges: Ranges,
+  ) {
     this.graph = new FxGraph(original.name);
-    this.metas = new MetaInterpreter(undefined, table.forms);
-    this.trace = new TraceInterpreter(this.graph, this.names, undefined, table.forms);
+    this.trace = new TraceInterpreter(this.graph, this.names, ranges, table.forms);
     // Names of the program stay; only what the pass adds gets new ones.
     for (const value of original.inputs) this.names.reserve(value.name);
     for (const node of original.nodes()) {
@@ -250,7 +252,7 @@ class Functionalization {
   /** An operator whose results may be views of any of its arguments. Whether this call's are. */
   private views(node: FxNode, op: Op): boolean {
     const scratch = new FxGraph("");
-    const trace = new TraceInterpreter(scratch, this.names);
+    const trace = new TraceInterpreter(scratch, this.names, this.ranges);
     // deno-lint-ignore no-explicit-any -- arguments are typed by the schema at the definition
     const results = op.views!(trace, this.bound(op, node, (v) => v) as any) as readonly (FxValue | null)[];
     if (results.every((v) => v === null)) return false;
@@ -434,7 +436,7 @@ class Functionalization {
 
   private read(arg: FxArg): FxArg {
     if (arg instanceof FxGraph) {
-      return mutates(arg, this.table) ? new Functionalization(arg, this.table).subgraph() : arg;
+      return mutates(arg, this.table) ? new Functionalization(arg, this.table, this.ranges).subgraph() : arg;
     }
     if (Array.isArray(arg)) return arg.map((a) => this.read(a));
     return mapValues(arg, (v) => this.readValue(v));

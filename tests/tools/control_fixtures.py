@@ -233,12 +233,75 @@ class ScanWrites(nn.Module):
         return scan(step, h, xs)
 
 
+class CondNumber(nn.Module):
+    """A number found in data is an operand of a branch."""
+
+    def forward(self, x, n):
+        k = n.item()
+        torch._check(k >= 0)
+        torch._check(k <= x.shape[0])
+        return torch.cond(k > 2, lambda x, k: x[:k].sum(0) + k, lambda x, k: x[0] * k, (x, k))
+
+
+class CondFound(nn.Module):
+    """Branches in which sizes are found in data."""
+
+    def forward(self, x):
+        def yes(x):
+            places = (x > 0).nonzero()
+            return x[places[:, 0]].sum(0), places.float().mean()
+
+        def no(x):
+            low = x[x < 0]
+            return x[0] + low.sum(), low.max()
+
+        return torch.cond(x.sum() > 0, yes, no, (x,))
+
+
+class WhileRows(nn.Module):
+    """A loop over as many rows as a number says, which is found in data too."""
+
+    def forward(self, x, n):
+        k = n.item()
+        torch._check(k >= 0)
+        torch._check(k <= 4)
+
+        def turn(i, rows):
+            return i + 1, rows + x[0] + rows.shape[0]
+
+        return while_loop(lambda i, rows: i < k, turn, (torch.tensor(0), torch.zeros(k, x.shape[1])))
+
+
+class ScanFound(nn.Module):
+    """A scan in whose turns sizes are found in data, with a weight closed over."""
+
+    def __init__(self):
+        super().__init__()
+        self.w = nn.Parameter(torch.randn(1))
+
+    def forward(self, xs, h, mask):
+        def step(h, row):
+            x, m = row
+            places = x.nonzero()
+            return h + x.sum() * places.shape[0] * self.w, h * m
+
+        return scan(step, h, (xs, mask))
+
+
+class MapNested(nn.Module):
+    """A map in a map, over rows of a size that is not known."""
+
+    def forward(self, xs, c):
+        return hop_map(lambda x, c: hop_map(lambda y, c: y * c + y.shape[0], x, c).sum(0) + x.shape[0], xs, c)
+
+
 def x(*shape, seed=0, shift=0.0):
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed)) + shift
 
 
 B = Dim("b", min=2, max=64)
 D0 = {0: B}
+AUTO = {0: Dim.AUTO, 1: Dim.AUTO}
 # Name: (module, inputs, inputs at another size, dynamic shapes, how it is captured)
 CASES = {
     "cond_tree": (CondTree, (x(3, 4, shift=1), x(4)), (x(5, 4, shift=-1), x(4)), (D0, None), {}),
@@ -264,6 +327,11 @@ CASES = {
     "autocast": (Autocast, (x(3, 4),), (x(5, 4),), (D0,), {}),
     "no_grad": (NoGrad, (x(3, 4),), (x(5, 4),), (D0,), {}),
     "checkpoint": (Checkpoint, (x(3, 4),), (x(5, 4),), (D0,), {}),
+    "cond_number": (CondNumber, (x(4, 6), torch.tensor(2)), (x(5, 8), torch.tensor(3)), (AUTO, None), {"strict": True}),
+    "cond_found": (CondFound, (x(4, 6),), (x(5, 8, shift=-2),), (AUTO,), {}),
+    "while_rows": (WhileRows, (x(4, 6), torch.tensor(2)), (x(5, 8), torch.tensor(4)), (AUTO, None), {"strict": True}),
+    "scan_found": (ScanFound, (x(4, 6), x(6), x(4, 6, seed=1)), (x(5, 8), x(8), x(5, 8, seed=1)), (AUTO, {0: Dim.AUTO}, AUTO), {}),
+    "map_nested": (MapNested, (x(4, 6, 3), x(3)), (x(5, 8, 3), x(3)), (AUTO, None), {}),
     "while_strict": (WhileTwo, (x(3, 4),), (x(5, 4),), (D0,), {"strict": True}),
 }
 

@@ -546,7 +546,7 @@ MAKERS = [
     make_custom_writes,
     make_weights,
 ]
-LIMIT = 60_000
+LIMIT = 80_000
 
 
 def make_all():

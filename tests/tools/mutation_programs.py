@@ -2,6 +2,7 @@
 
 import torch
 from torch import nn
+from torch.export import Dim
 from torch.nn import functional as F
 
 
@@ -206,10 +207,71 @@ class Dynamic(nn.Module):
         return y, n, self.cache[: n + 1] * 2
 
 
+class Bounds(nn.Module):
+    """Parts whose places depend on the size."""
+
+    def forward(self, x):
+        n, m = x.shape
+        y = x.clone()
+        y[: n // 2] = 7
+        y[n // 2 :, m // 2 :] *= 2
+        y[:, m - 2 : m] = x[:, :2]
+        y.view(-1)[2:5].neg_()
+        y[1:-1].t()[1:3].exp_()
+        y.diagonal(1).add_(n)
+        y.movedim(0, -1)[1] = 5
+        padded = torch.zeros(n + 2, m)
+        padded[1 : n + 1] = y
+        padded[n - 1 :] += 1
+        return y, padded
+
+
+class Windows(nn.Module):
+    """As many windows as there is room for, repeated elements, and numbers in pairs."""
+
+    def forward(self, x):
+        y = x.clone()
+        y.unfold(1, 2, 2)[:, 0].mul_(3)
+        y[:, :1].expand(x.shape[0], x.shape[1])[:, 2].fill_(7)
+        pairs = torch.view_as_complex(x.reshape(x.shape[0], -1, 2).clone())
+        pairs.mul_(2j)
+        pairs.real[1:].add_(3)
+        return y, torch.view_as_real(pairs)
+
+
+class Selected(nn.Module):
+    """What is written to is found in data."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("keys", torch.zeros(9, 6))
+
+    def forward(self, x, at):
+        y = x.clone()
+        mask = x > 0
+        chosen = y[mask]
+        chosen.mul_(2)
+        chosen[:1] = 9
+        y[mask] = chosen
+        places = mask.nonzero()
+        y[places[:, 0], places[:, 1]] += 1
+        counted = torch.zeros(places.shape[0], 3)
+        counted[:, 1] = chosen
+        counted.view(-1)[::2] += 1
+        start = at.item()
+        torch._check(start >= 0)
+        torch._check(start + x.shape[0] <= 9)
+        self.keys[start : start + x.shape[0]] = x
+        self.keys.narrow(0, start, x.shape[0]).mul_(2)
+        self.keys.index_put_((at + torch.arange(x.shape[0]), torch.tensor(0)), x[:, 0], accumulate=True)
+        return y, counted, self.keys[: start + x.shape[0]].sum(0)
+
+
 def programs():
     """Name, model, inputs, inputs of another size, and which inputs have dynamic sizes."""
     x, y = torch.arange(24, dtype=torch.float32).reshape(4, 6) * 0.5 - 3, torch.arange(24.0).reshape(4, 6) / 8
     index = torch.tensor([2, 0, 1, 2])
+    larger = torch.arange(40, dtype=torch.float32).reshape(5, 8).sin() * 3
     return [
         ("views_of_views", ViewsOfViews(), (x,), None, None),
         ("indexed", Indexed(), (x, index), None, None),
@@ -225,4 +287,7 @@ def programs():
         ("parts", Parts(), (x,), None, None),
         ("conversions", Conversions(), (x, index), None, None),
         ("dynamic", Dynamic(), (x,), (torch.cat([x, y[:3]]),), ({0: torch.export.Dim("rows", min=4, max=8)},)),
+        ("bounds", Bounds(), (x,), (larger,), ({0: Dim.AUTO, 1: Dim.AUTO},)),
+        ("windows", Windows(), (x,), (larger,), ({0: Dim.AUTO, 1: Dim.AUTO},)),
+        ("selected", Selected(), (x, torch.tensor(3)), (larger[:, :6], torch.tensor(1)), ({0: Dim.AUTO}, None)),
     ]
