@@ -6,11 +6,14 @@ import { convert } from "../tensor/loops.ts";
 import { mapComplexRows } from "../tensor/complex_loops.ts";
 import * as complexMath from "../tensor/complex_math.ts";
 import { ComplexValue } from "../onnx/complex.ts";
+import { isSym } from "../sym/mod.ts";
+import { cat } from "./cat.ts";
 import { carrier, emit, NUMBERS, WIDE } from "./emit.ts";
 import { defineOp } from "./op.ts";
 import { constantOf } from "./normalize.ts";
-import { emitLogSum, logSum } from "./power.ts";
-import { element, PARTS, requireFloat, requireReal } from "./rules.ts";
+import { emitLogSum, logaddexp, logSum } from "./power.ts";
+import { element, PARTS, refuse, requireFloat, requireReal } from "./rules.ts";
+import { slice } from "./slice.ts";
 import { mapRuns } from "./softmax.ts";
 
 function sumDType(dtype: DType, given: DType | null): DType {
@@ -146,6 +149,20 @@ export const cumprod = defineOp("aten::cumprod(Tensor self, int dim, *, ScalarTy
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.logcumsumexp.html */
 export const logcumsumexp = defineOp("aten::logcumsumexp(Tensor self, int dim) -> Tensor", {
+  complex: (t, { self, dim }) => {
+    const { shape } = t.meta(self);
+    const axis = normalizeDim(dim, shape.length);
+    const size = shape[axis] ?? 1;
+    if (isSym(size)) return refuse("dim", dim, `a running sum of complex numbers needs a constant size, met ${size}`);
+    if (size <= 1) return self;
+    // One by one, as PyTorch goes on from the angle that it has.
+    const slices = Array.from({ length: size }, (_, i) => t.call(slice, self, axis, i, i + 1));
+    const sums = slices.slice(1).reduce<typeof slices>(
+      (done, x) => [...done, t.call(logaddexp, done[done.length - 1], x)],
+      [slices[0]],
+    );
+    return t.call(cat, sums, axis);
+  },
   meta: (_, { self, dim }) => {
     normalizeDim(dim, self.shape.length);
     return { dtype: self.dtype, shape: self.shape };

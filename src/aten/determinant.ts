@@ -1,12 +1,14 @@
 /**
  * Determinants. ONNX has Det, in single precision and without its logarithm; all else comes of the LU factorization. The
- * factors that PyTorch gives beside a determinant are those of the transposed matrix.
+ * factors that PyTorch gives beside a determinant are those of the transposed matrix, where it is real.
  */
 import type { OnnxBuilder } from "../onnx/builder.ts";
 import type { OnnxValue } from "../onnx/model.ts";
 import type { Dim } from "../sym/mod.ts";
-import type { Meta } from "../tensor/mod.ts";
+import { type Meta, toReal } from "../tensor/mod.ts";
+import { add, mul } from "./binary.ts";
 import { ltScalar } from "./compare.ts";
+import { complexLU, factorsOfDeterminant } from "./complex_factors.ts";
 import {
   factorLU,
   onnxDeterminant,
@@ -20,7 +22,9 @@ import {
 import { int32Meta, mapMatrices, onnxTransposed, requireSquare, transposed } from "./matrices.ts";
 import { defineOp } from "./op.ts";
 import { scalarLike } from "./overloads.ts";
+import { prodDim, sumDim } from "./reduce.ts";
 import { shaped } from "./shapes.ts";
+import { abs, log, sgn } from "./unary.ts";
 import { where } from "./where.ts";
 
 function onnxFactorTransposed(b: OnnxBuilder, A: OnnxValue): OnnxFactored {
@@ -43,7 +47,7 @@ export const linalgDetFull = defineOp(
   "aten::_linalg_det(Tensor A) -> (Tensor result, Tensor LU, Tensor pivots)",
   {
     meta: (_, { A }) => {
-      const { batch, size } = requireSquare("linalg.det", A);
+      const { batch, size } = requireSquare("linalg.det", A, true);
       return [shaped(A, batch), ...factorMetas(A, batch, size)];
     },
     kernel: ({ A }) => {
@@ -70,6 +74,11 @@ export const linalgDetFull = defineOp(
         : onnxDeterminant(b, factored);
       return [result, factored.LU, onnxLapackPivots(b, factored.pivots)];
     },
+    complex: (t, { A }) => {
+      const factored = complexLU(t, A);
+      const { diagonal, parity } = factorsOfDeterminant(t, factored);
+      return [t.call(mul, t.call(prodDim, diagonal, -1), parity), factored.LU, factored.pivots];
+    },
   },
 );
 
@@ -88,8 +97,8 @@ export const linalgSlogdetFull = defineOp(
   "aten::_linalg_slogdet(Tensor A) -> (Tensor sign, Tensor logabsdet, Tensor LU, Tensor pivots)",
   {
     meta: (_, { A }) => {
-      const { batch, size } = requireSquare("linalg.slogdet", A);
-      return [shaped(A, batch), shaped(A, batch), ...factorMetas(A, batch, size)];
+      const { batch, size } = requireSquare("linalg.slogdet", A, true);
+      return [shaped(A, batch), { dtype: toReal(A.dtype), shape: batch }, ...factorMetas(A, batch, size)];
     },
     kernel: ({ A }) => {
       const size = A.shape[A.shape.length - 1];
@@ -120,6 +129,13 @@ export const linalgSlogdetFull = defineOp(
       const logabsdet = b.op("ReduceSum", [logs, last], { keepdims: 0 });
       return [sign, logabsdet, factored.LU, pivots];
     },
+    complex: (t, { A }) => {
+      const factored = complexLU(t, A);
+      const { diagonal, parity } = factorsOfDeterminant(t, factored);
+      const sign = t.call(mul, t.call(prodDim, t.call(sgn, diagonal), -1), parity);
+      const logabsdet = t.call(sumDim, t.call(log, t.call(abs, diagonal)), [-1]);
+      return [sign, logabsdet, factored.LU, factored.pivots];
+    },
   },
 );
 
@@ -138,6 +154,10 @@ export const slogdet = defineOp("aten::slogdet(Tensor self) -> (Tensor sign, Ten
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.logdet.html: NaN for a negative determinant. */
 export const logdet = defineOp("aten::logdet(Tensor self) -> Tensor", {
+  complex: (t, { self }) => {
+    const [sign, logabsdet] = t.call(linalgSlogdetFull, self);
+    return t.call(add, t.call(log, sign), t.join(logabsdet, null));
+  },
   decompose: (t, { self }) => {
     const [sign, logabsdet] = t.call(linalgSlogdetFull, self);
     return t.call(where, t.call(ltScalar, sign, 0n), scalarLike(t, logabsdet, NaN), logabsdet);

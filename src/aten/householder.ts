@@ -5,9 +5,11 @@
 import type { OnnxBuilder } from "../onnx/builder.ts";
 import type { OnnxValue } from "../onnx/model.ts";
 import { type Dim, eq, ge, sub } from "../sym/mod.ts";
-import { broadcastShapes } from "../tensor/mod.ts";
+import { broadcastShapes, toReal } from "../tensor/mod.ts";
 import { cat } from "./cat.ts";
-import { emitEye } from "./create.ts";
+import { adjointOf, applyComplexReflections, complexReflections } from "./complex_factors.ts";
+import { emitEye, eyeOf } from "./create.ts";
+import { expand } from "./expand.ts";
 import { emitRepeat } from "./loop.ts";
 import {
   asColumn,
@@ -149,7 +151,7 @@ export function onnxApplyReflections(
 /** https://docs.pytorch.org/docs/stable/generated/torch.geqrf.html */
 export const geqrf = defineOp("aten::geqrf(Tensor self) -> (Tensor a, Tensor tau)", {
   meta: (_, { self }) => {
-    requireFactored("torch.geqrf", self);
+    requireFactored("torch.geqrf", self, true);
     const { batch, rows, columns } = matrixShape("torch.geqrf", self.shape);
     return [shaped(self, self.shape), shaped(self, [...batch, smaller(rows, columns)])];
   },
@@ -169,6 +171,10 @@ export const geqrf = defineOp("aten::geqrf(Tensor self) -> (Tensor a, Tensor tau
     const { packed, tau } = onnxReflect(b, self);
     return [packed, tau];
   },
+  complex: (t, { self }) => {
+    const { packed, tau } = complexReflections(t, self);
+    return [packed, tau];
+  },
 });
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.linalg.householder_product.html */
@@ -177,7 +183,7 @@ export const linalgHouseholderProduct = defineOp(
   {
     meta: (_, { input, tau }) => {
       const name = "torch.linalg.householder_product";
-      requireFactored(name, input);
+      requireFactored(name, input, true);
       const { rows, columns } = matrixShape(name, input.shape);
       if (ge(rows, columns) === false) {
         throw new RangeError(`${name} takes at least as many rows as columns, met ${rows} and ${columns}`);
@@ -199,6 +205,12 @@ export const linalgHouseholderProduct = defineOp(
       const { rows, columns } = matrixShape("torch.linalg.householder_product", shape);
       return onnxApplyReflections(b, { packed: input, tau }, emitEye(b, rows, columns, dtype), false);
     },
+    complex: (t, { input, tau }) => {
+      const { dtype, shape } = t.meta(input);
+      const [rows, columns] = shape.slice(-2);
+      const start = t.call(expand, t.call(eyeOf, rows, columns, toReal(dtype)), shape);
+      return applyComplexReflections(t, input, tau, t.join(start, null), false);
+    },
   },
 );
 
@@ -212,7 +224,7 @@ export const ormqr = defineOp(
   "aten::ormqr(Tensor self, Tensor input2, Tensor input3, bool left=True, bool transpose=False) -> Tensor",
   {
     meta: (_, { self, input3, left }) => {
-      requireFactored("torch.ormqr", self);
+      requireFactored("torch.ormqr", self, true);
       const { rows, columns } = matrixShape("torch.ormqr", input3.shape);
       if (eq(left ? rows : columns, self.shape[self.shape.length - 2]) === false) {
         throw new RangeError("torch.ormqr takes matrices that the reflections fit");
@@ -242,6 +254,11 @@ export const ormqr = defineOp(
         ? onnxApplyReflections(b, reflections, input3, transpose)
         : onnxTransposed(b, onnxApplyReflections(b, reflections, onnxTransposed(b, input3), !transpose));
     },
+    // C Q is (Q^H C^H)^H.
+    complex: (t, { self, input2, input3, left, transpose }) =>
+      left
+        ? applyComplexReflections(t, self, input2, input3, transpose)
+        : adjointOf(t, applyComplexReflections(t, self, input2, adjointOf(t, input3), !transpose)),
   },
 );
 

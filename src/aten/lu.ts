@@ -5,6 +5,7 @@ import type { Dim } from "../sym/mod.ts";
 import { type DType, type Meta, Tensor } from "../tensor/mod.ts";
 import { emitEye } from "./create.ts";
 import { diagonal } from "./diagonal.ts";
+import { complexLU } from "./complex_factors.ts";
 import { emitRepeat } from "./loop.ts";
 import {
   asColumn,
@@ -21,6 +22,7 @@ import {
 import { defineOp } from "./op.ts";
 import { refuse } from "./rules.ts";
 import { shaped, smaller } from "./shapes.ts";
+import { tril } from "./triangle.ts";
 
 /** A factored matrix: unit lower and upper triangle in one, the row that each row was exchanged with (from 0). */
 export interface Factored {
@@ -129,7 +131,7 @@ interface FactorMetas {
 }
 
 function factorMetas(name: string, A: Meta): FactorMetas {
-  requireFactored(name, A);
+  requireFactored(name, A, true);
   const { batch, rows, columns } = matrixShape(name, A.shape);
   return {
     LU: shaped(A, A.shape),
@@ -169,6 +171,11 @@ export const linalgLuFactorEx = defineOp(
       const metas = factorMetas("linalg.lu_factor", b.meta(A));
       const { LU, pivots } = onnxFactorLU(b, A, metas.pivots.shape.at(-1)!);
       return [LU, onnxLapackPivots(b, pivots), onnxInfo(b, onnxDiagonal(b, LU))];
+    },
+    complex: (t, { A, pivot }) => {
+      requirePivot(pivot);
+      const { LU, pivots, info } = complexLU(t, A);
+      return [LU, pivots, info];
     },
   },
 );
@@ -225,7 +232,7 @@ export const luUnpack = defineOp(
   "aten::lu_unpack(Tensor LU_data, Tensor LU_pivots, bool unpack_data=True, bool unpack_pivots=True) -> (Tensor P, Tensor L, Tensor U)",
   {
     meta: (_, { LU_data, unpack_data, unpack_pivots }) => {
-      requireFactored("torch.lu_unpack", LU_data);
+      requireFactored("torch.lu_unpack", LU_data, true);
       const { batch, rows, columns } = matrixShape("torch.lu_unpack", LU_data.shape);
       const { dtype } = LU_data;
       const count = smaller(rows, columns);
@@ -264,6 +271,15 @@ export const luUnpack = defineOp(
       };
       const [L, U] = unpack_data ? onnxTriangles(b, LU_data, rows, columns) : [empty, empty];
       return [unpack_pivots ? P() : empty, L, U];
+    },
+    complex: (t, { LU_data, LU_pivots, unpack_data, unpack_pivots }, op) => {
+      const [re, im] = t.parts(LU_data);
+      const [P, L, U] = t.call(op, re, LU_pivots, unpack_data, unpack_pivots);
+      const whole = t.join(P, null);
+      if (!im || !unpack_data) return [whole, t.join(L, null), t.join(U, null)];
+      const [, lower, upper] = t.call(op, im, LU_pivots, true, false);
+      // The ones on the diagonal are real.
+      return [whole, t.join(L, t.call(tril, lower, -1)), t.join(U, upper)];
     },
   },
 );

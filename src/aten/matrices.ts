@@ -17,11 +17,12 @@ export const EPSILON: Readonly<Partial<Record<DType, number>>> = { float32: 2 **
 export type Matrix = Float64Array[];
 
 /**
- * Checks that matrices of the dtype can be factored, as PyTorch does on the CPU.
+ * Checks that matrices of the dtype can be factored, as PyTorch does on the CPU; complex ones only where that is said.
  *
  * @throws {TypeError} when the dtype is neither float32 nor float64
  */
-export function requireFactored(name: string, { dtype }: Meta): void {
+export function requireFactored(name: string, { dtype }: Meta, withComplex = false): void {
+  if (withComplex && (dtype === "complex64" || dtype === "complex128")) return;
   if (isComplex(dtype)) throw new TypeError(`${name} of ${dtype} matrices is not supported`);
   if (dtype !== "float32" && dtype !== "float64") {
     throw new TypeError(`${name} takes matrices of float32 and float64, met ${dtype}`);
@@ -44,8 +45,8 @@ export function squareShape<D extends Dim>(name: string, shape: readonly D[]): {
 }
 
 /** Checks that of a square matrix in a dtype that can be factored. */
-export function requireSquare(name: string, meta: Meta): { batch: Dim[]; size: Dim } {
-  requireFactored(name, meta);
+export function requireSquare(name: string, meta: Meta, withComplex = false): { batch: Dim[]; size: Dim } {
+  requireFactored(name, meta, withComplex);
   return squareShape(name, meta.shape);
 }
 

@@ -135,16 +135,16 @@ export const linalgNormNamed = defineOp(
 /** The condition by the quotient of singular values, or of norms; that of a matrix without an inverse is infinite. */
 function conditionOf<T extends object>(t: Calls<T>, self: T, ord: Order): T {
   const meta = t.meta(self);
-  requireFactored("linalg.cond", meta);
+  requireFactored("linalg.cond", meta, true);
   const { batch, rows, columns } = matrixShape("linalg.cond", meta.shape);
-  if (rows === 0 || columns === 0) return t.full(batch, 0, meta.dtype);
+  if (rows === 0 || columns === 0) return t.full(batch, 0, toReal(meta.dtype));
   if (ord === 2 || ord === -2) {
     const values = t.call(linalgSvdvals, self);
     const largest = t.call(squeezeDim, t.call(slice, values, -1, 0, 1), -1);
     const smallest = t.call(squeezeDim, t.call(slice, values, -1, -1, null), -1);
     return ord === 2 ? t.call(div, largest, smallest) : t.call(div, smallest, largest);
   }
-  requireSquare("linalg.cond", meta);
+  requireSquare("linalg.cond", meta, true);
   if (ord === "nuc") {
     const values = t.call(linalgSvdvals, self);
     return t.call(mul, t.call(sumDim, values, [-1]), t.call(sumDim, t.call(reciprocal, values), [-1]));
@@ -154,7 +154,7 @@ function conditionOf<T extends object>(t: Calls<T>, self: T, ord: Order): T {
   const infinite = scalarLike(t, self, Infinity);
   const isSingular = t.call(unsqueeze, t.call(unsqueeze, t.call(gtScalar, info, 0n), -1), -1);
   const result = t.call(mul, norm(self), norm(t.call(where, isSingular, infinite, inverse)));
-  return t.call(where, t.call(isnan, result), infinite, result);
+  return t.call(where, t.call(isnan, result), scalarLike(t, result, Infinity), result);
 }
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.linalg.cond.html */
@@ -170,12 +170,13 @@ export const linalgCondNamed = defineOp("aten::linalg_cond.p_str(Tensor self, st
 /** How many singular values are not negligible. */
 function rankOf<T extends object>(t: Calls<T>, self: T, bounds: Bounds<T>, hermitian: boolean): T {
   const meta = t.meta(self);
-  requireFactored("linalg.matrix_rank", meta);
+  requireFactored("linalg.matrix_rank", meta, true);
   const { batch, rows, columns } = matrixShape("linalg.matrix_rank", meta.shape);
-  if (hermitian && eq(rows, columns) === false) requireSquare("linalg.matrix_rank", meta);
+  if (hermitian && eq(rows, columns) === false) requireSquare("linalg.matrix_rank", meta, true);
   if (rows === 0 || columns === 0) return t.full(batch, 0n, "int64");
   const values = hermitian ? t.call(abs, t.call(linalgEigvalsh, self)) : t.call(linalgSvdvals, self);
-  const bound = boundOf(t, meta, t.call(amax, values, [-1], true), bounds);
+  const judged = { dtype: toReal(meta.dtype), shape: meta.shape };
+  const bound = boundOf(t, judged, t.call(amax, values, [-1], true), bounds);
   return t.call(sumDim, t.call(gt, values, bound), [-1]);
 }
 

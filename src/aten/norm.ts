@@ -2,9 +2,10 @@
 import type { OnnxBuilder } from "../onnx/builder.ts";
 import { float, type OnnxValue } from "../onnx/model.ts";
 import { type Dim, eq, floorDiv, mul } from "../sym/mod.ts";
-import { type DType, elementCount, formatMeta, type Meta, type Tensor } from "../tensor/mod.ts";
+import { type DType, elementCount, formatMeta, type Meta, type Tensor, toReal } from "../tensor/mod.ts";
 import { convert, mapBinary, reduceDims } from "../tensor/loops.ts";
 import { _nativeBatchNormLegitFunctional, batchNorm, checkChannels } from "./batch_norm.ts";
+import { add, mul as times } from "./binary.ts";
 import { repeat } from "./expand.ts";
 import {
   affine,
@@ -21,6 +22,7 @@ import { type Calls, defineOp } from "./op.ts";
 import { computeIn } from "./precision.ts";
 import { meanDim } from "./reduce.ts";
 import { like, requireFrom, requireMultiple, requireRankFrom, requireShape } from "./rules.ts";
+import { rsqrt } from "./unary.ts";
 import { reshape, view } from "./view.ts";
 
 /** First of the dims that are normalized, which are the last ones. */
@@ -351,6 +353,15 @@ export const rmsNorm = defineOp(
       return like(args.input);
     },
     kernel: (args) => rmsNormKernel(args)[0],
+    // Squares are those of complex numbers, not of their sizes.
+    complex: (t, { input, normalized_shape, weight, eps }) => {
+      const { dtype } = t.meta(input);
+      const dims = normalized_shape.map((_, i) => i - normalized_shape.length);
+      const squares = t.call(meanDim, t.call(times, input, input), dims, true);
+      const root = t.call(rsqrt, t.call(add, squares, t.full([], epsilonOf(toReal(dtype), eps), dtype)));
+      const y = t.call(times, input, root);
+      return weight ? t.call(times, y, weight) : y;
+    },
     onnx: (b, args) => {
       const { dtype } = b.meta(args.input);
       if (b.opset < 23 || dtype === "float64") return rmsNormNodes(b, args)[0];

@@ -1,8 +1,9 @@
 /** Pseudoinverses, and least squares by them. */
 import { ge, gt as greater } from "../sym/mod.ts";
-import type { Meta } from "../tensor/mod.ts";
+import { isComplex, type Meta, toReal } from "../tensor/mod.ts";
 import { mul, sub } from "./binary.ts";
 import { gt } from "./compare.ts";
+import { fromRealMatrix, toRealMatrix, toSymmetric } from "./complex_matrices.ts";
 import { linalgEigh } from "./eigen.ts";
 import { matmul } from "./linear.ts";
 import { matrixShape, requireFactored, requireSquare } from "./matrices.ts";
@@ -22,10 +23,24 @@ import { where } from "./where.ts";
 /** By the eigenvalues of the lower triangle where the matrix is symmetric, else by singular values. */
 function pseudoinverse<T extends object>(t: Calls<T>, self: T, bounds: Bounds<T>, hermitian: boolean): T {
   const meta = t.meta(self);
-  requireFactored("linalg.pinv", meta);
+  requireFactored("linalg.pinv", meta, true);
   const { batch, rows, columns } = matrixShape("linalg.pinv", meta.shape);
-  if (hermitian) requireSquare("linalg.pinv", meta);
+  if (hermitian) requireSquare("linalg.pinv", meta, true);
   if (rows === 0 || columns === 0) return t.full([...batch, columns, rows], 0, meta.dtype);
+  if (!isComplex(meta.dtype)) return realPseudoinverse(t, self, meta, bounds, hermitian);
+  const real = hermitian ? toSymmetric(t, self) : toRealMatrix(t, self);
+  const bounded = { dtype: toReal(meta.dtype), shape: meta.shape };
+  return fromRealMatrix(t, realPseudoinverse(t, real, bounded, bounds, hermitian));
+}
+
+/** `meta` is that of the matrix by whose size what is negligible is judged. */
+function realPseudoinverse<T extends object>(
+  t: Calls<T>,
+  self: T,
+  meta: Meta,
+  bounds: Bounds<T>,
+  hermitian: boolean,
+): T {
   let left: T, values: T, right: T;
   if (hermitian) {
     [values, left] = t.call(linalgEigh, self);

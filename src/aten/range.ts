@@ -1,9 +1,9 @@
 /** Evenly spaced values: arange, linspace, logspace, and the indices of triangles. */
-import type { Scalar } from "../fx/mod.ts";
+import { Complex, type Scalar } from "../fx/mod.ts";
 import type { OnnxBuilder } from "../onnx/builder.ts";
 import type { OnnxValue } from "../onnx/model.ts";
 import { add, ceilDiv, type Dim, floorDiv, isSym, mul, sub } from "../sym/mod.ts";
-import { type DType, isFloat, isInt, type Meta, newData, Tensor } from "../tensor/mod.ts";
+import { type DType, isComplex, isFloat, isInt, type Meta, newData, Tensor, toReal } from "../tensor/mod.ts";
 import { store } from "../tensor/loops.ts";
 import { add as addTensor, mul as mulTensor, sub as subTensor } from "./binary.ts";
 import { ltScalar } from "./compare.ts";
@@ -207,12 +207,24 @@ function spacedTensor({ start, end, steps, dtype: given, layout }: Spaced, fn: (
   return Tensor.of(dtype, [steps], out);
 }
 
+/** Complex values: their parts are evenly spaced too. */
+function complexSpaced<T extends object>(t: Calls<T>, { start, end, steps, dtype, layout }: Spaced): T {
+  const real = toReal(dtype ?? "complex64");
+  const ends = [start, end];
+  const part = (k: 0 | 1): T => {
+    const [from, to] = ends.map((x) => x instanceof Complex ? (k === 0 ? x.re : x.im) : k === 0 ? x : 0);
+    return t.call(linspace, from, to, BigInt(steps) as unknown as number, real, layout);
+  };
+  return t.join(part(0), ends.some((x) => x instanceof Complex) ? part(1) : null);
+}
+
 /** Rules of values that are constants: their number is never symbolic. */
 function spacedRules<A extends Spaced>(fn: (args: A) => (x: number) => number) {
   return {
-    meta: (_: unknown, { steps, dtype, layout }: A): Meta => {
+    meta: (_: unknown, { start, end, steps, dtype, layout }: A): Meta => {
       requireStrided(layout);
-      return { dtype: dtype ?? "float32", shape: [steps] };
+      const own = [start, end].some((x) => x instanceof Complex) ? "complex64" : "float32";
+      return { dtype: dtype ?? own, shape: [steps] };
     },
     kernel: (args: A): Tensor => spacedTensor(args, fn(args)),
     onnx: (b: OnnxBuilder, args: A): OnnxValue => b.constant(spacedTensor(args, fn(args))),
@@ -222,13 +234,16 @@ function spacedRules<A extends Spaced>(fn: (args: A) => (x: number) => number) {
 /** https://docs.pytorch.org/docs/stable/generated/torch.linspace.html */
 export const linspace = defineOp(
   "aten::linspace(Scalar start, Scalar end, int steps, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor",
-  spacedRules(() => (x) => x),
+  { ...spacedRules(() => (x) => x), complex: (t, args) => complexSpaced(t, args) },
 );
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.logspace.html */
 export const logspace = defineOp(
   "aten::logspace(Scalar start, Scalar end, int steps, float base=10., *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor",
-  spacedRules(({ base }: Spaced & { readonly base: number }) => (x) => base ** x),
+  {
+    ...spacedRules(({ base }: Spaced & { readonly base: number }) => (x) => base ** x),
+    complex: (t, args) => t.call(powOfScalar, args.base, complexSpaced(t, args)),
+  },
 );
 
 interface Triangle extends Options {
@@ -288,10 +303,18 @@ function spacedBetween<T extends object>(
   requireStrided(given.layout);
   const { steps } = given;
   const dtype = given.dtype ?? "float32";
-  if (!isFloat(dtype) && !isInt(dtype)) refuse("dtype", dtype, "evenly spaced values are integers or floats");
+  if (!isFloat(dtype) && !isInt(dtype) && !isComplex(dtype)) {
+    refuse("dtype", dtype, "evenly spaced values are integers, floats or complex");
+  }
   if (steps < 0) refuse("steps", steps, "it must not be negative");
   for (const x of [start, end]) {
     if (t.meta(x).shape.length !== 0) throw new RangeError("The ends of evenly spaced values must be 0-d tensors");
+  }
+  if (isComplex(dtype)) {
+    const [from, to] = [t.parts(start), t.parts(end)];
+    const zero = t.full([], 0, toReal(dtype));
+    const part = (k: 0 | 1): T => spacedBetween(t, from[k] ?? zero, to[k] ?? zero, { ...given, dtype: toReal(dtype) });
+    return fn(t.join(part(0), from[1] || to[1] ? part(1) : null));
   }
   const wide = isInt(dtype) ? "float64" : dtype;
   const [from, to] = [start, end].map((x) => t.cast(t.cast(x, dtype), wide));
@@ -325,7 +348,7 @@ export const linspaceToTensor = defineOp(
 
 function endTensor<T>(t: Calls<T>, value: Scalar, { dtype }: { readonly dtype: DType | null }): T {
   // What an integer loses behind the point is the caller's to take away.
-  return t.full([], value, dtype && isFloat(dtype) ? dtype : dtype ? "float64" : "float32");
+  return t.full([], value, dtype && (isFloat(dtype) || isComplex(dtype)) ? dtype : dtype ? "float64" : "float32");
 }
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.logspace.html */

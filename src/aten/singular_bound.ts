@@ -1,7 +1,7 @@
 /** The bound below which singular values count as zero, as linalg.pinv and linalg.matrix_rank take it. */
 import type { Scalar } from "../fx/mod.ts";
 import { isSym, max } from "../sym/mod.ts";
-import type { Meta } from "../tensor/mod.ts";
+import { type Meta, toReal } from "../tensor/mod.ts";
 import { mul } from "./binary.ts";
 import { gtScalar } from "./compare.ts";
 import { maximum } from "./extrema.ts";
@@ -18,7 +18,7 @@ export interface Bounds<T> {
 
 /** A bound that is given as a number. What is above it in the dtype of `A` must be so exactly: it is never rounded up. */
 export function numberBound<T>(t: Calls<T>, A: T, value: Scalar | null): T | null {
-  const { dtype } = t.meta(A);
+  const dtype = toReal(t.meta(A).dtype);
   if (typeof value !== "number" || dtype !== "float32") return value === null ? null : t.full([], value, dtype);
   const rounded = Math.fround(value);
   return t.full([], rounded > value ? Math.fround(rounded * (1 - EPSILON.float32! / 2)) : rounded, dtype);

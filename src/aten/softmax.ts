@@ -6,7 +6,7 @@ import { convert, permuteDims } from "../tensor/loops.ts";
 import { eqScalar } from "./compare.ts";
 import { emit, FLOATS, NUMBERS } from "./emit.ts";
 import { emitReduce } from "./dims.ts";
-import { defineOp } from "./op.ts";
+import { type Calls, defineOp } from "./op.ts";
 import { allDim } from "./reduce.ts";
 import { refuse, requireFloat } from "./rules.ts";
 import { where } from "./where.ts";
@@ -80,6 +80,12 @@ function withDType(log: boolean) {
     kernel: ({ self, dim, dtype }: Given<Tensor>): Tensor => tensorOf(self, dim, dtype ?? self.dtype, log),
     onnx: (b: OnnxBuilder, { self, dim, dtype }: Given<OnnxValue>): OnnxValue =>
       emitSoftmax(b, self, dim, dtype ?? b.meta(self).dtype, log),
+    // Of complex numbers, the real parts are all that a real dtype leaves.
+    complex: <T extends object>(t: Calls<T>, { self, dim, dtype }: Given<T>): T => {
+      const real = dtype ?? t.meta(self).dtype;
+      requireFloat(real, "The result of softmax");
+      return t.call(log ? logSoftmax : softmax, t.cast(self, real), dim, real);
+    },
   };
 }
 

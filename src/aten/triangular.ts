@@ -3,10 +3,15 @@ import type { OnnxBuilder } from "../onnx/builder.ts";
 import type { OnnxValue } from "../onnx/model.ts";
 import { type Dim, sub } from "../sym/mod.ts";
 import { permuteDims } from "../tensor/loops.ts";
-import { broadcastShapes, type Meta, type Tensor } from "../tensor/mod.ts";
+import { broadcastShapes, isComplex, type Meta, type Tensor } from "../tensor/mod.ts";
+import { adjointOf } from "./complex_factors.ts";
+import { fromRealColumns, fromRealMatrix, toRealColumns, toRealMatrix, toSymmetric } from "./complex_matrices.ts";
 import { clone } from "./copy.ts";
+import { diagonal } from "./diagonal.ts";
+import { div } from "./division.ts";
+import { matmul } from "./linear.ts";
 import { emitRepeat } from "./loop.ts";
-import { onnxRowOrder, rowOrder } from "./lu.ts";
+import { luUnpack, onnxRowOrder, rowOrder } from "./lu.ts";
 import {
   asColumn,
   mapMatrices,
@@ -21,8 +26,9 @@ import {
   transposed,
   zeroMatrix,
 } from "./matrices.ts";
-import { defineOp } from "./op.ts";
+import { type Calls, defineOp } from "./op.ts";
 import { mT } from "./permute.ts";
+import { unsqueeze } from "./view.ts";
 
 /** Which triangle of a matrix counts, and whether its diagonal is taken for ones. */
 export interface TriangleOptions {
@@ -80,7 +86,7 @@ export const linalgSolveTriangular = defineOp(
   "aten::linalg_solve_triangular(Tensor self, Tensor B, *, bool upper, bool left=True, bool unitriangular=False) -> Tensor",
   {
     meta: (_, { self, B }) => {
-      requireSquare("linalg.solve_triangular", self);
+      requireSquare("linalg.solve_triangular", self, true);
       matrixShape("linalg.solve_triangular", B.shape);
       return { dtype: B.dtype, shape: solutionShape(self, B) };
     },
@@ -99,6 +105,15 @@ export const linalgSolveTriangular = defineOp(
         b,
         onnxSolveTriangle(b, onnxTransposed(b, self), onnxTransposed(b, B), { upper: !upper, unit: unitriangular }),
       ),
+    // Rows (or columns) divided by the diagonal: the real form of a triangle with ones there is one too.
+    complex: (t, { self, B, upper, left, unitriangular }, op) => {
+      const diag = t.call(unsqueeze, t.call(diagonal, self, 0, -2, -1), left ? -1 : -2);
+      const [A, rhs] = unitriangular ? [self, B] : [t.call(div, self, diag), t.call(div, B, diag)];
+      const columns = left ? toRealColumns(t, rhs) : toRealMatrix(t, rhs);
+      // What stands on the diagonal is not looked at.
+      const X = t.call(op, unitriangular ? toSymmetric(t, A) : toRealMatrix(t, A), columns, upper, left, true);
+      return left ? fromRealColumns(t, X) : fromRealMatrix(t, X);
+    },
   },
 );
 
@@ -120,7 +135,7 @@ export const choleskySolve = defineOp(
   "aten::cholesky_solve(Tensor self, Tensor input2, bool upper=False) -> Tensor",
   {
     decompose: (t, { self, input2, upper }) => {
-      const turned = t.call(mT, input2);
+      const turned = isComplex(t.meta(input2).dtype) ? adjointOf(t, input2) : t.call(mT, input2);
       const [lower, other] = upper ? [turned, input2] : [input2, turned];
       return t.call(linalgSolveTriangular, other, t.call(linalgSolveTriangular, lower, self, false), true);
     },
@@ -174,7 +189,7 @@ export const linalgLuSolve = defineOp(
   "aten::linalg_lu_solve(Tensor LU, Tensor pivots, Tensor B, *, bool left=True, bool adjoint=False) -> Tensor",
   {
     meta: (_, { LU, B }) => {
-      requireSquare("linalg.lu_solve", LU);
+      requireSquare("linalg.lu_solve", LU, true);
       matrixShape("linalg.lu_solve", B.shape);
       return { dtype: B.dtype, shape: solutionShape(LU, B) };
     },
@@ -193,8 +208,27 @@ export const linalgLuSolve = defineOp(
         b,
         onnxSolveFactored(b, { LU, pivots, B: onnxTransposed(b, B), left: true, adjoint: !adjoint }),
       ),
+    // X A = B is A^H X^H = B^H.
+    complex: (t, { LU, pivots, B, left, adjoint }) =>
+      left ? solveComplexFactored(t, LU, pivots, B, adjoint) : adjointOf(
+        t,
+        solveComplexFactored(t, LU, pivots, adjointOf(t, B), !adjoint),
+      ),
   },
 );
+
+/** `A X = B` of a factored complex `A = P L U`, or of its adjoint. */
+function solveComplexFactored<T extends object>(t: Calls<T>, LU: T, pivots: T, B: T, adjoint: boolean): T {
+  const [P] = t.call(luUnpack, t.parts(LU)[0], pivots, false, true);
+  const permutation = t.join(P, null);
+  if (!adjoint) {
+    const y = t.call(linalgSolveTriangular, LU, t.call(matmul, t.call(mT, permutation), B), false, true, true);
+    return t.call(linalgSolveTriangular, LU, y, true);
+  }
+  const turned = adjointOf(t, LU);
+  const y = t.call(linalgSolveTriangular, turned, B, false);
+  return t.call(matmul, permutation, t.call(linalgSolveTriangular, turned, y, true, true, true));
+}
 
 function lastTwo(x: Tensor): Tensor {
   const rank = x.shape.length;
