@@ -97,7 +97,7 @@ export class ReLU6 extends InplaceActivation {
 
   /** The function's values, of the input's shape. */
   forward(input: Tensor): Tensor {
-    return F.relu6(input, this.inplace);
+    return F.hardtanh(input, 0, 6, this.inplace);
   }
 }
 

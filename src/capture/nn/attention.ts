@@ -191,7 +191,7 @@ function attend(
   let { keyPaddingMask = null, attnMask = null, isCausal = false } = options;
   const isBatched = query.ndim === 3;
   if (!isBatched) {
-    [query, key, value] = onEach([query, key, value], (x) => x.unsqueeze(1));
+    [query, key, value] = [query, key, value].map((x) => x.unsqueeze(1));
     keyPaddingMask = keyPaddingMask?.unsqueeze(0) ?? null;
   }
   const [targetLength, batch] = query.shape;
@@ -232,13 +232,8 @@ function attend(
   }
   const dropout = training ? module.dropout : 0;
   const merge = (x: Tensor): Tensor => {
-    const merged = F.linear(
-      x.reshape([times(targetLength, batch), embedDim]),
-      module.out_proj.weight,
-      module.out_proj.bias,
-    );
-    const output = merged.view([targetLength, batch, embedDim]);
-    return isBatched ? output : output.squeeze(1);
+    const flat = x.reshape([times(targetLength, batch), embedDim]);
+    return F.linear(flat, module.out_proj.weight, module.out_proj.bias).view([targetLength, batch, embedDim]);
   };
   if (!needWeights) {
     if (attnMask) {
@@ -250,7 +245,8 @@ function attend(
     k = k.view([batch, numHeads, sourceLength, headDim]);
     v = v.view([batch, numHeads, sourceLength, headDim]);
     const attended = F.scaledDotProductAttention(q, k, v, attnMask, dropout, isCausal);
-    return [merge(attended.permute([2, 0, 1, 3])), null];
+    const merged = merge(attended.permute([2, 0, 1, 3]));
+    return [isBatched ? merged : merged.squeeze(1), null];
   }
   const scaled = q.mul(torch.float(Math.sqrt(1 / headDim)));
   const transposed = k.transpose(-2, -1);
@@ -260,7 +256,7 @@ function attend(
   const output = merge(torch.bmm(weights, v).transpose(0, 1));
   weights = weights.view([batch, numHeads, targetLength, sourceLength]);
   if (averageAttnWeights) weights = weights.mean(1);
-  return [output, isBatched ? weights : weights.squeeze(0)];
+  return isBatched ? [output, weights] : [output.squeeze(1), weights.squeeze(0)];
 }
 
 /** Queries, keys and values by one matrix. */
