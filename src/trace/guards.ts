@@ -64,7 +64,10 @@ export function checkAtOtherSizes(
     for (const name of names) checkBounds(op, name, other, symbols, holds);
     return;
   }
-  const guard = conditionFor(free, [...sizes.values()], other, symbols, holds);
+  // A size may have to fit a symbol that is only part of another: keys of the batch that the queries' number of heads has.
+  const plain = [...names].map((name) => symbol(name));
+  const parts = plain.filter(({ key }) => !sizes.has(key));
+  const guard = conditionFor(plain, [...parts, ...sizes.values()], other, symbols, holds);
   const shown = guard === null
     ? `${op.name} does not work at other sizes than the example's`
     : guard.kind === "equal"
@@ -131,7 +134,15 @@ function conditionFor(
       if (holds(values)) return { kind: "multiple", size, of: n };
     }
   }
-  return null;
+  // At the example's sizes every call works.
+  const fixed = firstNeeded(
+    free.filter(isPlain).flatMap((left) => {
+      const right = symbols.hintOf(left);
+      return right === null ? [] : [{ left, right: Number(right) }];
+    }),
+    (chosen) => holds(withEqual(other, chosen)),
+  );
+  return fixed && { kind: "equal", ...fixed };
 }
 
 interface Pair {
