@@ -1,6 +1,5 @@
 /** Loading a state dict into a module: `torch.nn.Module.load_state_dict`, with its messages. */
 import { Tensor as CoreTensor } from "../tensor/mod.ts";
-import { isInScope } from "../trace/context.ts";
 import { className, type Module } from "./module.ts";
 import { Parameter } from "./parameter.ts";
 import { Tensor } from "./tensor.ts";
@@ -83,7 +82,7 @@ function load(root: Module, name: string, value: Tensor, assign: boolean): void 
   if (assign) module[key] = own instanceof Parameter ? new Parameter(shaped, own.requiresGrad) : shaped;
   // What was made in fake mode has no memory to copy to.
   else if (hasValues(own)) own.detach().copy_(shaped);
-  else own.value = (isInScope("fake") ? shaped : shaped.to(own.dtype).clone()).value;
+  else own.value = shaped.to(own.dtype).clone().value;
 }
 
 function hasValues({ value }: Tensor): boolean {

@@ -1,5 +1,6 @@
 /** `torch.nn.Module`: how state is found and named, loaded, converted and printed. */
 import { assert, assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
+import { enableFakeMode } from "../../../mod.ts";
 import * as nn from "../../../src/capture/nn/mod.ts";
 import { Tensor as CoreTensor } from "../../../src/tensor/mod.ts";
 import { Tensor, torch } from "../../../torch.ts";
@@ -242,6 +243,25 @@ Deno.test("nn.deepcopy: parameters of its own, ties kept", () => {
   assertEquals(copy.call(x).data(), expected);
   copy.linear1.weight.detach().zero_();
   assertEquals(layer.call(x).data(), expected);
+});
+
+Deno.test("nn in fake mode allocates nothing, and takes weights later", () => {
+  const [size, wide] = [16384, 262144];
+  let model: nn.TransformerEncoderLayer;
+  {
+    using _ = enableFakeMode();
+    // Nearly ten billion parameters: 38 GB that no test has.
+    model = new nn.TransformerEncoderLayer(size, 16, wide);
+  }
+  const count = [...model.parameters()].reduce((sum, parameter) => sum + parameter.numel(), 0);
+  assertEquals(count, 4 * size * size + 4 * size + 2 * size * wide + wide + size + 4 * size);
+  let small: nn.Linear;
+  {
+    using _ = enableFakeMode();
+    small = new nn.Linear(2, 1);
+  }
+  small.loadStateDict({ weight: torch.ones([1, 2]), bias: torch.zeros([1]) });
+  assertEquals([...small.call(torch.ones([1, 2])).data() as Float32Array], [2]);
 });
 
 Deno.test("nn layers refuse what they can't be or take", () => {
