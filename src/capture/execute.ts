@@ -56,7 +56,8 @@ function record(tracer: Tracer, { op, inplace, args }: BoundCall, wrap: Wrap): u
   const [self] = args;
   if (inplace !== null && self instanceof TensorBase) {
     // What is recorded next reads what was written; a concrete tensor stays the one that the program knows.
-    if (self.value instanceof FxValue && result instanceof FxValue) self.value = result;
+    // A nested graph that writes to a tensor from around it hands the result on by itself.
+    if (self.value instanceof FxValue && result instanceof FxValue && tracer.isLocal(self.value)) self.value = result;
     return self;
   }
   return wrapAll(result, wrap, names(op));

@@ -93,6 +93,7 @@ export class GraphLowering implements GraphEmitter {
     if (inputs.length !== graph.inputs.length) {
       throw new TypeError(`Graph ${graph.name} has ${graph.inputs.length} inputs, but is given ${inputs.length}`);
     }
+    this.b.symbols.renew(symbolsMadeIn(graph));
     for (const [i, value] of graph.inputs.entries()) this.give(value, inputs[i]);
     for (const node of graph.nodes()) this.lowerNode(node);
     return graph.outputs.map((arg) => this.argument(arg));
@@ -307,4 +308,18 @@ function isPair({ meta }: OnnxValue, recorded: Meta): boolean {
 function agree(made: Meta, recorded: Meta): boolean {
   return made.dtype === recorded.dtype && made.shape.length === recorded.shape.length &&
     made.shape.every((d: Dim, i) => isSym(d) || isSym(recorded.shape[i]) || eq(d, recorded.shape[i]) !== false);
+}
+
+/** Symbols that only a run tells and that the nodes of a graph make, not its inputs. */
+function symbolsMadeIn(graph: FxGraph): Set<string> {
+  const symbolsOf = ({ meta }: FxValue): string[] => {
+    const sizes: readonly unknown[] = meta.kind === "tensor" ? meta.shape : meta.kind === "sym" ? [meta.expr] : [];
+    return sizes.flatMap((size) => isSym(size) ? [...size.symbols()] : []);
+  };
+  const made = new Set<string>();
+  for (const node of graph.nodes()) {
+    for (const name of node.outputs.flatMap(symbolsOf)) if (/^(u|zuf)\d+$/.test(name)) made.add(name);
+  }
+  for (const name of graph.inputs.flatMap(symbolsOf)) made.delete(name);
+  return made;
 }

@@ -32,6 +32,8 @@ export class SymbolTable {
   private readonly bools: Map<string, OnnxValue> = new Map();
   /** Bools that tell whether a number, which has no other source, is 1 or 0. */
   private readonly bits: Map<string, OnnxValue> = new Map();
+  /** Symbols whose sources in the graphs around don't count. */
+  private readonly renewed: Set<string> = new Set();
 
   constructor(parent: SymbolTable | null) {
     this.parent = parent;
@@ -77,6 +79,14 @@ export class SymbolTable {
     }
   }
 
+  /** Symbols that the nodes of a nested graph make have no source before these run, whatever an earlier run of them gave. */
+  renew(names: Iterable<string>): void {
+    for (const name of names) {
+      this.renewed.add(name);
+      for (const known of [this.dims, this.compound, this.scalars, this.bits]) known.delete(name);
+    }
+  }
+
   private bindCompound(expr: Sym, source: ShapeSource): void {
     for (const name of expr.symbols()) {
       if (this.has(name) || !solveLinear(expr, name)) continue;
@@ -88,15 +98,17 @@ export class SymbolTable {
 
   /** Whether the symbol has a direct source. */
   has(name: string): boolean {
-    return this.dims.has(name) || this.scalars.has(name) || (this.parent?.has(name) ?? false);
+    if (this.dims.has(name) || this.scalars.has(name)) return true;
+    return !this.renewed.has(name) && (this.parent?.has(name) ?? false);
   }
 
   /** A 0-d tensor with the expression's value. @throws {RangeError} when a symbol has no source */
   compute(b: OnnxBuilder, expr: Sym): OnnxValue {
     if (expr.kind === "bool") {
-      for (const { bools } of this.visible()) {
+      for (const { bools, renewed } of this.visible()) {
         const known = bools.get(expr.key);
         if (known) return known;
+        if ([...expr.symbols()].some((name) => renewed.has(name))) break;
       }
     }
     return visit<OnnxValue>(expr, {
@@ -123,6 +135,7 @@ export class SymbolTable {
       if (source) return valueOf(b, source);
       const bit = table.bits.get(name);
       if (bit) return b.cast(bit, "int64");
+      if (table.renewed.has(name)) break;
     }
     const solved = this.solvable(name, new Set());
     if (solved) return this.solve(b, name, solved);

@@ -182,6 +182,10 @@ export class GraphWriter {
     }
     if (keys.size === 0) return { as_ints: [] };
     if (isOnly("as_tensor", "as_none")) return { as_optional_tensors: written };
+    // Ints among the operands of branches and loops stand there by name, as torch writes them.
+    if (isOnly("as_tensor", "as_sym_int") && items.every((item) => item instanceof FxValue)) {
+      return { as_tensors: items.map(({ name }) => ({ name })) };
+    }
     for (const type of ["int", "float", "bool"] as const) {
       // A number in a list of symbolic ones is a literal there.
       if (isOnly(`as_${type}`, `as_sym_${type}`)) {

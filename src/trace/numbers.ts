@@ -78,7 +78,7 @@ export class NumberMaker {
   }
 
   private symbol(name: string, isFloat: boolean): Scalar {
-    const size = this.tracer.readSymbol(name);
+    const size = this.tracer.readSymbol(name, isFloat ? "float" : "int");
     if (size.node.op === "symbol" || isFloat) return size;
     // The only size that tells of the symbol is an expression of it: a·s + b.
     const zero = valueAt(size, name, 0), step = valueAt(size, name, 1) - zero;

@@ -10,6 +10,7 @@ import { asWritten, fullMeta, MetaInterpreter, torchTarget } from "../aten/calls
 import type { OpTable } from "../aten/mod.ts";
 import type { MetaContext, Op } from "../aten/op.ts";
 import {
+  DTypeArg,
   type FxArg,
   FxGraph,
   type FxMeta,
@@ -22,7 +23,7 @@ import {
   type SymMeta,
 } from "../fx/mod.ts";
 import { LoweringError } from "../ir/mod.ts";
-import { isSym, type Sym } from "../sym/mod.ts";
+import { bit, type Dim, isSym, type Sym, symbol } from "../sym/mod.ts";
 import { type Meta, Tensor } from "../tensor/mod.ts";
 import { checkAtOtherSizes } from "./guards.ts";
 import { NumberMaker } from "./numbers.ts";
@@ -41,6 +42,30 @@ interface Frame {
   readonly lifted: Map<FxValue, FxValue>;
   /** Values of symbolic numbers by the expression's key. */
   readonly numbers: Map<string, FxValue>;
+  /** Values of the graph that stand for outer ones, in place of inputs: copies of what the graph writes to. */
+  readonly replaced: Map<FxValue, FxValue>;
+}
+
+/** What is known of an input of a nested graph. */
+export interface GraphInput {
+  readonly name: string;
+  readonly meta: FxMeta;
+}
+
+/** A nested graph that is being recorded in steps. */
+export interface OpenGraph {
+  /** What was recorded so far. */
+  readonly graph: FxGraph;
+  /** Its own inputs. */
+  readonly inputs: readonly FxValue[];
+  /** Its other inputs, by the outer value that each stands for. */
+  readonly lifted: ReadonlyMap<FxValue, FxValue>;
+  /** Runs a step: what it calls is recorded in the graph. */
+  run<R>(body: () => R): R;
+  /** Makes the graph use a value of its own wherever it uses one from around it. */
+  replace(outer: FxValue, inner: FxValue): void;
+  /** Ends the graph with what it gives: values, numbers or expressions. */
+  close(outputs: readonly unknown[]): ClosedGraph;
 }
 
 /** An input of the program that is no argument of the user's. */
@@ -85,13 +110,15 @@ export class Tracer {
   readonly graph: FxGraph;
   /** The table of operators. */
   readonly table: OpTable;
+  /** Gives the form in which a function of the user's is run; null where it is run as it is. */
+  follow: (<F>(fn: F) => F) | null = null;
   /** The origins of all nodes, whose source lines are read when the program is whole. */
   readonly origins: TraceOrigin[] = [];
   private readonly root: Frame;
   private frame: Frame;
   private readonly homes: Map<FxValue, Frame> = new Map();
   private readonly constants: Map<Tensor, FxValue> = new Map();
-  private readonly sources: Map<string, SymbolSource> = new Map();
+  private sources: Map<string, SymbolSource> = new Map();
   private readonly modules: ModuleFrame[] = [];
   private readonly metas: MetaInterpreter;
   private readonly maker: NumberMaker;
@@ -211,26 +238,72 @@ export class Tracer {
    */
   subgraph(
     name: string,
-    inputs: readonly { readonly name: string; readonly meta: FxMeta }[],
+    inputs: readonly GraphInput[],
     body: (inputs: readonly FxValue[]) => readonly FxArg[],
   ): ClosedGraph {
+    const open = this.open(name, inputs);
+    return open.close(open.run(() => body(open.inputs)));
+  }
+
+  /** Begins a closed graph that is recorded in steps: what it gives may depend on what another graph gives. */
+  open(name: string, inputs: readonly GraphInput[] = []): OpenGraph {
     const frame = openFrame(new FxGraph(name), this.frame);
-    const outer = this.frame;
-    this.frame = frame;
-    try {
-      const values = inputs.map(({ name, meta }) => {
-        const value = new FxValue(frame.names.create(name), meta);
-        this.homes.set(value, frame);
-        frame.graph.inputs.push(value);
-        this.learn(value, frame);
-        return value;
-      });
-      frame.graph.outputs = body(values).map((arg) => this.argument(arg));
-    } finally {
-      this.frame = outer;
-      for (const [symbol, source] of this.sources) if (source.frame === frame) this.sources.delete(symbol);
-    }
-    return { graph: frame.graph, lifted: [...frame.lifted.keys()].map((value) => this.use(value)) };
+    let known: Map<string, SymbolSource> = new Map();
+    const run = <R>(body: () => R): R => {
+      const outer = this.frame;
+      const sources = this.sources;
+      this.frame = frame;
+      this.sources = new Map([...sources, ...known]);
+      try {
+        return body();
+      } finally {
+        this.frame = outer;
+        known = new Map([...this.sources].filter(([, source]) => source.frame === frame));
+        this.sources = sources;
+      }
+    };
+    const values = run(() => inputs.map(({ name, meta }) => this.addGraphInput(frame, name, meta)));
+    return {
+      graph: frame.graph,
+      inputs: values,
+      lifted: frame.lifted,
+      run,
+      replace: (outer, inner) => frame.replaced.set(outer, inner),
+      close: (outputs) => {
+        run(() => frame.graph.outputs = outputs.map((arg) => this.argument(arg)));
+        return { graph: frame.graph, lifted: [...frame.lifted.keys()].map((value) => this.use(value)) };
+      },
+    };
+  }
+
+  private addGraphInput(frame: Frame, name: string, meta: FxMeta): FxValue {
+    const value = new FxValue(frame.names.create(name), meta);
+    this.homes.set(value, frame);
+    frame.graph.inputs.push(value);
+    this.learn(value, frame);
+    return value;
+  }
+
+  /** Whether the graph that is recorded now, or one around it, can tell the symbols of a size. */
+  isVisible(size: Dim): boolean {
+    if (!isSym(size)) return true;
+    return [...size.symbols()].every((name) => {
+      const home = this.homeOf(name);
+      for (let frame: Frame | null = this.frame; frame; frame = frame.parent) if (frame === home) return true;
+      return false;
+    });
+  }
+
+  /** Whether a value is of the graph that is recorded now, or of one around it. */
+  isOuterValue(value: FxValue): boolean {
+    const home = this.homes.get(value);
+    for (let frame: Frame | null = this.frame; frame; frame = frame.parent) if (frame === home) return true;
+    return false;
+  }
+
+  /** Whether a value is of the graph that is recorded now, not of one around it. */
+  isLocal(value: FxValue): boolean {
+    return this.homes.get(value) === this.frame;
   }
 
   /**
@@ -278,13 +351,29 @@ export class Tracer {
     return this.within(this.frame, value);
   }
 
-  /** The node that reads a symbol, in the graph where the symbol is known first. */
-  readSymbol(name: string): Sym {
+  /** What tells a symbol, recorded in the graph where the symbol is known first: the symbol itself, or a size made of it. */
+  readSymbol(name: string, kind: "int" | "float"): Sym {
+    const plain = symbol(name, kind);
+    const truth = kind === "int" ? bit(plain) : plain;
+    for (let frame: Frame | null = this.frame; frame; frame = frame.parent) {
+      if (frame.numbers.has(plain.key)) return plain;
+      const known = frame.numbers.get(truth.key);
+      if (known) return this.numberOfTruth(known, plain);
+    }
     const source = this.sources.get(name);
     if (!source) throw new LoweringError(`The size ${name} can't be read from any tensor`);
     const { op } = this.table.resolve("torch.ops.aten.sym_size.int")!;
     this.call(op, [source.value, source.axis]);
     return source.size;
+  }
+
+  /** The number 1 or 0 for a truth that the graph has. */
+  private numberOfTruth(truth: FxValue, plain: Sym): Sym {
+    const target = "torch.sym_ite";
+    const name = this.frame.names.create("sym_ite");
+    const result = new FxValue(name, { kind: "sym", type: "int", expr: plain });
+    this.insert({ name, target, args: [this.use(truth), 1n, 0n], result, origin: this.origin(name, target) });
+    return plain;
   }
 
   /** Whether a condition holds for all values; undefined where it depends on them. */
@@ -366,8 +455,8 @@ export class Tracer {
   /** The graphs in which symbols were met first. */
   private readonly owners: Map<string, Frame> = new Map();
 
-  private homeOf(symbol: string): Frame {
-    return this.owners.get(symbol) ?? this.root;
+  private homeOf(name: string): Frame {
+    return this.owners.get(name) ?? this.root;
   }
 
   private at<R>(frame: Frame, body: () => R): R {
@@ -387,14 +476,34 @@ export class Tracer {
     if (!frame.parent || !home) {
       throw new LoweringError(`The value ${value.name} is used outside the graph that it is in`);
     }
-    const known = frame.lifted.get(value);
+    const known = frame.replaced.get(value) ?? frame.lifted.get(value);
     if (known) return known;
+    if (value.meta.kind === "sym" && value.meta.type !== "int") return this.throughTensor(frame, value, home);
     this.within(frame.parent, value);
     const inner = new FxValue(frame.names.create(value.name), value.meta);
     this.homes.set(inner, frame);
     frame.lifted.set(value, inner);
     frame.graph.inputs.push(inner);
     if (inner.meta.kind === "sym" && isSym(inner.meta.expr)) frame.numbers.set(inner.meta.expr.key, inner);
+    return inner;
+  }
+
+  /** Operands of nodes over graphs are tensors and ints: floats and truths are handed on in tensors of no dims. */
+  private throughTensor(frame: Frame, value: FxValue, home: Frame): FxValue {
+    const { op: toTensor } = this.table.resolve("torch.ops.aten.scalar_tensor.default")!;
+    const { meta } = value;
+    if (meta.kind !== "sym" || !isSym(meta.expr)) throw new LoweringError(`${value.name} is no symbolic number`);
+    const { expr, type } = meta;
+    const dtype = new Map([["dtype", new DTypeArg(type === "float" ? "float64" : "bool")]]);
+    const tensor = this.at(home, () => this.call(toTensor, [expr], dtype as never)) as FxValue;
+    const target = "torch.ops.aten.item.default";
+    const name = frame.names.create("item");
+    const inner = new FxValue(name, meta);
+    this.at(frame, () => {
+      const args = [this.use(tensor)];
+      this.insert({ name, target, args, result: inner, origin: this.origin(name, target) });
+    });
+    frame.replaced.set(value, inner);
     return inner;
   }
 
@@ -408,7 +517,7 @@ export class Tracer {
 }
 
 function openFrame(graph: FxGraph, parent: Frame | null): Frame {
-  return { graph, names: new FxNamespace(), parent, lifted: new Map(), numbers: new Map() };
+  return { graph, names: new FxNamespace(), parent, lifted: new Map(), numbers: new Map(), replaced: new Map() };
 }
 
 function depthOf(frame: Frame): number {
