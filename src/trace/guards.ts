@@ -51,13 +51,26 @@ export function checkAtOtherSizes(
   const free = [...sizes.values()].filter(isSym);
   if (free.length === 0) return;
   const names = new Set(free.flatMap((size) => [...size.symbols()]));
-  const holds = (values: Assignment): boolean => {
+  const numbers = numbersIn(args, symbols);
+  const works = (values: Assignment): boolean => {
     try {
       return agrees(metas.apply(op, atSizes(op, args, values)), result, values);
     } catch (error) {
       if (error instanceof TypeError || error instanceof RangeError) return false;
       throw error;
     }
+  };
+  // Whether numbers that only a run tells fit, as places in a dim must, is the run's business: some must.
+  const holds = (values: Assignment): boolean => {
+    if (numbers.size === 0) return works(values);
+    return [0, 1, null].some((number) => {
+      const all = new Map(values);
+      for (const name of numbers) {
+        const { min, max } = symbols.rangeOf(name);
+        if (number !== null || !all.has(name)) all.set(name, Math.min(Math.max(number ?? 0, min), max));
+      }
+      return works(all);
+    });
   };
   const other = symbols.otherValues(names);
   if (holds(other)) {
@@ -181,6 +194,19 @@ function collect(value: unknown, into: Map<string, Dim>): void {
   else if (Array.isArray(value)) { for (const item of value) collect(item, into); }
   else if (isMeta(value)) { for (const size of value.shape) collect(size, into); }
   else if (isPlainObject(value)) { for (const item of Object.values(value)) collect(item, into); }
+}
+
+/** Symbols that only a run tells, and that are no sizes of tensors among the arguments. */
+function numbersIn(args: unknown, symbols: Symbols): Set<string> {
+  const numbers = new Set<string>(), sizes = new Set<string>();
+  const visit = (value: unknown, into: Set<string>): void => {
+    if (isSym(value)) { for (const name of value.symbols()) into.add(name); }
+    else if (Array.isArray(value)) { for (const item of value) visit(item, into); }
+    else if (isMeta(value)) visit(value.shape, sizes);
+    else if (isPlainObject(value)) { for (const item of Object.values(value)) visit(item, into); }
+  };
+  visit(args, numbers);
+  return new Set([...numbers].filter((name) => !sizes.has(name) && symbols.isUnknown(name)));
 }
 
 function isMeta(x: unknown): x is Meta {

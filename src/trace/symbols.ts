@@ -103,6 +103,11 @@ export class Symbols {
     return evaluate(x, hints);
   }
 
+  /** Whether only a run tells a symbol. */
+  isUnknown(name: string): boolean {
+    return this.known.get(name)?.hint == null;
+  }
+
   /** Whether only a run tells a value. */
   isUnbacked(x: Dim): boolean {
     return isSym(x) && [...x.symbols()].some((name) => this.known.get(name)?.hint == null);

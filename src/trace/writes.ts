@@ -15,11 +15,12 @@ export function writtenInputs(graph: FxGraph, table: OpTable): Set<FxValue> {
     for (const [i, arg] of resolved.op.parsed.args.entries()) {
       const given = argument(node, i, arg.name);
       const isWritten = resolved.inplace ? i === 0 : arg.alias?.write ?? false;
-      if (isWritten) for (const value of valuesOf(given)) if (inputs.has(baseOf(value))) written.add(baseOf(value));
+      if (isWritten) { for (const value of valuesOf(given)) if (inputs.has(baseOf(value))) written.add(baseOf(value)); }
       const isViewed = isWritten || arg.alias !== null && arg.alias !== undefined;
       if (isViewed && given instanceof FxValue) {
-        const isBack = resolved.inplace || resolved.op.parsed.returns.some(({ alias }) => alias?.set === arg.alias?.set);
-        if (isBack) for (const output of node.outputs) bases.set(output, baseOf(given));
+        const isBack = resolved.inplace ||
+          resolved.op.parsed.returns.some(({ alias }) => alias?.set === arg.alias?.set);
+        if (isBack) { for (const output of node.outputs) bases.set(output, baseOf(given)); }
       }
     }
   }

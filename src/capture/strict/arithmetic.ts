@@ -6,7 +6,7 @@ import { arithmetic, comparison, remainder, toNumber } from "../../aten/numbers.
 import type { Scalar } from "../../fx/mod.ts";
 import { boolConstant, build, type Dim, eq, float, ge, intConstant, isSym, type Sym } from "../../sym/mod.ts";
 import type { Ranges } from "../../sym/mod.ts";
-import { fromExpression, SymBool, SymbolicNumber } from "../symbolic.ts";
+import { fromExpression, SymbolicNumber, SymBool } from "../symbolic.ts";
 
 /** A refusal without its place: what is wrong, and the way out. */
 export class Unfollowed extends Error {
@@ -142,7 +142,13 @@ function bitwise(operator: string, l: Sym, r: Sym, ranges: Ranges): unknown {
   if (operator === ">>" && power) return made(build("floordiv", [l, power]));
   if (operator === ">>>" && power && atLeast(l, 0, ranges)) return made(build("floordiv", [l, power]));
   if (operator === "<<" && power) return made(build("mul", [l, power]));
-  const fn = operator === "&" ? "bitwise_and" : operator === "|" ? "bitwise_or" : operator === "^" ? "bitwise_xor" : null;
+  const fn = operator === "&"
+    ? "bitwise_and"
+    : operator === "|"
+    ? "bitwise_or"
+    : operator === "^"
+    ? "bitwise_xor"
+    : null;
   if (fn) return made(build(fn, [l, r]));
   throw new Unfollowed(`The operator ${operator} with a number of bits that only a run tells`, "Use powers of 2");
 }
@@ -213,7 +219,10 @@ const MATH: Readonly<Record<string, MathRule>> = {
     const parts = quotient(x);
     if (parts) {
       const two = intConstant(2n);
-      return build("floordiv", [build("add", [build("mul", [two, parts[0]]), parts[1]]), build("mul", [two, parts[1]])]);
+      return build("floordiv", [
+        build("add", [build("mul", [two, parts[0]]), parts[1]]),
+        build("mul", [two, parts[1]]),
+      ]);
     }
     return build("floor_to_int", [build("add", [x, float(0.5)])]);
   },

@@ -280,13 +280,14 @@ export class Calls {
 
   /** A property as the target of a destructuring assignment. */
   target(site: number, object: unknown, key: PropertyKey): { value: unknown } {
-    const calls = this;
+    const read = (): unknown => this.get(site, object, key);
+    const write = (value: unknown): unknown => this.set(site, object, key, value);
     return {
       get value(): unknown {
-        return calls.get(site, object, key);
+        return read();
       },
       set value(value: unknown) {
-        calls.set(site, object, key, value);
+        write(value);
       },
     };
   }

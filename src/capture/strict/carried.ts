@@ -48,7 +48,13 @@ export function mapLeaves(
     items: items?.map(([key, item], i) => [key, map(item, `${path}{${i}}`)] as const) ?? null,
   };
   if (!isOther) return value;
-  const shell: object = Array.isArray(value) ? [] : value instanceof Map ? new Map() : value instanceof Set ? new Set() : {};
+  const shell: object = Array.isArray(value)
+    ? []
+    : value instanceof Map
+    ? new Map()
+    : value instanceof Set
+    ? new Set()
+    : {};
   Object.setPrototypeOf(shell, Object.getPrototypeOf(value));
   setContents(shell, mapped);
   seen.set(value, shell);
@@ -97,7 +103,9 @@ export class Carried {
         this.leaves.set(path, { path, initial: from, plan: { kind: "number", type }, grows: false });
         return;
       }
-      const reason = plan.kind === "poison" ? plan.reason.replace(" one way and ", " before a turn and ").replace(" the other", " after it") : `${path} changes in the loop`;
+      const reason = plan.kind === "poison"
+        ? plan.reason.replace(" one way and ", " before a turn and ").replace(" the other", " after it")
+        : `${path} changes in the loop`;
       this.poisoned.set(path, new Poison(reason, this.place));
       return;
     }
@@ -162,7 +170,9 @@ export class Carried {
 
   private refuse(path: string, was: string, after: unknown): never {
     throw refusal(
-      `${path} is ${was} before a turn of the loop and ${after === null || after === undefined ? String(after) : typeof after} after it`,
+      `${path} is ${was} before a turn of the loop and ${
+        after === null || after === undefined ? String(after) : typeof after
+      } after it`,
       this.place,
       "Give it values of one kind",
     );
@@ -191,7 +201,10 @@ export class Carried {
     for (const [i, leaf] of [...this.leaves.values()].entries()) {
       const head = this.values.taken(inputs[i], leaf.plan);
       this.bound(leaf, head);
-      heads.set(leaf.path, leaf.initial === MISSING ? new Poison(`${leaf.path} is read before the loop sets it`, this.place) : head);
+      heads.set(
+        leaf.path,
+        leaf.initial === MISSING ? new Poison(`${leaf.path} is read before the loop sets it`, this.place) : head,
+      );
     }
     return heads;
   }

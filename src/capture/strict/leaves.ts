@@ -43,7 +43,11 @@ export function planFor(a: unknown, b: unknown, path: string): Plan {
     if (m.shape.length !== n.shape.length) {
       return { kind: "poison", reason: `${path} has ${m.shape.length} dims one way and ${n.shape.length} the other` };
     }
-    return { kind: "tensor", dtype: m.dtype, shape: m.shape.map((dim, i) => eq(dim, n.shape[i]) === true ? dim : null) };
+    return {
+      kind: "tensor",
+      dtype: m.dtype,
+      shape: m.shape.map((dim, i) => eq(dim, n.shape[i]) === true ? dim : null),
+    };
   }
   if ((a === MISSING || b === MISSING) && (typeof x !== "object" || x === null)) return { kind: "same", value: x };
   const [t, u] = [numberType(x), numberType(y)];
@@ -160,7 +164,9 @@ export class Leaves {
 
   /** A condition as a bool tensor of no dims. */
   ofCondition(condition: FxValue | Sym): FxValue {
-    return condition instanceof FxValue ? this.asCondition(condition) : this.ofNumber(fromExpression(condition), "bool");
+    return condition instanceof FxValue
+      ? this.asCondition(condition)
+      : this.ofNumber(fromExpression(condition), "bool");
   }
 
   /** The concrete tensor behind a tensor; null where only a run tells it. */

@@ -27,6 +27,9 @@ export interface LoopParts {
   readonly state: State | null;
 }
 
+/** Turns that are run inside conditions of those before them, at most. */
+const MAX_NESTED = 16;
+
 /** Runs loops. */
 export class Loops {
   private readonly host: BranchHost;
@@ -37,22 +40,30 @@ export class Loops {
     this.runtime = runtime;
   }
 
-  /** `while` and `for`. */
-  run(loop: LoopParts): Completion {
+  /**
+   * `while` and `for`.
+   *
+   * @param nested how many turns were run inside conditions of those before them
+   */
+  run(loop: LoopParts, nested = 0): Completion {
     const { place, id, test, update, body, state } = loop;
     let refused: CaptureError | null = null;
     for (;;) {
       this.runtime.sawSymbolic = false;
       const goesOn = test ? this.host.truth(test(), place) : true;
-      const isSymbolic = typeof goesOn !== "boolean" || this.runtime.sawSymbolic;
-      if (isSymbolic && this.runtime.policy.records) {
+      // A loop without a condition may be left by one that only a run decides; one with many such turns is recorded as one.
+      const isOpen = test === null || nested >= MAX_NESTED;
+      const isSymbolic = typeof goesOn !== "boolean" || this.runtime.sawSymbolic || isOpen;
+      if (isSymbolic && goesOn !== false && this.runtime.policy.records) {
         if (typeof goesOn !== "boolean" && refused) throw refused;
         try {
-          if (!refused) return this.leave(id, new SymbolicLoop(this.host, this.runtime, loop).run(goesOn === true));
+          const found = refused ? null : new SymbolicLoop(this.host, this.runtime, loop).run(goesOn === true, isOpen);
+          if (found) return this.leave(id, found.completion);
         } catch (error) {
           // Where the number of turns is known after all, they can be run one after the other.
-          if (!(error instanceof CaptureError) || typeof goesOn !== "boolean") throw error;
-          refused = error;
+          const isRefused = error instanceof CaptureError || error instanceof Unfollowed;
+          if (!isRefused || typeof goesOn !== "boolean" || isOpen) throw error;
+          refused = error as CaptureError;
         }
       }
       if (goesOn === false) return undefined;
@@ -66,7 +77,7 @@ export class Loops {
         id,
         this.runtime.branches.then(place, left, state, () => {
           update?.();
-          return this.run(loop);
+          return this.run(loop, nested + 1);
         }),
       );
     }
@@ -83,7 +94,13 @@ export class Loops {
   }
 
   /** `for … of`. */
-  forOf(place: Place, id: number, items: unknown, body: (item: unknown) => Completion, state: State | null): Completion {
+  forOf(
+    place: Place,
+    id: number,
+    items: unknown,
+    body: (item: unknown) => Completion,
+    state: State | null,
+  ): Completion {
     const tail = tailOf(items);
     if (tail) {
       if ((items as unknown[]).length > 0) {
@@ -138,7 +155,13 @@ export class Loops {
   }
 
   /** `for … in`. */
-  forIn(place: Place, id: number, object: unknown, body: (key: unknown) => Completion, state: State | null): Completion {
+  forIn(
+    place: Place,
+    id: number,
+    object: unknown,
+    body: (key: unknown) => Completion,
+    state: State | null,
+  ): Completion {
     const keys: string[] = [];
     for (const key in object as object) keys.push(key);
     return this.turns(place, id, keys, body, state);
@@ -237,4 +260,3 @@ export class Loops {
     return this.runtime.wrap(all);
   }
 }
-

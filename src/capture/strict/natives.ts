@@ -3,7 +3,7 @@
  * would look at a symbolic number, or ask a callback for a truth, are followed or refused.
  */
 import { TensorBase } from "../base.ts";
-import { SymBool, SymbolicNumber } from "../symbolic.ts";
+import { SymbolicNumber, SymBool } from "../symbolic.ts";
 import { describe, math, Unfollowed } from "./arithmetic.ts";
 import type { Callable, Place } from "./refusal.ts";
 import type { Runtime } from "./runtime.ts";
@@ -129,14 +129,27 @@ const RULES: ReadonlyMap<unknown, Native> = new Map<unknown, Native>([
   [isFinite, ofNumber("isFinite", (x) => isInt(x) ? true : undefined)],
   [parseInt, ofNumber("parseInt", (x, runtime) => isInt(x) ? x : math("trunc", [x], runtime.ranges))],
   [String, ofNumber("String", () => undefined)],
-  [Function.prototype.call, (runtime, place, self, [receiver, ...args]) =>
-    runtime.invoke(place, self as Callable, receiver, args)],
-  [Function.prototype.apply, (runtime, place, self, [receiver, args]) =>
-    runtime.invoke(place, self as Callable, receiver, [...(args as unknown[] | undefined) ?? []])],
-  [Reflect.apply, (runtime, place, _self, [target, receiver, args]) =>
-    runtime.invoke(place, target as Callable, receiver, [...args as unknown[]])],
-  [Function.prototype.bind, (runtime, place, self, [receiver, ...first]) =>
-    runtime.markRewritten((...args: unknown[]) => runtime.invoke(place, self as Callable, receiver, [...first, ...args]))],
+  [
+    Function.prototype.call,
+    (runtime, place, self, [receiver, ...args]) => runtime.invoke(place, self as Callable, receiver, args),
+  ],
+  [
+    Function.prototype.apply,
+    (runtime, place, self, [receiver, args]) =>
+      runtime.invoke(place, self as Callable, receiver, [...(args as unknown[] | undefined) ?? []]),
+  ],
+  [
+    Reflect.apply,
+    (runtime, place, _self, [target, receiver, args]) =>
+      runtime.invoke(place, target as Callable, receiver, [...args as unknown[]]),
+  ],
+  [
+    Function.prototype.bind,
+    (runtime, place, self, [receiver, ...first]) =>
+      runtime.markRewritten((...args: unknown[]) =>
+        runtime.invoke(place, self as Callable, receiver, [...first, ...args])
+      ),
+  ],
 ]);
 
 /** Functions that only hand values on. */
@@ -191,7 +204,7 @@ export function callNative(
 /** Refuses to construct what a symbolic number would size. @throws {Unfollowed} */
 export function checkConstruction(fn: unknown, args: readonly unknown[]): void {
   if (fn === Array && args[0] instanceof SymbolicNumber) refuseLength();
-  if (fn === Map || fn === Set || (typeof fn === "function" && Error.prototype.isPrototypeOf(fn.prototype))) return;
+  if (fn === Map || fn === Set || fn === Error || (typeof fn === "function" && fn.prototype instanceof Error)) return;
   if (args.some((arg) => arg instanceof SymbolicNumber)) {
     throw new Unfollowed(
       `new ${(fn as Callable).name} is given a number that only a run tells`,

@@ -187,4 +187,3 @@ export class Library {
 function isNative(fn: Callable): boolean {
   return Function.prototype.toString.call(fn).endsWith("{ [native code] }");
 }
-

@@ -10,7 +10,7 @@
 import type * as es from "acorn";
 import { type Exits, findExits } from "./exits.ts";
 import { type AnyNode, isFunction, parseFunction } from "./parse.ts";
-import { type Analysis, analyse, type Write } from "./scope.ts";
+import { analyse, type Analysis, type Write } from "./scope.ts";
 import { Writer } from "./writer.ts";
 
 /** Something that can't be captured, found by reading the function. */

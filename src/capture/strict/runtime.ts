@@ -137,7 +137,10 @@ export class Runtime {
       checkUsable(a, place);
       checkUsable(b, place);
       const isEquality = /^[!=]==?$/.test(operator);
-      if (!isEquality && (a instanceof TensorBase || b instanceof TensorBase) && operator !== "in" && operator !== "instanceof") {
+      if (
+        !isEquality && (a instanceof TensorBase || b instanceof TensorBase) && operator !== "in" &&
+        operator !== "instanceof"
+      ) {
         throw this.refusal(
           `The operator ${operator} on a tensor: JavaScript has no operators for objects`,
           place,
@@ -246,9 +249,10 @@ export class Runtime {
   /** A function that native code, or this library's, may call: one of the user's is rewritten. */
   callable(fn: unknown): unknown {
     if (typeof fn !== "function" || this.rewritten.has(fn) || !this.library.isUsers(fn as Callable)) return fn;
-    const runtime = this;
+    const invoke = (self: unknown, args: readonly unknown[]): unknown =>
+      this.invoke(this.here, fn as Callable, self, args);
     return this.markRewritten(function (this: unknown, ...args: unknown[]): unknown {
-      return runtime.invoke(runtime.here, fn as Callable, this, args);
+      return invoke(this, args);
     });
   }
 
@@ -371,7 +375,6 @@ export class Runtime {
     this.policy.warn(`What throws here is kept as a condition on the inputs: ${message}`, place);
   }
 }
-
 
 const METHODS: Readonly<Record<string, string>> = {
   "+": "x.add(y)",

@@ -284,7 +284,11 @@ function encloses(scope: Scope, [start, end]: readonly [number, number]): boolea
  *
  * @param except a scope whose own variables don't count, since nothing reads them after the region
  */
-export function changedIn(analysis: Analysis, region: readonly [number, number], except: Scope | null = null): string[] {
+export function changedIn(
+  analysis: Analysis,
+  region: readonly [number, number],
+  except: Scope | null = null,
+): string[] {
   const names = new Set<string>();
   for (const { node, variable } of analysis.writes) {
     if (!variable || node.start < region[0] || node.end > region[1]) continue;

@@ -132,7 +132,9 @@ export class InspectorReader implements SourceReader, Disposable {
     const globals = globalThis as Record<PropertyKey, unknown>;
     globals[HANDLE] = fn;
     try {
-      const { result } = await this.post("Runtime.evaluate", { expression: `globalThis[Symbol.for("${HANDLE.description}")]` });
+      const { result } = await this.post("Runtime.evaluate", {
+        expression: `globalThis[Symbol.for("${HANDLE.description}")]`,
+      });
       const { objectId } = result as { objectId: string };
       return await this.post("Runtime.getProperties", { objectId, ownProperties: true });
     } finally {

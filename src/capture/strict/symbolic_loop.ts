@@ -81,18 +81,31 @@ export class SymbolicLoop {
     });
   }
 
-  /** @param isSure whether at least one turn is taken */
-  run(isSure: boolean): Completion {
+  /**
+   * @param isSure whether at least one turn is taken
+   * @param isOpen whether the loop is one only if a turn leaves it by a condition that only a run decides
+   * @returns how it is left; null where it is run as it is after all
+   */
+  run(isSure: boolean, isOpen: boolean): { readonly completion: Completion } | null {
     try {
       for (let i = 0; i < MAX_TRIALS; i++) {
         const turn = this.turn();
+        if (
+          i === 0 && isOpen && this.loop.test === null &&
+          [...turn.completion?.flags.values() ?? []].every((flag) => flag === true)
+        ) {
+          return null;
+        }
         const news = [this.learn(turn), this.carried.hasNews()];
-        if (!news.includes(true)) return this.record(turn, isSure);
+        if (!news.includes(true)) return { completion: this.record(turn, isSure) };
       }
     } finally {
       for (const array of this.pushedTo) cure(array);
     }
-    throw new Unfollowed("What the loop carries from turn to turn does not settle", "Keep dtypes and structures the same");
+    throw new Unfollowed(
+      "What the loop carries from turn to turn does not settle",
+      "Keep dtypes and structures the same",
+    );
   }
 
   /** Gives variables and objects what a turn of the loop meets. */
@@ -261,7 +274,12 @@ export class SymbolicLoop {
     if (isNew) return true;
     for (const [object, now] of turn.objects) {
       const difference = differenceOf(object, object, this.objects.get(object)!, now);
-      if (difference) throw new Unfollowed(`An object that ${difference.replace("one way and", "before a turn and").replace("the other", "after it")}`, "Keep its structure the same");
+      if (difference) {
+        throw new Unfollowed(
+          `An object that ${difference.replace("one way and", "before a turn and").replace("the other", "after it")}`,
+          "Keep its structure the same",
+        );
+      }
     }
     for (const [i, name] of this.names.entries()) {
       const difference = structureDifference(this.values[i], turn.values[i]);
@@ -352,7 +370,10 @@ export class SymbolicLoop {
       ...this.written.map((value) => tracer.use(value)),
       ...pushed.map(({ item }) => {
         if (item instanceof TensorBase) return tracer.use(item.value);
-        throw new Unfollowed("A loop whose number of turns only a run tells pushes something else than tensors", "Push tensors");
+        throw new Unfollowed(
+          "A loop whose number of turns only a run tells pushes something else than tensors",
+          "Push tensors",
+        );
       }),
     ]));
     // The states come first, then the element: the counter.
@@ -360,7 +381,11 @@ export class SymbolicLoop {
     body.graph.inputs.splice(kept.length - 1 + this.written.length, 0, element);
     const own = kept.length + this.written.length;
     const lifted = tracer.alignLifted([body], own);
-    const turns = leaves.call("aten.arange.start_step", [counter.first, counter.end, BigInt(counter.by)], leaves.dtype("int64"));
+    const turns = leaves.call(
+      "aten.arange.start_step",
+      [counter.first, counter.end, BigInt(counter.by)],
+      leaves.dtype("int64"),
+    );
     const count = (turns as FxValue).meta;
     const size: Dim = count.kind === "tensor" ? count.shape[0] : 0;
     const initial = [
@@ -390,7 +415,8 @@ export class SymbolicLoop {
     readonly by: number;
     last(count: Dim): unknown;
   } {
-    const wayOut = "Count with `for (let i = 0; i < n; i++)`, without break or return, or keep what is computed in a tensor";
+    const wayOut =
+      "Count with `for (let i = 0; i < n; i++)`, without break or return, or keep what is computed in a tensor";
     const refuse = (): never => {
       throw new Unfollowed("A loop that pushes to an array, but whose number of turns is not known before it", wayOut);
     };
@@ -434,7 +460,10 @@ export class SymbolicLoop {
       const value = leaves.taken(results[i], leaf.plan);
       this.carried.bound(leaf, value);
       const isUnset = leaf.initial === MISSING && !isSure && !leaf.path.startsWith("the returned value");
-      taken.set(leaf.path, isUnset ? new Poison(`${leaf.path} is not set if the loop takes no turn`, this.loop.place) : value);
+      taken.set(
+        leaf.path,
+        isUnset ? new Poison(`${leaf.path} is not set if the loop takes no turn`, this.loop.place) : value,
+      );
     }
     for (const [i, value] of this.written.entries()) {
       leaves.call("aten.copy_.default", [this.host.tracer.use(value), results[all.length + i]]);
@@ -444,21 +473,32 @@ export class SymbolicLoop {
       poisoned.has(path) ? poisoned.get(path) : taken.has(path) ? taken.get(path) : leaf;
     const contents = (object: object): Contents => turn.objects.get(object) ?? contentsOf(object);
     const names = this.names;
-    this.loop.state?.set(turn.values.map((value, i) =>
-      poisoned.has(names[i]) ? poisoned.get(names[i]) : mapLeaves(value, names[i], change, contents)
-    ));
+    this.loop.state?.set(
+      turn.values.map((value, i) =>
+        poisoned.has(names[i]) ? poisoned.get(names[i]) : mapLeaves(value, names[i], change, contents)
+      ),
+    );
     for (const [object, now] of turn.objects) {
       journal.touch(object);
       setContents(object, this.mapContents(now, this.pathOf(object), change));
     }
     if (!turn.completion) return undefined;
-    const flags = new Map([...turn.completion.flags.keys()].map((key): [ExitKey, unknown] => [key, taken.get(`exit ${key}`)]));
+    const flags = new Map(
+      [...turn.completion.flags.keys()].map((key): [ExitKey, unknown] => [key, taken.get(`exit ${key}`)]),
+    );
     const value = mapLeaves(turn.completion.value, "the returned value", change, contents);
     return new Exit(flags, value);
   }
 }
 
-const FLIPPED: Readonly<Record<string, string>> = { "<": ">", ">": "<", "<=": ">=", ">=": "<=", "!==": "!==", "===": "===" };
+const FLIPPED: Readonly<Record<string, string>> = {
+  "<": ">",
+  ">": "<",
+  "<=": ">=",
+  ">=": "<=",
+  "!==": "!==",
+  "===": "===",
+};
 
 function afterOf(turn: Turn, { path }: CarriedLeaf): unknown {
   if (turn.after.has(path)) return turn.after.get(path);
@@ -485,4 +525,3 @@ function structureDifference(a: unknown, b: unknown): string | null {
   const difference = differenceOf(a, b, contentsOf(a), contentsOf(b));
   return difference?.replace("one way and", "before a turn and").replace("the other", "after it") ?? null;
 }
-

@@ -137,7 +137,9 @@ export abstract class ExpressionWriter {
         this.refuse(node, "A tagged template", "call the function with its arguments");
         return "undefined";
       case "SpreadElement":
-        return `...$.items(${this.site(node)}, ${this.lines(node.start, node.argument.start)}${this.write(node.argument)})`;
+        return `...$.items(${this.site(node)}, ${this.lines(node.start, node.argument.start)}${
+          this.write(node.argument)
+        })`;
       case "FunctionExpression":
       case "ArrowFunctionExpression":
         return `$.fn(${this.functionText(node)})`;
@@ -345,10 +347,14 @@ export abstract class ExpressionWriter {
         const key = this.key(callee);
         const call = (object: string): string =>
           node.optional
-            ? this.optional(object, (o) =>
-              `($.get(${this.site(callee)}, ${o}, ${key}) == null ? undefined : ${
-                wrap(`$.method(${this.site(callee.property)}, ${o}, ${key}, ${args})`)
-              })`, true)
+            ? this.optional(
+              object,
+              (o) =>
+                `($.get(${this.site(callee)}, ${o}, ${key}) == null ? undefined : ${
+                  wrap(`$.method(${this.site(callee.property)}, ${o}, ${key}, ${args})`)
+                })`,
+              true,
+            )
             : wrap(`$.method(${this.site(callee.property)}, ${object}, ${key}, ${args})`);
         return this.link(callee.object, callee.optional ? (object) => this.optional(object, call) : call);
       }
@@ -361,7 +367,9 @@ export abstract class ExpressionWriter {
   private optional(value: string, follow: (name: string) => string, isAlways = false): string {
     const name = `$${++this.depth}`;
     const rest = follow(name);
-    return isAlways ? `((${name}) => ${rest})(${value})` : `((${name}) => ${name} == null ? undefined : ${rest})(${value})`;
+    return isAlways
+      ? `((${name}) => ${rest})(${value})`
+      : `((${name}) => ${name} == null ? undefined : ${rest})(${value})`;
   }
 
   private template(node: es.TemplateLiteral, how: "text" | "show"): string {
@@ -386,7 +394,9 @@ export abstract class ExpressionWriter {
         const kind = property.kind === "init" ? "" : `${property.kind} `;
         out += `${kind}${this.propertyKey(property)}${this.functionOf(property.value as es.FunctionExpression)}`;
       } else if (property.shorthand) out += this.write(property.value);
-      else out += `${this.propertyKey(property)}: ${this.lines(property.key.end, property.value.start)}${this.write(property.value)}`;
+      else {out += `${this.propertyKey(property)}: ${this.lines(property.key.end, property.value.start)}${
+          this.write(property.value)
+        }`;}
     }
     out += this.copy(at, node.end);
     return hasFunctions ? `$.obj(${out})` : out;
@@ -429,7 +439,9 @@ export abstract class ExpressionWriter {
         const kind = member.kind === "get" || member.kind === "set" ? `${member.kind} ` : "";
         out += ` ${isStatic}${kind}${this.propertyKey(member)}${this.functionOf(member.value)}`;
       } else {
-        const value = member.value ? ` = ${this.lines(member.key.end, member.value.start)}${this.write(member.value)}` : "";
+        const value = member.value
+          ? ` = ${this.lines(member.key.end, member.value.start)}${this.write(member.value)}`
+          : "";
         out += ` ${isStatic}${this.propertyKey(member)}${value};`;
       }
     }
@@ -471,5 +483,4 @@ export abstract class ExpressionWriter {
     if (node.shorthand) return this.target(node.value);
     return `${this.propertyKey(node)}: ${this.lines(node.key.end, node.value.start)}${this.target(node.value)}`;
   }
-
 }

@@ -12,7 +12,9 @@ export class Writer extends ExpressionWriter {
 
   /** The text of a function or class that stands alone. */
   root(node: AnyNode): string {
-    return node.type === "ClassExpression" ? this.classBody(node) : `(${this.functionText(node as es.FunctionExpression)})`;
+    return node.type === "ClassExpression"
+      ? this.classBody(node)
+      : `(${this.functionText(node as es.FunctionExpression)})`;
   }
 
   /** Parameters and body of a method, after its name. */
@@ -96,7 +98,8 @@ export class Writer extends ExpressionWriter {
         }
         const rest = statements.slice(i + 1);
         const scope = this.context.analysis.scopes.get(block) ?? null;
-        return out + this.leavingStatement(statement, rest, to, block, scope) + (rest.length === 0 ? this.copy(at, to) : "");
+        return out + this.leavingStatement(statement, rest, to, block, scope) +
+          (rest.length === 0 ? this.copy(at, to) : "");
       }
       out += this.statement(statement, isClosure);
     }
@@ -155,7 +158,9 @@ export class Writer extends ExpressionWriter {
       case "VariableDeclaration":
         return this.declaration(node);
       case "ReturnStatement": {
-        const value = node.argument ? this.lines(node.start, node.argument.start) + this.write(node.argument) : "undefined";
+        const value = node.argument
+          ? this.lines(node.start, node.argument.start) + this.write(node.argument)
+          : "undefined";
         return isClosure ? `return $.ret(${value});` : node.argument ? `return (${value});` : "return;";
       }
       case "BreakStatement":
@@ -248,16 +253,18 @@ export class Writer extends ExpressionWriter {
       case "WhileStatement": {
         const { test, body } = node;
         const state = this.state(changedIn(this.context.analysis, [node.start, node.end]));
-        return `${lead}$.loop(${this.site(test)}, ${id}, () => ${this.lines(node.start, test.start)}(${
-          this.condition(test)
-        }), null, ${this.lines(test.end, body.start)}${this.closure(body)}, ${state})`;
+        const isEndless = test.type === "Literal" && test.value === true;
+        const asked = isEndless ? "null" : `() => (${this.condition(test)})`;
+        return `${lead}$.loop(${this.site(test)}, ${id}, ${this.lines(node.start, test.start)}${asked}, null, ${
+          this.lines(test.end, body.start)
+        }${this.closure(body)}, ${state})`;
       }
       case "DoWhileStatement": {
         const { test, body } = node;
         const state = this.state(changedIn(this.context.analysis, [node.start, node.end]));
-        return `${lead}$.doWhile(${this.site(test)}, ${id}, ${this.lines(node.start, body.start)}${this.closure(body)}, ${
-          this.lines(body.end, test.start)
-        }() => (${this.condition(test)}), ${state})`;
+        return `${lead}$.doWhile(${this.site(test)}, ${id}, ${this.lines(node.start, body.start)}${
+          this.closure(body)
+        }, ${this.lines(body.end, test.start)}() => (${this.condition(test)}), ${state})`;
       }
       case "ForStatement":
         return lead + this.forLoop(node, id);
@@ -287,7 +294,11 @@ export class Writer extends ExpressionWriter {
         w.variable?.name === name && w.variable.scope === own && w.node.start >= body.start
       );
       if (inBody) {
-        this.refuse(node, `A loop variable (${name}) that the body changes and a closure keeps`, "copy it into a const");
+        this.refuse(
+          node,
+          `A loop variable (${name}) that the body changes and a closure keeps`,
+          "copy it into a const",
+        );
       }
     }
     const bodyText = between(body) +
@@ -319,9 +330,9 @@ export class Writer extends ExpressionWriter {
   private switchCall(node: es.SwitchStatement): string {
     const { discriminant, cases } = node;
     let at = discriminant.end;
-    let out = `$.switch(${this.site(discriminant)}, ${this.id(node)}, ${
-      this.lines(node.start, discriminant.start)
-    }${this.write(discriminant)}, [`;
+    let out = `$.switch(${this.site(discriminant)}, ${this.id(node)}, ${this.lines(node.start, discriminant.start)}${
+      this.write(discriminant)
+    }, [`;
     for (const { test, consequent, start, end } of cases) {
       out += this.lines(at, start);
       const bodyStart = consequent.length > 0 ? consequent[0].start : end;

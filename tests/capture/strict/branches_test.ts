@@ -1,3 +1,4 @@
+// deno-lint-ignore-file no-fallthrough -- programs of any style are captured
 /** Conditions on tensors and sizes: every side of every branch gives what the function gives. */
 import { type Tensor, torch } from "../../../torch.ts";
 import { Dim } from "../../../mod.ts";

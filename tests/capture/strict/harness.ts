@@ -1,3 +1,4 @@
+// deno-lint-ignore-file no-explicit-any -- programs of any signature
 /** Captures programs strictly, and compares what they compute with what the functions themselves do. */
 import { assert, assertEquals } from "@std/assert";
 import * as onnx from "../../../mod.ts";
@@ -7,8 +8,10 @@ import { Subject } from "../../../src/capture/subject.ts";
 import { Tensor } from "../../../torch.ts";
 
 /** A model: a module, or a function. */
-// deno-lint-ignore no-explicit-any -- programs of any signature
-export type Program = ((...args: any[]) => unknown) | { forward(...args: any[]): unknown; call(...args: any[]): unknown };
+export type Program = ((...args: any[]) => unknown) | {
+  forward(...args: any[]): unknown;
+  call(...args: any[]): unknown;
+};
 
 /** What is captured and compared. */
 export interface Case {
@@ -33,7 +36,9 @@ export async function captureStrictly(
 }
 
 /** Checks that a captured program gives what its function gives, for all inputs. */
-export async function check({ model, inputs, dynamicShapes, nodes = [], warning }: Case): Promise<onnx.ExportedProgram> {
+export async function check(
+  { model, inputs, dynamicShapes, nodes = [], warning }: Case,
+): Promise<onnx.ExportedProgram> {
   const eager = inputs.map((args) => plain(run(model, copied(args))));
   const program = await captureStrictly(model, inputs[0], dynamicShapes);
   const text = [...targets(program.graph)].join("\n");
@@ -98,7 +103,9 @@ function mapTensors(arg: unknown, change: (tensor: Tensor) => unknown): unknown 
 /** Results as dtype, shape and numbers. */
 function plain(value: unknown): unknown {
   if (value instanceof Tensor) return plain(value.value);
-  if (value instanceof onnx.Tensor) return { dtype: value.dtype, shape: [...value.shape], data: value.toArray().map(Number) };
+  if (value instanceof onnx.Tensor) {
+    return { dtype: value.dtype, shape: [...value.shape], data: value.toArray().map(Number) };
+  }
   if (typeof value === "number" || typeof value === "bigint") return Number(value);
   if (Array.isArray(value)) return value.map(plain);
   if (value instanceof Map) return plain(Object.fromEntries(value));
