@@ -1,4 +1,5 @@
 /** Help and suggestions: made of the commands' tables when they are asked for. */
+import { nearest } from "../ir/nearest.ts";
 import { type Command, dashed, type Flag, type Misuse } from "./args.ts";
 
 /** Longest line of help, in characters. */
@@ -67,34 +68,4 @@ function wrap(text: string, width: number): string[] {
 export function suggestion({ near }: Misuse): string {
   const found = near && nearest(near.met, near.candidates);
   return found ? `; did you mean ${found}?` : "";
-}
-
-/**
- * The candidate with the fewest edits from a word, if those are at most a third of its letters; else the only one that the
- * word begins.
- */
-export function nearest(word: string, candidates: readonly string[]): string | null {
-  const letters = word.replace(/^-+/, "").length;
-  const limit = letters < 2 ? 0 : Math.max(1, Math.floor(letters / 3));
-  const ranked = candidates.map((candidate) => ({ candidate, edits: editDistance(word, candidate) }))
-    .sort((a, b) => a.edits - b.edits);
-  if (ranked.length > 0 && ranked[0].edits <= limit) return ranked[0].candidate;
-  const longer = candidates.filter((candidate) => letters > 0 && candidate.startsWith(word));
-  return longer.length === 1 ? longer[0] : null;
-}
-
-/** How many letters must be inserted, removed, replaced or swapped with their neighbour to make one word of the other. */
-function editDistance(a: string, b: string): number {
-  let [before, last] = [[] as number[], Array.from({ length: b.length + 1 }, (_, j) => j)];
-  for (let i = 1; i <= a.length; i++) {
-    const row = [i];
-    for (let j = 1; j <= b.length; j++) {
-      row[j] = Math.min(row[j - 1] + 1, last[j] + 1, last[j - 1] + (a[i - 1] === b[j - 1] ? 0 : 1));
-      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]) {
-        row[j] = Math.min(row[j], before[j - 2] + 1);
-      }
-    }
-    [before, last] = [last, row];
-  }
-  return last[b.length];
 }

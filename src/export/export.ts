@@ -12,7 +12,7 @@ import type { Lowered } from "./lower.ts";
 import type { NodeTimer } from "./lower_graph.ts";
 import { refuseFake } from "./fake.ts";
 import { ONNXProgram } from "./onnx_program.ts";
-import { type ExportOptions, type Settings, settingsOf } from "./options.ts";
+import { checkOptionNames, type ExportOptions, type Settings, settingsOf } from "./options.ts";
 import { type StepRecord, StepRunner, STEPS } from "./steps.ts";
 
 /**
@@ -47,6 +47,7 @@ export async function exportProgram(
   options: ExportOptions = {},
 ): Promise<ONNXProgram> {
   using _ = new Scope("export");
+  await checkOptionNames(options);
   const given = settingsOf(options);
   const recorder = given.report || given.profile ? await (await import("./recorder.ts")).Recorder.start(given) : null;
   const steps = new StepRunner(

@@ -16,7 +16,7 @@ import { type Dim, substitute, type Sym, symbol } from "../sym/mod.ts";
 import type { Model, OnnxValue } from "../onnx/model.ts";
 import type { VerificationReport } from "../verify/report.ts";
 import type { Lowered } from "./lower.ts";
-import { type ExternalData, externalDataOf, type Settings } from "./options.ts";
+import { checkOptionNames, type ExternalData, externalDataOf, type Settings } from "./options.ts";
 
 /** How a model is saved. */
 export interface SaveOptions {
@@ -29,6 +29,14 @@ export interface SaveOptions {
   /** Told of bytes written. */
   readonly onProgress?: (done: number, total: number) => void;
 }
+
+/** Every option of `save`. */
+const SAVE_NAMES: { readonly [K in keyof Required<SaveOptions>]: true } = {
+  includeInitializers: true,
+  keepInitializersAsInputs: true,
+  externalData: true,
+  onProgress: true,
+};
 
 /** The result of an export. */
 export class ONNXProgram {
@@ -103,7 +111,14 @@ export class ONNXProgram {
     destination: string | URL | WritableStream<Uint8Array>,
     options: SaveOptions = {},
   ): Promise<WriteReport> {
+    await checkOptionNames(options, SAVE_NAMES, " of save");
     // Naming WritableStream makes Deno load its streams, which costs as much as 15 modules.
+    if (
+      typeof destination !== "string" && typeof (destination as { getWriter?: unknown })?.getWriter !== "function" &&
+      !(destination instanceof URL)
+    ) {
+      throw new TypeError(`Cannot save to ${String(destination)}: expected a path, a URL or a WritableStream`);
+    }
     return typeof destination === "string" || destination instanceof URL
       ? await this.saveAs(destination, options)
       : await this.saveTo(destination, options);

@@ -222,6 +222,62 @@ export interface Settings {
 
 const ignore = (): void => {};
 
+/** Every option there is: an object that an option is missing from, or that has another, does not compile. */
+const NAMES: { readonly [K in keyof Required<ExportOptions>]: true } = {
+  dynamo: true,
+  kwargs: true,
+  exportParams: true,
+  verbose: true,
+  inputNames: true,
+  outputNames: true,
+  opsetVersion: true,
+  dynamicAxes: true,
+  dynamicShapes: true,
+  keepInitializersAsInputs: true,
+  externalData: true,
+  customTranslationTable: true,
+  report: true,
+  profile: true,
+  dumpExportedProgram: true,
+  artifactsDir: true,
+  verify: true,
+  optimize: true,
+  fallback: true,
+  training: true,
+  operatorExportType: true,
+  doConstantFolding: true,
+  exportModulesAsFunctions: true,
+  autogradInlining: true,
+  customOpsets: true,
+  model: true,
+  dims: true,
+  state: true,
+  sourceMap: true,
+  target: true,
+  strictNan: true,
+  allowDowncast: true,
+  ep: true,
+  rtol: true,
+  atol: true,
+  check: true,
+  instruments: true,
+  onStep: true,
+  onProgress: true,
+  onWarning: true,
+};
+
+/**
+ * Whether all options exist. One that does not would be ignored without anybody noticing.
+ *
+ * @throws {OptionError} with the name that may have been meant
+ */
+export async function checkOptionNames(options: object, names: object = NAMES, where = ""): Promise<void> {
+  const unknown = Object.keys(options).find((name) => !Object.hasOwn(names, name));
+  if (unknown === undefined) return;
+  const { unknownOption } = await import("../ir/nearest.ts");
+  throw unknownOption(unknown, Object.keys(names), where);
+}
+
 /** Checks options. @throws {OptionError} naming the option @throws {RangeError} for an opset that can't be written */
 export function settingsOf(options: ExportOptions): Settings {
   const onWarning = options.onWarning ?? ignore;
@@ -326,9 +382,11 @@ function checkOpset(opset: number): number {
 }
 
 function checkNames(option: string, names: readonly string[]): readonly string[] {
+  if (!Array.isArray(names)) throw new OptionError(`Option ${option} must be an array of names, met ${String(names)}`);
   const seen = new Set<string>();
   for (const name of names) {
-    if (typeof name !== "string" || name === "") throw new OptionError(`Option ${option} has an empty name`);
+    if (typeof name !== "string") throw new OptionError(`Option ${option} must have names, met ${String(name)}`);
+    if (name === "") throw new OptionError(`Option ${option} has an empty name`);
     if (seen.has(name)) throw new OptionError(`Option ${option} has ${name} twice`);
     seen.add(name);
   }

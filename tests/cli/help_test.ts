@@ -3,7 +3,8 @@ import { assert, assertEquals, assertMatch, assertStringIncludes, assertThrows }
 import { fromFileUrl } from "@std/path";
 import { COMMON, defineCommand, Misuse, parseFlags } from "../../src/cli/args.ts";
 import { COMMANDS } from "../../src/cli/commands.ts";
-import { helpOf, nearest } from "../../src/cli/help.ts";
+import { helpOf } from "../../src/cli/help.ts";
+import { nearest } from "../../src/ir/nearest.ts";
 import { fixture } from "../fixtures.ts";
 import { run } from "./run.ts";
 

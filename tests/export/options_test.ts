@@ -22,6 +22,26 @@ async function mlp(options: ExportOptions = {}): ReturnType<typeof exportProgram
 const REFUSED: readonly (readonly [string, ExportOptions, ErrorClass, string])[] = [
   ["too many input names", { inputNames: ["a", "b", "c", "d"] }, Fx2OnnxError, "inputNames has 4 names"],
   ["too many output names", { outputNames: ["a", "b"] }, Fx2OnnxError, "outputNames has 2 names"],
+  [
+    "names that are no array",
+    { inputNames: "ab" as unknown as string[] },
+    OptionError,
+    "must be an array of names, met ab",
+  ],
+  ["a name that is no text", { outputNames: [1] as unknown as string[] }, OptionError, "must have names, met 1"],
+  [
+    "PyTorch's spelling",
+    { input_names: ["a"] } as ExportOptions,
+    OptionError,
+    "no option input_names; did you mean inputNames?",
+  ],
+  [
+    "a misspelt option",
+    { optimise: false } as ExportOptions,
+    OptionError,
+    "no option optimise; did you mean optimize?",
+  ],
+  ["an option that is none", { quantum: 1 } as ExportOptions, OptionError, "There is no option quantum"],
   ["an input name twice", { inputNames: ["a", "a"] }, Fx2OnnxError, "has a twice"],
   ["an opset below 7", { opsetVersion: 6 }, RangeError, "at least 7"],
   ["an opset that is not lowered", { opsetVersion: 17 }, RangeError, "18 to 23"],

@@ -1,6 +1,7 @@
 /** What `save` writes: which weights are initializers and inputs, and where a model can be saved to. */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { join } from "@std/path";
+import { OptionError } from "../../src/ir/mod.ts";
 import { exportProgram } from "../../src/export/export.ts";
 import type { ONNXProgram } from "../../src/export/onnx_program.ts";
 import { parseModelProto } from "../../src/onnx/deserialize.ts";
@@ -48,6 +49,14 @@ for (const includeInitializers of [true, false]) {
     });
   }
 }
+
+Deno.test("save: what is no option, and what is no destination", async () => {
+  await withMlp(async (program) => {
+    const misspelt = { external_data: true } as Parameters<ONNXProgram["save"]>[1];
+    await assertRejects(() => program.save("x.onnx", misspelt), OptionError, "of save; did you mean externalData?");
+    await assertRejects(() => program.save(5 as unknown as string), TypeError, "Cannot save to 5: expected a path");
+  });
+});
 
 Deno.test("save: without initializers no data file is written either", async () => {
   await withMlp(async (program, folder) => {
