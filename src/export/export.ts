@@ -47,6 +47,11 @@ export async function exportProgram(
   options: ExportOptions = {},
 ): Promise<ONNXProgram> {
   using _ = new Scope("export");
+  if (!Array.isArray(args)) {
+    throw new TypeError(
+      `The arguments must be an array, met ${typeof args === "object" ? "an object" : args}: give [x]`,
+    );
+  }
   await checkOptionNames(options);
   const given = settingsOf(options);
   const recorder = given.report || given.profile ? await (await import("./recorder.ts")).Recorder.start(given) : null;

@@ -70,6 +70,9 @@ export class CaseFinder {
     const tensors = expected === undefined ? null : await readTensors(expected);
     const given = await this.given(tensors);
     if (tensors) {
+      if (this.options.extremes) {
+        this.note("The ends of ranges were not tried: nothing is recorded to compare them with");
+      }
       if (given) return this.withExpected(given, tensors);
       throw new VerificationError("There are no inputs that the expected outputs belong to", {
         hint: "Give inputs in a .safetensors file: the archive has no samples",
@@ -79,8 +82,9 @@ export class CaseFinder {
     if (given) { for (const one of given) cases.push(await this.solve(one)); }
     else cases.push(await this.generated());
     const [first] = cases;
-    if (cases.length === 1 && "values" in first) {
-      cases.push(...await this.others(first, given !== null, otherSizes));
+    if ("values" in first) {
+      // A second set that was given is there for another size.
+      if (cases.length === 1) cases.push(...await this.others(first, given !== null, otherSizes));
       if (this.options.extremes) {
         const { program } = this.subject;
         const fits = (bindings: Bindings): boolean => largestValue(program, bindings) <= MAX_LARGE;

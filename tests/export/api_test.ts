@@ -225,6 +225,11 @@ Deno.test("export: model, args = [], f = null", async () => {
   for (const one of [second, given, bytes, loaded]) assertEquals(await one.toBytes(), await first.toBytes());
   assertEquals([first.written, given.verification!.runs[0].inputs], [null, "given"]);
   await assertRejects(() => onnx.export(archive, [x, x]), TypeError, "takes 1 positional arguments, met 2");
+  await assertRejects(
+    () => onnx.export(archive, x as unknown as []),
+    TypeError,
+    "must be an array, met an object: give [x]",
+  );
   program.archive?.close?.();
 });
 

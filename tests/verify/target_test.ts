@@ -299,6 +299,15 @@ Deno.test("verification: extremes reach 0 and 1 where the range, the program and
   assertEquals(report.notes.map((note) => note.split(".")[0]), ["Not compared: s1=0"]);
 });
 
+Deno.test("verification: extremes join several sets of inputs; to recorded outputs nothing can be compared there", async () => {
+  await using program = await exportProgram(fixture("mlp.pt2"));
+  const [recorded, options] = [fixture("mlp.safetensors"), { ep: "wasm", extremes: true } as const];
+  const given = await verifyProgram(program, { ...options, inputs: recorded });
+  assertEquals(given.runs.slice(2).map((run) => run.inputs), ["s18=1", "s18=96", "s18=0"]);
+  const expected = await verifyProgram(program, { ...options, expected: recorded });
+  assertEquals([expected.runs.length, expected.notes.length], [2, 1]);
+});
+
 Deno.test("verification: a runtime that breaks down at empty tensors is told, and fails only where they are given", async () => {
   const lstm = fixture("lstm.pt2");
   await using program = await exportProgram(lstm);
