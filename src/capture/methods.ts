@@ -21,6 +21,7 @@ import type { TensorData } from "./data.ts";
 import { execute } from "./execute.ts";
 import { getItem, type Index, setItem } from "./indexing.ts";
 import { overloadsOf, show } from "./overloads.ts";
+import { formatTensor } from "./print_tensor.ts";
 import { fromDim } from "./symbolic.ts";
 import type { Tensor } from "./tensor.ts";
 
@@ -498,6 +499,16 @@ export abstract class TensorMethods extends TensorBase {
     const { returnInverse = false, returnCounts = false, dim = null } = options;
     const results = this.invoke("uniqueConsecutive", "unique_consecutive", [returnInverse, returnCounts, dim]);
     return distinct(results as Tensor[], returnInverse, returnCounts);
+  }
+
+  /** The elements as PyTorch prints them. */
+  override toString(): string {
+    return formatTensor(this);
+  }
+
+  /** As {@linkcode toString}. */
+  [Symbol.for("Deno.customInspect")](): string {
+    return this.toString();
   }
 
   /** The tensors along the first dim. */
