@@ -64,7 +64,7 @@ export type {
 export { saveProgram } from "./src/export/save_program.ts";
 export type { Kwargs } from "./src/export/call.ts";
 export type { AppliedWeights } from "./src/export/apply_weights.ts";
-export type { StateDict } from "./src/export/state_dict.ts";
+export type { StateDict } from "./src/pt2/state_dict.ts";
 export type { WriteReport } from "./src/onnx/write_model.ts";
 export type { BuilderOptions, Downcast, NodeCall, Substitution, Target } from "./src/onnx/builder.ts";
 export type { FloatAttribute } from "./src/onnx/model.ts";

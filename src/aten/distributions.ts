@@ -7,6 +7,7 @@ import type { OnnxValue } from "../onnx/model.ts";
 import type { Dim } from "../sym/mod.ts";
 import { broadcastShapes, type DType, isFloat, isInt, type Meta, type Tensor } from "../tensor/mod.ts";
 import { expandTo } from "../tensor/loops.ts";
+import { nextRandom } from "../tensor/generator.ts";
 import { requireStrided } from "./create.ts";
 import { emit, NUMBERS } from "./emit.ts";
 import { onnxExpand } from "./expand.ts";
@@ -120,7 +121,7 @@ export const exponential = defineOp(
       requireFloat(dtype, "The result of exponential");
       requirePositive("lambd", lambd);
     },
-    draw: ({ lambd }) => -Math.log(1 - Math.random()) / lambd,
+    draw: ({ lambd }) => -Math.log(1 - nextRandom()) / lambd,
     onnx: (b, { lambd }, self, dtype) => {
       if (dtype === "float64") return b.op("Div", [onnxLog(b, self), b.scalar(-lambd, dtype)]);
       // Numbers next to 1 may be rounded to it, which would give infinity.
@@ -139,7 +140,7 @@ export const cauchy = defineOp(
       requireFloat(dtype, "The result of cauchy");
       requirePositive("sigma", sigma);
     },
-    draw: ({ median, sigma }) => median + sigma * Math.tan(Math.PI * (Math.random() - 0.5)),
+    draw: ({ median, sigma }) => median + sigma * Math.tan(Math.PI * (nextRandom() - 0.5)),
     onnx: (b, { median, sigma }, self) => {
       // tan(π (u − ½)) = −cos(πu) / sin(πu)
       const angle = b.op("Mul", [onnxUniform(b, self, "float64"), b.scalar(Math.PI, "float64")]);
@@ -156,7 +157,7 @@ export const geometric = defineOp(
     check: ({ p }) => {
       if (!(p > 0 && p < 1)) refuse("p", p, "it must lie between 0 and 1");
     },
-    draw: ({ p }) => Math.floor(Math.log(1 - Math.random()) / Math.log(1 - p)) + 1,
+    draw: ({ p }) => Math.floor(Math.log(1 - nextRandom()) / Math.log(1 - p)) + 1,
     onnx: (b, { p }, self) => {
       const trials = b.op("Div", [onnxLog(b, self), b.scalar(Math.log(1 - p), "float64")]);
       return b.op("Add", [b.op("Floor", [trials]), b.scalar(1, "float64")]);
@@ -173,9 +174,9 @@ function onnxWhole(b: OnnxBuilder, self: OnnxValue, count: bigint): OnnxValue {
 }
 
 function wholeNumber(count: bigint): bigint {
-  if (count <= 2n ** 53n) return BigInt(Math.floor(Math.random() * Number(count)));
-  const high = BigInt(Math.floor(Math.random() * Number(count / 2n ** 32n)));
-  return high * 2n ** 32n + BigInt(Math.floor(Math.random() * 2 ** 32));
+  if (count <= 2n ** 53n) return BigInt(Math.floor(nextRandom() * Number(count)));
+  const high = BigInt(Math.floor(nextRandom() * Number(count / 2n ** 32n)));
+  return high * 2n ** 32n + BigInt(Math.floor(nextRandom() * 2 ** 32));
 }
 
 /** How many whole numbers from 0 on `random_` gives without bounds: those that the dtype holds exactly. */
@@ -242,7 +243,7 @@ export const bernoulli = defineOp("aten::bernoulli(Tensor self, *, Generator? ge
   },
   kernel: ({ self }) => {
     const p = self.data();
-    return drawn(self.dtype, self.shape, (i) => Number(Math.random() < Number(p[i])));
+    return drawn(self.dtype, self.shape, (i) => Number(nextRandom() < Number(p[i])));
   },
   onnx: (b, { self }) => onnxBernoulli(b, self, b.meta(self).dtype),
 });
@@ -256,7 +257,7 @@ function onnxBernoulli(b: OnnxBuilder, p: OnnxValue, dtype: DType): OnnxValue {
 /** One probability for all elements. */
 const sharing = filling<{ readonly p: number }>({
   check: ({ p }) => requireShare(p),
-  draw: ({ p }) => Number(Math.random() < p),
+  draw: ({ p }) => Number(nextRandom() < p),
   onnx: (b, { p }, self) => b.op("Less", [onnxUniform(b, self, "float32"), b.scalar(p, "float32")]),
 });
 
@@ -281,7 +282,7 @@ export const bernoulliTensor = defineOp(
     },
     kernel: ({ self, p }) => {
       const shares = expandTo(p, self.shape).data();
-      return drawn(self.dtype, self.shape, (i) => Number(Math.random() < Number(shares[i])));
+      return drawn(self.dtype, self.shape, (i) => Number(nextRandom() < Number(shares[i])));
     },
     onnx: (b, { self, p }) => {
       const { dtype, shape } = b.meta(self);

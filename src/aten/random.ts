@@ -6,6 +6,7 @@ import type { OnnxBuilder } from "../onnx/builder.ts";
 import type { OnnxValue } from "../onnx/model.ts";
 import { type Dim, ge, isSym, sub } from "../sym/mod.ts";
 import { type DType, type Meta, type Tensor } from "../tensor/mod.ts";
+import { nextRandom } from "../tensor/generator.ts";
 import { requireStrided } from "./create.ts";
 import { defineOp, type MetaContext } from "./op.ts";
 import { drawn, type Like, normalNumber, onnxBelow, onnxNormal, onnxUniform, uniformNumber } from "./random_nodes.ts";
@@ -36,7 +37,7 @@ function integers(low: Dim, high: Dim): Source {
   const count = sub(high, low);
   return {
     check: (): void => {},
-    draw: () => (low as number) + Math.floor(Math.random() * (count as number)),
+    draw: () => (low as number) + Math.floor(nextRandom() * (count as number)),
     onnx: (b, like, dtype) => {
       const steps = onnxBelow(b, like, count);
       return b.cast(low === 0 ? steps : b.op("Add", [steps, b.dim(low)]), dtype);
@@ -231,7 +232,7 @@ const permuting = {
     return { dtype: dtype ?? "int64", shape: [n] };
   },
   kernel({ n, dtype }: Permuted): Tensor {
-    const keys = Array.from({ length: n as number }, () => Math.random());
+    const keys = Array.from({ length: n as number }, () => nextRandom());
     const order = [...keys.keys()].sort((i, j) => keys[i] - keys[j]);
     return drawn(dtype ?? "int64", [n as number], (i) => order[i]);
   },

@@ -8,6 +8,7 @@ import { float, type OnnxValue } from "../onnx/model.ts";
 import { type Dim, isSym } from "../sym/mod.ts";
 import { type DType, elementCount, newData, Tensor } from "../tensor/mod.ts";
 import { store } from "../tensor/loops.ts";
+import { nextRandom } from "../tensor/generator.ts";
 import { isSingle } from "./precision.ts";
 
 /** A tensor of numbers that `draw` gives, in order. */
@@ -20,12 +21,12 @@ export function drawn(dtype: DType, shape: readonly number[], draw: (i: number) 
 /** A number of [0, 1) that stays below 1 in the dtype. */
 export function uniformNumber(dtype: DType): number {
   const steps = 2 ** significandBits(dtype);
-  return Math.floor(Math.random() * steps) / steps;
+  return Math.floor(nextRandom() * steps) / steps;
 }
 
 /** A number of the standard normal distribution, by Box and Muller. */
 export function normalNumber(): number {
-  return Math.sqrt(-2 * Math.log(1 - Math.random())) * Math.cos(2 * Math.PI * Math.random());
+  return Math.sqrt(-2 * Math.log(1 - nextRandom())) * Math.cos(2 * Math.PI * nextRandom());
 }
 
 /** Bits of the significand, the leading one included. */

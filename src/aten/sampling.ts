@@ -4,6 +4,7 @@ import { onnxDType } from "../onnx/dtypes.ts";
 import type { OnnxValue } from "../onnx/model.ts";
 import { type Dim, gt, isSym } from "../sym/mod.ts";
 import { type Meta, normalizeDim, type Tensor } from "../tensor/mod.ts";
+import { nextRandom } from "../tensor/generator.ts";
 import { defineOp } from "./op.ts";
 import { mapLines, onnxOrder, orderOf } from "./order.ts";
 import { drawn, onnxUniform } from "./random_nodes.ts";
@@ -25,11 +26,11 @@ function checkWeights(self: Meta, count: Dim, replacement: boolean): number {
 function sample(weights: readonly number[], count: number, replacement: boolean): number[] {
   if (!replacement) {
     // The largest of u^(1/w) for uniform numbers u: logarithms have the same order.
-    return orderOf(weights.map((w) => Math.log(1 - Math.random()) / w), true).slice(0, count);
+    return orderOf(weights.map((w) => Math.log(1 - nextRandom()) / w), true).slice(0, count);
   }
   const total = weights.reduce((a, b) => a + b, 0);
   return Array.from({ length: count }, () => {
-    let left = Math.random() * total;
+    let left = nextRandom() * total;
     const found = weights.findIndex((w) => (left -= w) < 0);
     return found < 0 ? weights.findLastIndex((w) => w > 0) : found;
   });
@@ -70,7 +71,7 @@ export const multinomial = defineOp(
 
 /** Events before time `rate`, where the times between them are exponential. */
 function poissonNumber(rate: number): number {
-  const wait = (): number => -Math.log(1 - Math.random());
+  const wait = (): number => -Math.log(1 - nextRandom());
   let count = 0;
   for (let time = wait(); time < rate; time += wait()) count++;
   return count;

@@ -17,6 +17,9 @@ export {
   uniqueConsecutive,
 } from "./torch_python.ts";
 export * from "./creation.ts";
+export * from "./constants.ts";
+export * from "./random.ts";
+export { type Destination, load, loadNpy, type LoadOptions, save, saveNpy } from "./load_save.ts";
 /** Matrices: https://docs.pytorch.org/docs/stable/linalg.html */
 export * as linalg from "./linalg.ts";
 /** Fourier transforms: https://docs.pytorch.org/docs/stable/fft.html */

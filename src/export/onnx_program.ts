@@ -8,7 +8,7 @@ import type { ModelRunner } from "../verify/run.ts";
 import type { SessionInitializer } from "../verify/session.ts";
 import type { AppliedWeights } from "./apply_weights.ts";
 import type { Kwargs } from "./call.ts";
-import type { StateDict } from "./state_dict.ts";
+import type { StateDict } from "../pt2/state_dict.ts";
 import type { Source } from "../io/source.ts";
 import type { Tensor } from "../tensor/mod.ts";
 import type { WriteReport } from "../onnx/write_model.ts";
@@ -311,7 +311,7 @@ export class ONNXProgram {
    */
   async applyWeights(stateDict: StateDict): Promise<AppliedWeights> {
     const [{ openStateDict }, { applyTensors }] = await Promise.all([
-      import("./state_dict.ts"),
+      import("../pt2/state_dict.ts"),
       import("./apply_weights.ts"),
     ]);
     const { tensors, sources } = await openStateDict(stateDict);

@@ -7,7 +7,7 @@ import { type ReplaceOptions, writeReplaced } from "../onnx/replace_weights.ts";
 import type { OutputFile, WriteReport } from "../onnx/write_model.ts";
 import type { Tensor } from "../tensor/mod.ts";
 import { type AppliedWeights, doNotFit, isSame, textOf } from "./apply_weights.ts";
-import { openStateDict, type StateDict } from "./state_dict.ts";
+import { openStateDict, type StateDict } from "../pt2/state_dict.ts";
 
 /** What PyTorch's exporter and this one note of each weight. */
 const KIND = "pkg.torch.export.graph_signature.InputSpec.kind";

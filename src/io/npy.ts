@@ -4,6 +4,7 @@
  *
  * The format: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
  */
+import type { Sink } from "./sink.ts";
 import { type ByteRange, byteRange, rootRange, type Source } from "./source.ts";
 
 /** An array of a `.npy` file. */
@@ -78,6 +79,38 @@ export async function readNpy(source: Source): Promise<Npy> {
     fortranOrder,
     range: rootRange(byteRange(source, offset, size)),
   };
+}
+
+/** Multiple of bytes at which NumPy begins the elements. */
+const ALIGNMENT = 64;
+
+/**
+ * Writes a `.npy` file of version 1.
+ *
+ * @param bytes the elements in row-major order, little-endian
+ * @throws {TypeError} for a dtype that NumPy does not have
+ */
+export async function writeNpy(
+  sink: Sink,
+  dtype: string,
+  shape: readonly number[],
+  bytes: Uint8Array,
+): Promise<void> {
+  const code = [...DTYPES].find(([, [name]]) => name === dtype)?.[0];
+  if (code === undefined) throw new TypeError(`Cannot write .npy: NumPy has no dtype ${dtype}`);
+  const order = DTYPES.get(code)![1] === 1 ? "|" : "<";
+  const sizes = shape.length === 1 ? `(${shape[0]},)` : `(${shape.join(", ")})`;
+  const text = `{'descr': '${order}${code}', 'fortran_order': False, 'shape': ${sizes}, }`;
+  const length = Math.ceil((10 + text.length + 1) / ALIGNMENT) * ALIGNMENT - 10;
+  if (length > 0xffff) throw new RangeError(`Cannot write .npy: a shape of ${shape.length} sizes is too long`);
+  const header = new Uint8Array(10 + length).fill(0x20);
+  header.set(MAGIC);
+  header[6] = 1;
+  new DataView(header.buffer).setUint16(8, length, true);
+  header.set(new TextEncoder().encode(text), 10);
+  header[header.length - 1] = 0x0a;
+  await sink.write(header);
+  await sink.write(bytes);
 }
 
 interface Header {

@@ -1,5 +1,5 @@
 /** Tensors of safetensors files: lazy, so that weights stay where they are until they are needed. */
-import type { SafetensorsEntry } from "../io/safetensors.ts";
+import type { SafetensorsEntry, SafetensorsInput } from "../io/safetensors.ts";
 import type { DType } from "./dtype.ts";
 import { Storage, Tensor } from "./tensor.ts";
 
@@ -36,4 +36,15 @@ export function safetensorsTensor(file: string, name: string, { dtype, shape, ra
   const known = DTYPES.get(dtype);
   if (!known) throw new SyntaxError(`Cannot use tensor ${name} of ${file}: dtype ${dtype} is not supported`);
   return new Tensor(known, shape, Storage.lazy(range));
+}
+
+/**
+ * A tensor as a file has it; what lies at rest as it is stays there until it is written.
+ *
+ * @throws {TypeError} for a dtype that the format lacks
+ */
+export async function safetensorsInput(name: string, tensor: Tensor): Promise<SafetensorsInput> {
+  const dtype = [...DTYPES].find(([, own]) => own === tensor.dtype)?.[0];
+  if (!dtype) throw new TypeError(`Cannot write ${name} as safetensors: the format has no ${tensor.dtype}`);
+  return { dtype, shape: tensor.shape, data: tensor.byteRange ?? (await tensor.load()).bytes() };
 }

@@ -7,7 +7,7 @@ import { openSource, type SourceInput } from "../io/open.ts";
 import { readSafetensors } from "../io/safetensors.ts";
 import { readRange, type Source } from "../io/source.ts";
 import { ArchiveError } from "../ir/mod.ts";
-import { toTensor } from "../pt2/pickled.ts";
+import { toTensor } from "./pickled.ts";
 import { safetensorsTensor } from "../tensor/safetensors.ts";
 import { concreteOf, type Tensor, type TensorHolder } from "../tensor/mod.ts";
 import { PyDict, readTorchSave, TorchTensor } from "../torch_save/mod.ts";
