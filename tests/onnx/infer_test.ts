@@ -134,6 +134,7 @@ const shapes: Array<[what: string, build: () => OnnxValue, expected: string]> = 
   ["Reshape to an unknown list of one", () => result("Reshape", [x(s0, 3), value("l", "int64", 1)]), "float32[3*s0]"],
   ["Reshape to a list of unknown length", () => result("Reshape", [x(s0), value("l", "int64", s1)]), "?"],
   ["Expand to symbols", () => result("Expand", [x(1, 3), sizeList(s0, 1)]), "float32[s0, 3]"],
+  ["Expand to another symbol", () => result("Expand", [x(s0, 3), sizeList(s1, 1)]), "float32[s1, 3]"],
   [
     "Slice to the end",
     () => result("Slice", [x(s0), ints(1), initializer("c", "l{9223372036854775807}")]),
