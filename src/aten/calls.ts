@@ -43,6 +43,8 @@ import type { Calls, ComplexForm, Forms, MetaContext, Op } from "./op.ts";
 export abstract class Interpreter<T extends object> implements Calls<T> {
   /** The forms that records name; null where there are no complex values. */
   protected readonly forms: Forms | null;
+  /** How many results the program has of the call at hand, where that is known. */
+  protected results: number | undefined;
 
   constructor(forms: Forms | null) {
     this.forms = forms;
@@ -50,7 +52,18 @@ export abstract class Interpreter<T extends object> implements Calls<T> {
 
   // deno-lint-ignore no-explicit-any -- the schema types of `Calls` say what goes in and out
   call(op: Op, ...args: any[]): any {
-    return this.apply(op, this.bind(op, args));
+    return this.applyFor(undefined, op, this.bind(op, args));
+  }
+
+  /** Calls an operator of which the program has so many results. */
+  applyFor(results: number | undefined, op: Op, args: BoundArgs): unknown {
+    const before = this.results;
+    this.results = results;
+    try {
+      return this.apply(op, args);
+    } finally {
+      this.results = before;
+    }
   }
 
   /** Completes a call's arguments by the operator's schema and promotes them. */
@@ -127,8 +140,9 @@ export class MetaInterpreter extends Interpreter<Meta> {
   }
 
   apply(op: Op, args: BoundArgs): unknown {
+    const { context, results } = this;
     // deno-lint-ignore no-explicit-any -- bound arguments are typed by the schema at the definition
-    if (op.meta) return op.meta(this.context, args as any);
+    if (op.meta) return op.meta(results === undefined ? context : { ...context, results }, args as any);
     const form = this.complexOf(args) && formOf(op, this.forms);
     // deno-lint-ignore no-explicit-any -- as above
     if (form) return form(this as Calls<Meta>, args as any, op);
@@ -241,6 +255,7 @@ export class OnnxInterpreter extends Interpreter<OnnxValue> {
       const form = formOf(op, this.forms);
       if (form) return this.onForm(op, form, args);
     }
+    this.builder.results = this.results;
     // deno-lint-ignore no-explicit-any -- bound arguments are typed by the schema at the definition
     if (op.onnx && (!dtype || op.complex)) return op.onnx(this.builder, args as any);
     if (returnsNumbers(op)) return this.metas.apply(op, mapTensors(args, (v) => this.meta(v)));
@@ -390,7 +405,8 @@ export class TraceInterpreter extends Interpreter<FxValue> {
 
   apply(op: Op, args: BoundArgs): unknown {
     const metaArgs = Object.entries(args).map(([name, value]) => [name, toMetas(value) as CallArg<Meta>] as const);
-    return this.record(op, args, this.metas.apply(op, this.metas.bind(op, [], new Map(metaArgs))));
+    const metas = this.metas.applyFor(this.results, op, this.metas.bind(op, [], new Map(metaArgs)));
+    return this.record(op, args, metas);
   }
 
   isTensor(x: unknown): x is FxValue {

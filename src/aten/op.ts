@@ -40,6 +40,8 @@ export interface MetaContext {
   freshSymbol(hint: string, kind?: FreshKind): Sym;
   /** Bounds of the program's symbols. */
   readonly ranges: Ranges | undefined;
+  /** How many results the program has of the call, where that is known: for operators whose arguments leave it open. */
+  readonly results?: number | undefined;
 }
 
 /** Calls operators over some tensor type: graph values, concrete tensors, or metas. */

@@ -34,20 +34,25 @@ function startsOf(sizes: readonly Dim[]): Dim[] {
   });
 }
 
-function splitting<A>(partsOf: (shape: readonly Dim[], args: A, ranges?: Ranges) => Parts): SplitRules<A> {
+/** What is known of a call beside its arguments. */
+type Known = Pick<MetaContext, "ranges" | "results">;
+
+const NOTHING: Known = { ranges: undefined };
+
+function splitting<A>(partsOf: (shape: readonly Dim[], args: A, known: Known) => Parts): SplitRules<A> {
   return {
-    meta: ({ ranges }, args) => {
-      const { dim, sizes } = partsOf(args.self.shape, args, ranges);
+    meta: (ctx, args) => {
+      const { dim, sizes } = partsOf(args.self.shape, args, ctx);
       return sizes.map((size) => shaped(args.self, withSize(args.self.shape, dim, size)));
     },
     kernel: (args) => {
-      const { dim, sizes } = partsOf(args.self.shape, args);
+      const { dim, sizes } = partsOf(args.self.shape, args, NOTHING);
       const starts = startsOf(sizes) as number[];
       return sizes.map((size, i) => sliceView(args.self, dim, starts[i], size as number));
     },
     complex: PARTS,
     onnx: (b, args) => {
-      const { dim, sizes, even } = partsOf(b.meta(args.self).shape, args, b.ranges);
+      const { dim, sizes, even } = partsOf(b.meta(args.self).shape, args, b);
       if (sizes.length <= 1) return sizes.map(() => args.self);
       // Symbolic sizes need not be computed where the node can divide.
       if (even && sizes.some(isSym)) {
@@ -56,9 +61,10 @@ function splitting<A>(partsOf: (shape: readonly Dim[], args: A, ranges?: Ranges)
       return b.ops("Split", [args.self, b.ints(sizes)], sizes.length, { axis: dim });
     },
     inverse: (t, args, updated, index) => {
-      const { dim, sizes } = partsOf(t.meta(args.self).shape, args);
+      // Where a part starts, those after it have no say in.
+      const { dim, sizes } = partsOf(t.meta(args.self).shape, args, { ...NOTHING, results: index + 1 });
       const start = startsOf(sizes)[index];
-      return t.call(sliceScatter, args.self, updated, dim, start, add(start, sizes[index]));
+      return t.call(sliceScatter, args.self, updated, dim, start, add(start, t.meta(updated).shape[dim]));
     },
   };
 }
@@ -74,7 +80,7 @@ function axisOf(dim: number, shape: readonly Dim[]): number {
 }
 
 /** Parts of `step` elements each, the last one smaller where that does not divide. */
-function byStep(size: Dim, step: Dim, what: string, ranges: Ranges = Ranges.none): Dim[] {
+function byStep(size: Dim, step: Dim, what: string, { ranges = Ranges.none, results }: Known = NOTHING): Dim[] {
   if (step === 0) {
     if (size === 0) return [0];
     refuse(what, step, `parts of no elements never fill a dimension of ${size}`);
@@ -83,7 +89,7 @@ function byStep(size: Dim, step: Dim, what: string, ranges: Ranges = Ranges.none
   const some = size === 0 ? 1 : countOfParts(size, step);
   // The bounds of a size may leave it one number of parts.
   const { min, max } = ranges.rangeOf(some);
-  const count = min === max ? min : some;
+  const count = min === max ? min : isSym(some) && results ? results : some;
   if (isSym(count)) refuse(what, step, `the number of parts of a dimension of ${size} is not known`);
   return Array.from({ length: Math.max(count, 1) }, (_, i) => i < count - 1 ? step : sub(size, mul(step, i)));
 }
@@ -99,9 +105,9 @@ interface StepArgs {
   readonly dim: number;
 }
 
-const byStepRules: SplitRules<StepArgs> = splitting((shape, { split_size, dim }, ranges) => {
+const byStepRules: SplitRules<StepArgs> = splitting((shape, { split_size, dim }, known) => {
   const d = axisOf(dim, shape);
-  const sizes = byStep(shape[d], split_size, "split_size", ranges);
+  const sizes = byStep(shape[d], split_size, "split_size", known);
   return { dim: d, sizes, even: eq(ceilDiv(shape[d], sizes.length), split_size) === true };
 });
 
@@ -173,17 +179,17 @@ interface ChunkArgs {
 }
 
 /**
- * Of a symbolic size as many parts are made as are asked for: PyTorch captures a program for one number of parts, and a
- * size that gives fewer is excluded by its guards.
+ * Of a symbolic size as many parts are made as the program has results: PyTorch captures it for one number of parts, and
+ * sizes that give another are excluded by its guards. Otherwise they are as many as are asked for.
  */
-const chunking: SplitRules<ChunkArgs> = splitting((shape, { chunks, dim }) => {
+const chunking: SplitRules<ChunkArgs> = splitting((shape, { chunks, dim }, { results }) => {
   if (chunks < 1) refuse("chunks", chunks, "there must be at least one part");
   const d = axisOf(dim, shape);
   const size = shape[d];
   const step = ceilDiv(size, chunks);
   if (size === 0) return { dim: d, sizes: new Array(chunks).fill(0), even: true };
   const count = ceilDiv(size, step);
-  const parts = isSym(count) ? chunks : count;
+  const parts = isSym(count) ? results || chunks : count;
   const sizes = Array.from({ length: parts }, (_, i) => i < parts - 1 ? step : sub(size, mul(step, i)));
   return { dim: d, sizes, even: parts === chunks };
 });

@@ -166,7 +166,7 @@ export class GraphLowering implements GraphEmitter {
     if (nothing) return this.assign(node, node.result, nothing);
     const args = node.args.map((a) => this.argument(a));
     const kwargs = new Map([...node.kwargs].map(([k, a]) => [k, this.argument(a)]));
-    const result = this.interpreter.apply(op, this.interpreter.bind(op, args, kwargs));
+    const result = this.interpreter.applyFor(node.outputs.length, op, this.interpreter.bind(op, args, kwargs));
     this.assign(node, node.result, result);
   }
 

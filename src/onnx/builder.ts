@@ -124,6 +124,9 @@ export class OnnxBuilder {
     };
   }
 
+  /** How many results the program has of the call whose form is built, where that is known. */
+  results: number | undefined;
+
   /** Bounds of the program's symbols. */
   get ranges(): Ranges | undefined {
     return this.options.ranges;

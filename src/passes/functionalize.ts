@@ -408,8 +408,8 @@ class Functionalization {
   /** The view of a value that a chain leads to. */
   private through(base: FxValue, chain: readonly ViewStep[]): FxValue {
     let value = base;
-    for (const { op, args, index } of chain) {
-      const result = this.trace.apply(op, { ...args, [baseName(op)]: value });
+    for (const { op, args, index, node } of chain) {
+      const result = this.trace.applyFor(node.outputs.length, op, { ...args, [baseName(op)]: value });
       if (Array.isArray(result)) value = result[index] as FxValue;
       else value = result as FxValue;
       if (value.producer) this.added.add(value.producer);

@@ -218,6 +218,10 @@ class Bounds(nn.Module):
         y[:, m - 2 : m] = x[:, :2]
         y.view(-1)[2:5].neg_()
         y[1:-1].t()[1:3].exp_()
+        top, bottom = y.split((n + 1) // 2)
+        top.add_(1)
+        bottom.mul_(top[:1])
+        y.chunk(3, 1)[1].sub_(bottom[:1, 0])
         y.diagonal(1).add_(n)
         y.movedim(0, -1)[1] = 5
         padded = torch.zeros(n + 2, m)
