@@ -2,7 +2,7 @@
 import type { Scalar } from "../fx/mod.ts";
 import type { OnnxBuilder } from "../onnx/builder.ts";
 import { float, type OnnxValue } from "../onnx/model.ts";
-import { type Dim, floorDiv, isSym } from "../sym/mod.ts";
+import { type Dim, floorDiv, isSym, prod } from "../sym/mod.ts";
 import { isFloat, normalizeDim, Tensor } from "../tensor/mod.ts";
 import { mapBinary } from "../tensor/loops.ts";
 import { mul } from "./binary.ts";
@@ -11,7 +11,7 @@ import { uniform } from "./distributions.ts";
 import { clamp } from "./extrema.ts";
 import { choose, constantLike, emit, emitTest, FLOATS, type Native, NUMBERS, ORDERED, SINGLE } from "./emit.ts";
 import { type Calls, defineOp } from "./op.ts";
-import { element, refuse, requireReal, sameAsSelf, unary } from "./rules.ts";
+import { element, refuse, requireEqual, requireReal, sameAsSelf, unary } from "./rules.ts";
 import { where } from "./where.ts";
 
 const RELU: Native = ["float32", "float64", "int8", "int32"];
@@ -155,7 +155,11 @@ function channelShape<D extends Dim>(rank: number, count: D): (D | 1)[] {
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.prelu.html */
 export const prelu = defineOp("aten::prelu(Tensor self, Tensor weight) -> Tensor", {
-  meta: sameAsSelf,
+  meta: (_, { self, weight }) => {
+    const count = prod(weight.shape);
+    if (count !== 1) requireEqual("The number of slopes and that of channels", self.shape[1] ?? 1, count);
+    return { dtype: self.dtype, shape: self.shape };
+  },
   kernel: ({ self, weight }) => {
     return preluTensor(self, weight.reshape(channelShape(self.shape.length, weight.numel)));
   },

@@ -5,7 +5,7 @@ import { cleanDiv, type Dim, mul } from "../sym/mod.ts";
 import type { Meta, Tensor } from "../tensor/mod.ts";
 import { permuteDims } from "../tensor/loops.ts";
 import { defineOp } from "./op.ts";
-import { PARTS } from "./rules.ts";
+import { PARTS, requireMultiple } from "./rules.ts";
 
 /** The tensor under one shape, its dims in another order, and the shape of the result. */
 interface Rearrangement {
@@ -86,7 +86,10 @@ export const pixelUnshuffle = defineOp("aten::pixel_unshuffle(Tensor self, int d
 /** https://docs.pytorch.org/docs/stable/generated/torch.nn.ChannelShuffle.html */
 export const channelShuffle = defineOp("aten::channel_shuffle(Tensor self, SymInt groups) -> Tensor", {
   complex: PARTS,
-  meta: (_, { self }) => ({ dtype: self.dtype, shape: self.shape }),
+  meta: (_, { self, groups }) => {
+    requireMultiple("The number of channels", self.shape[1], groups);
+    return { dtype: self.dtype, shape: self.shape };
+  },
   kernel: ({ self, groups }) => byKernel(self, regrouped(self, groups)),
   onnx: (b, { self, groups }) => byNodes(b, self, regrouped(b.meta(self), groups)),
 });

@@ -11,7 +11,7 @@ import { flip } from "./flip.ts";
 import { defineOp, type MetaContext } from "./op.ts";
 import { floatKernelDType } from "./precision.ts";
 import { type CellKind, type CellWeights, GATES, rowsOf, stackRows, stepNodes, stepOf } from "./recurrent.ts";
-import { refuse, requireFloat } from "./rules.ts";
+import { refuse, requireEqual, requireFloat } from "./rules.ts";
 
 interface RnnArgs<T> {
   readonly input: T;
@@ -54,10 +54,30 @@ function layersOf<T>(kind: CellKind, args: RnnArgs<T>, projected: boolean): Cell
   );
 }
 
-/** An LSTM's hidden and cell states differ in size where its output is projected. */
-function isProjected(hx: readonly Meta[]): boolean {
-  if (hx.length !== 2) throw new RangeError(`An LSTM needs 2 initial states, met ${hx.length}`);
-  return hx[0].shape.at(-1) !== hx[1].shape.at(-1);
+/** An LSTM whose output is projected has one more weight. @throws {RangeError} unless there are two initial states */
+function isProjected(args: RnnArgs<unknown> & { readonly hx: readonly unknown[] }): boolean {
+  if (args.hx.length !== 2) throw new RangeError(`An LSTM needs 2 initial states, met ${args.hx.length}`);
+  const cells = args.num_layers * (args.bidirectional ? 2 : 1);
+  return args.params.length === cells * (args.has_biases ? 5 : 3);
+}
+
+/** What sizes of input, states and weights must have in common. @throws {RangeError} when they are known not to */
+function requireSizes(args: RnnArgs<Meta>, layers: readonly CellWeights<Meta>[][], states: readonly Meta[]): void {
+  const { input, batch_first } = args;
+  const [{ input: weight, hidden, projection }] = layers[0];
+  requireEqual("The last dim of the input and that of the first weight", input.shape.at(-1)!, weight.shape[1]);
+  for (const state of states) {
+    requireEqual("The batch of the input and that of a state", input.shape[batch_first ? 0 : 1], state.shape[1]);
+  }
+  const [h, c] = states;
+  requireEqual("The last dim of the hidden state and that of its weight", h.shape.at(-1)!, hidden.shape[1]);
+  if (c) {
+    requireEqual(
+      "The last dim of the cell state and that of its weight",
+      c.shape.at(-1)!,
+      (projection ?? hidden).shape[1],
+    );
+  }
 }
 
 function outputMeta(args: RnnArgs<Meta>, h: Meta): Meta {
@@ -258,7 +278,7 @@ export const lstm = defineOp(
   {
     meta: (_, args) => {
       const [h, c] = args.hx;
-      layersOf("lstm", args, isProjected(args.hx));
+      requireSizes(args, layersOf("lstm", args, isProjected(args)), args.hx);
       return [outputMeta(args, h), { dtype: h.dtype, shape: h.shape }, { dtype: c.dtype, shape: c.shape }];
     },
     // Torch up to 2.8 records states with a dim of size 1 after the first.
@@ -267,12 +287,11 @@ export const lstm = defineOp(
         ? [output, ...states.map(({ dtype, shape }) => ({ dtype, shape: shape.toSpliced(1, 1) }))]
         : null,
     kernel: (args) => {
-      const { output, h, c } = run("lstm", args, args.hx[0], args.hx[1], isProjected(args.hx));
+      const { output, h, c } = run("lstm", args, args.hx[0], args.hx[1], isProjected(args));
       return [output, h, c];
     },
     onnx: (b, args) => {
-      const projected = isProjected(args.hx.map((s) => b.meta(s)));
-      const { output, h, c } = emit(b, "lstm", args, args.hx[0], args.hx[1], projected);
+      const { output, h, c } = emit(b, "lstm", args, args.hx[0], args.hx[1], isProjected(args));
       return [output, h, c!];
     },
   },
@@ -319,7 +338,7 @@ function layered(kind: CellKind): {
 } {
   return {
     meta: (_, args) => {
-      layersOf(kind, args, false);
+      requireSizes(args, layersOf(kind, args, false), [args.hx]);
       return [outputMeta(args, args.hx), { dtype: args.hx.dtype, shape: args.hx.shape }];
     },
     kernel: (args) => {

@@ -6,7 +6,7 @@ import { convert } from "../tensor/loops.ts";
 import { defineOp, type MetaContext } from "./op.ts";
 import { floatKernelDType } from "./precision.ts";
 import { type CellKind, type CellWeights, rowsOf, stackRows, stepNodes, stepOf } from "./recurrent.ts";
-import { requireFloat } from "./rules.ts";
+import { requireEqual, requireFloat } from "./rules.ts";
 
 interface CellArgs<T> {
   readonly input: T;
@@ -29,6 +29,15 @@ function mapWeights<T, U>(w: CellWeights<T>, fn: (x: T) => U): CellWeights<U> {
     hiddenBias: maybe(w.hiddenBias),
     projection: maybe(w.projection),
   };
+}
+
+/** What sizes of input, states and weights must have in common. @throws {RangeError} when they are known not to */
+function requireSizes({ input, w_ih, w_hh }: CellArgs<Meta>, states: readonly Meta[]): void {
+  requireEqual("The last dim of the input and that of its weight", input.shape.at(-1)!, w_ih.shape[1]);
+  for (const state of states) {
+    requireEqual("The last dim of a state and that of its weight", state.shape.at(-1)!, w_hh.shape[1]);
+    requireEqual("The batch of the input and that of a state", input.shape[0], state.shape[0]);
+  }
 }
 
 function cellKernel(kind: CellKind, args: CellArgs<Tensor>, h: Tensor, c: Tensor): [Tensor, Tensor] {
@@ -61,7 +70,11 @@ function cellNodes(
 export const lstmCell = defineOp(
   "aten::lstm_cell(Tensor input, Tensor[] hx, Tensor w_ih, Tensor w_hh, Tensor? b_ih=None, Tensor? b_hh=None) -> (Tensor, Tensor)",
   {
-    meta: (_, { hx: [h, c] }) => [{ dtype: h.dtype, shape: h.shape }, { dtype: c.dtype, shape: c.shape }],
+    meta: (_, args) => {
+      requireSizes(args, args.hx);
+      const [h, c] = args.hx;
+      return [{ dtype: h.dtype, shape: h.shape }, { dtype: c.dtype, shape: c.shape }];
+    },
     kernel: (args) => cellKernel("lstm", args, args.hx[0], args.hx[1]),
     onnx: (b, args) => {
       const { h, c } = cellNodes(b, "lstm", args, args.hx[0], args.hx[1]);
@@ -79,7 +92,10 @@ function cell(kind: CellKind): {
   onnx: (b: OnnxBuilder, args: HiddenCellArgs<OnnxValue>) => OnnxValue;
 } {
   return {
-    meta: (_, { hx }) => ({ dtype: hx.dtype, shape: hx.shape }),
+    meta: (_, args) => {
+      requireSizes(args, [args.hx]);
+      return { dtype: args.hx.dtype, shape: args.hx.shape };
+    },
     kernel: (args) => cellKernel(kind, args, args.hx, args.hx)[0],
     onnx: (b, args) => cellNodes(b, kind, args, args.hx, null).h,
   };

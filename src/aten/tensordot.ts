@@ -7,6 +7,7 @@ import { convert, mapBinary } from "../tensor/loops.ts";
 import { einsum } from "./einsum.ts";
 import { mul as product } from "./binary.ts";
 import { defineOp } from "./op.ts";
+import { requireEqual } from "./rules.ts";
 import { unsqueeze } from "./view.ts";
 import { computeIn, isHalf, productDType, wideDType, widen } from "./precision.ts";
 
@@ -99,10 +100,12 @@ function interleaved<D>(x: readonly D[], y: readonly D[]): { rank: number; left:
 export const bilinear = defineOp(
   "aten::bilinear(Tensor input1, Tensor input2, Tensor weight, Tensor? bias=None) -> Tensor",
   {
-    meta: (_, { input1, weight }) => ({
-      dtype: input1.dtype,
-      shape: [...input1.shape.slice(0, -1), weight.shape[0]],
-    }),
+    meta: (_, { input1, input2, weight }) => {
+      requireEqual("The last dim of input1 and dim 1 of the weight", input1.shape.at(-1)!, weight.shape[1]);
+      requireEqual("The last dim of input2 and dim 2 of the weight", input2.shape.at(-1)!, weight.shape[2]);
+      input1.shape.slice(0, -1).forEach((size, i) => requireEqual("Sizes of the inputs", size, input2.shape[i]));
+      return { dtype: input1.dtype, shape: [...input1.shape.slice(0, -1), weight.shape[0]] };
+    },
     kernel: ({ input1, input2, weight, bias }) => {
       const { dtype } = input1;
       const product = (equation: string, tensors: readonly Tensor[]): Tensor =>
