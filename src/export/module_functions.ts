@@ -308,7 +308,7 @@ class Extraction {
         for (let k = 1; names.has(own); k++) own = `${base}_${k}`;
         definition.attributes.push(own);
         node.attributes = new Map([...node.attributes].filter(([key]) => key !== name));
-        node.references.set(name, { type: first.type, name: own });
+        node.references = new Map([...node.references, [name, { type: first.type, name: own }]]);
         for (const earlier of calls) earlier.attributes = new Map([...earlier.attributes, [own, first]]);
         given.set(own, attribute);
       }

@@ -71,6 +71,9 @@ export type FxResult = ResultTree<FxValue>;
 /** Results as a tree, with null for None. */
 export type ResultTree<T> = T | null | readonly ResultTree<T>[];
 
+/** Stands for the many maps without entries, which take as much memory as a node. */
+const NONE: ReadonlyMap<string, never> = new Map<string, never>();
+
 /** A call of an operator. */
 export class FxNode extends Node {
   /** The results in a row, as {@linkcode flattenResult} gives them. */
@@ -106,9 +109,9 @@ export class FxNode extends Node {
     this.target = init.target;
     this.args = init.args;
     this.argNames = init.argNames ?? [];
-    this.kwargs = init.kwargs ?? new Map();
+    this.kwargs = init.kwargs ?? NONE;
     this.result = init.result;
-    this.metadata = init.metadata ?? new Map();
+    this.metadata = init.metadata ?? NONE;
   }
 
   /** The node's name. */
@@ -126,7 +129,7 @@ export class FxNode extends Node {
   protected exchange(from: FxValue, to: FxValue): void {
     const change = (v: FxValue): FxValue => v === from ? to : v;
     this.args = this.args.map((a) => mapValues(a, change));
-    this.kwargs = new Map([...this.kwargs].map(([k, a]) => [k, mapValues(a, change)]));
+    if (this.kwargs.size > 0) this.kwargs = new Map([...this.kwargs].map(([k, a]) => [k, mapValues(a, change)]));
   }
 }
 

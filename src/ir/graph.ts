@@ -6,6 +6,56 @@
  */
 import type { Origin } from "./origin.ts";
 
+/**
+ * The nodes that use a value, with how often each does: the methods of a Map, in a fraction of its memory while there is one
+ * node, as for most of the values of a graph.
+ */
+export class Uses {
+  /** The only node; null where there is none, or where there are several. */
+  private only: Node | null = null;
+  private count = 0;
+  /** The nodes, once there have been several. */
+  private all: Map<Node, number> | null = null;
+
+  /** Number of nodes. */
+  get size(): number {
+    return this.all ? this.all.size : this.only ? 1 : 0;
+  }
+
+  /** How often a node uses the value; undefined for none of the nodes. */
+  get(node: Node): number | undefined {
+    return this.all ? this.all.get(node) : node === this.only ? this.count : undefined;
+  }
+
+  /** Tells how often a node uses the value. */
+  set(node: Node, count: number): void {
+    if (this.all) this.all.set(node, count);
+    else if (this.only === null || this.only === node) {
+      this.only = node;
+      this.count = count;
+    } else {
+      this.all = new Map([[this.only, this.count], [node, count]]);
+      this.only = null;
+    }
+  }
+
+  /** Takes a node out. */
+  delete(node: Node): void {
+    if (this.all) this.all.delete(node);
+    else if (this.only === node) this.only = null;
+  }
+
+  /** Takes all nodes out. */
+  clear(): void {
+    this.only = this.all = null;
+  }
+
+  /** The nodes, in the order in which they came. */
+  keys(): Iterable<Node> {
+    return this.all ? this.all.keys() : this.only ? [this.only] : [];
+  }
+}
+
 /** A value: a graph input, or a result of a node. */
 export class Value<M = unknown> {
   /** Unique in its graph. */
@@ -17,7 +67,7 @@ export class Value<M = unknown> {
   /** Position among the producer's outputs. */
   index = 0;
   /** Nodes that use it, with how often each does. */
-  readonly uses: Map<Node, number> = new Map();
+  readonly uses: Uses = new Uses();
 
   /** A value that nothing uses yet. */
   constructor(name: string, meta: M | null = null) {

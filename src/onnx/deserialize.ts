@@ -278,7 +278,7 @@ class ModelReader {
       outputs: proto.output.map((name) => name === "" ? new OnnxValue("") : this.#define(scope, name, infos)),
       attributes,
     });
-    for (const [name, reference] of references) node.references.set(name, reference);
+    if (references.size > 0) node.references = references;
     this.#metadata(node.metadata, proto.metadataProps, label);
     return node;
   }

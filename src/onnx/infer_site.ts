@@ -41,7 +41,7 @@ export function dtypeOfCode(code: number): DType | null {
  */
 export function constantOf(value: OnnxValue | null | undefined): Tensor | null {
   if (!value) return null;
-  if (value.initializer) return value.initializer.isLoaded && value.metadata.size === 0 ? value.initializer : null;
+  if (value.initializer) return value.initializer.isLoaded && !value.hasMetadata ? value.initializer : null;
   return value.producer?.opType === "Constant" && value.producer.domain === "" ? constantOfNode(value.producer) : null;
 }
 

@@ -6,6 +6,9 @@ import { Graph, Node, type Origin, Value } from "../ir/mod.ts";
 import { type Dim, isSym, type Sym } from "../sym/mod.ts";
 import type { Meta, Tensor } from "../tensor/mod.ts";
 
+/** Stands for the many maps without entries, which take as much memory as a node. */
+const NONE: ReadonlyMap<string, never> = new Map<string, never>();
+
 /** The text of a symbolic size of a value. */
 export type SizeName = (size: Sym, value: OnnxValue, axis: number) => string;
 
@@ -22,14 +25,23 @@ export class OnnxValue extends Value<Meta> {
    * arithmetic is followed. Null when unknown.
    */
   content: readonly Dim[] | null = null;
-  /** `metadata_props`. */
-  readonly metadata: Map<string, string> = new Map();
+  private texts: Map<string, string> | null = null;
   /**
    * What the user calls a symbolic size, for a graph's inputs; other values take the name of their graph.
    *
    * @internal
    */
   declare sizeName?: SizeName;
+
+  /** `metadata_props`. */
+  get metadata(): Map<string, string> {
+    return this.texts ??= new Map();
+  }
+
+  /** Whether there is any metadata: to look at none makes none. */
+  get hasMetadata(): boolean {
+    return this.texts !== null && this.texts.size > 0;
+  }
 
   /**
    * Sizes as the written model has them, those that vary by name: `["batch_size", 8]`; null where the rank is not known.
@@ -83,9 +95,8 @@ export class OnnxNode extends Node {
   /** By name, typed. */
   attributes: ReadonlyMap<string, OnnxAttribute>;
   /** In a function's body: attributes whose values are attributes of the function, by their own names. */
-  readonly references: Map<string, AttributeReference> = new Map();
-  /** `metadata_props` beyond those that come from the origin. */
-  readonly metadata: Map<string, string> = new Map();
+  references: ReadonlyMap<string, AttributeReference> = NONE;
+  private texts: Map<string, string> | null = null;
 
   /** A node that stands in no graph yet; its results get it as their producer. */
   constructor(init: {
@@ -102,7 +113,17 @@ export class OnnxNode extends Node {
     this.opType = init.opType;
     this.domain = init.domain ?? "";
     this.inputs = init.inputs;
-    this.attributes = init.attributes ?? new Map();
+    this.attributes = init.attributes ?? NONE;
+  }
+
+  /** `metadata_props` beyond those that come from the origin. */
+  get metadata(): Map<string, string> {
+    return this.texts ??= new Map();
+  }
+
+  /** Whether there is any metadata: to look at none makes none. */
+  get hasMetadata(): boolean {
+    return this.texts !== null && this.texts.size > 0;
   }
 
   /** `MatMul node_linear`. */
@@ -282,7 +303,8 @@ export type AttributeInput =
   | undefined;
 
 /** Turns given attributes into typed ones. @throws {TypeError} for a number that is not an integer: floats need `float()` */
-export function toAttributes(given: Readonly<Record<string, AttributeInput>>): Map<string, OnnxAttribute> {
+export function toAttributes(given: Readonly<Record<string, AttributeInput>>): ReadonlyMap<string, OnnxAttribute> {
+  if (Object.keys(given).length === 0) return NONE;
   const attributes = new Map<string, OnnxAttribute>();
   for (const [name, value] of Object.entries(given)) {
     if (value !== undefined) attributes.set(name, toAttribute(name, value));

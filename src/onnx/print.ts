@@ -85,7 +85,7 @@ function addGraph(lines: string[], graph: OnnxGraph, indent: string, prefix: str
   const inner = `${indent}  `;
   if (options.metadata) {
     for (const value of new Set([...graph.inputs, ...graph.initializers, ...graph.outputs])) {
-      if (value.metadata.size > 0) lines.push(`${inner}# ${nameOf(value.name)}: ${metadata(value.metadata)}`);
+      if (value.hasMetadata) lines.push(`${inner}# ${nameOf(value.name)}: ${metadata(value.metadata)}`);
     }
   }
   for (const node of graph.nodes()) addNode(lines, node, inner, options);
@@ -93,7 +93,7 @@ function addGraph(lines: string[], graph: OnnxGraph, indent: string, prefix: str
 }
 
 function addNode(lines: string[], node: OnnxNode, indent: string, options: PrintOptions): void {
-  if (options.metadata && node.metadata.size > 0) lines.push(`${indent}# ${metadata(node.metadata)}`);
+  if (options.metadata && node.hasMetadata) lines.push(`${indent}# ${metadata(node.metadata)}`);
   const label = node.name === "" ? "" : `[${nameOf(node.name)}] `;
   const outputs = node.outputs.map((value) => value.name === "" ? `""` : typed(value, options)).join(", ");
   const op = node.domain === "" ? node.opType : `${node.domain}.${node.opType}`;

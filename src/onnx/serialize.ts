@@ -159,7 +159,7 @@ class Serializer {
     this.#initializers = options.initializers ?? model.graph.initializers;
     this.#external = options.external ?? new Map();
     this.#dimName = options.dimName ?? String;
-    this.#nodeMetadata = options.nodeMetadata ?? ((node) => node.metadata);
+    this.#nodeMetadata = options.nodeMetadata ?? ((node) => node.hasMetadata ? node.metadata : []);
   }
 
   run(): MessageWriter<TensorPayload> {
@@ -328,7 +328,7 @@ class Serializer {
         });
       });
     }
-    this.#metadata(FIELDS.ValueInfoProto.metadataProps, value.metadata);
+    if (value.hasMetadata) this.#metadata(FIELDS.ValueInfoProto.metadataProps, value.metadata);
   }
 
   #dim(dim: Dim, value: OnnxValue, axis: number): void {

@@ -215,7 +215,7 @@ class Functionalization {
         target: node.target,
         args: node.args.map((a) => this.read(a)),
         argNames: node.argNames,
-        kwargs: new Map([...node.kwargs].map(([k, a]) => [k, this.read(a)])),
+        kwargs: node.kwargs.size === 0 ? node.kwargs : new Map([...node.kwargs].map(([k, a]) => [k, this.read(a)])),
         result: mapResult(node.result, (v) => results.get(v)!),
         metadata: node.metadata,
         origin: node.origin,

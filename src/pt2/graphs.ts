@@ -41,6 +41,8 @@ const HIGHER_ORDER = "torch.ops.higher_order.";
 /** Python functions on symbolic numbers: their arguments have names, but are always positional. */
 const SCALAR_FUNCTION = /^(?:_operator|math)\.|^torch\.(?:_?sym_\w+)$/;
 const POSITIONAL = 1;
+/** Most calls have none: a map takes as much memory as a node. */
+const NO_KWARGS: ReadonlyMap<string, FxArg> = new Map();
 
 /** Reads a graph and the graphs nested in it. */
 export function readGraph(
@@ -203,11 +205,11 @@ class GraphReader implements ArgumentScope {
   private readInputs(inputs: readonly Field[], isScalar: boolean): {
     args: FxArg[];
     argNames: string[];
-    kwargs: Map<string, FxArg>;
+    kwargs: ReadonlyMap<string, FxArg>;
   } {
     const args: FxArg[] = [];
     const argNames: string[] = [];
-    const kwargs = new Map<string, FxArg>();
+    let kwargs: Map<string, FxArg> | null = null;
     const seen = new Set<string>();
     for (const input of inputs) {
       const name = input.get("name").string();
@@ -220,9 +222,9 @@ class GraphReader implements ArgumentScope {
       if (kind === POSITIONAL || name === "" || isScalar || isFirst) {
         args.push(arg);
         argNames.push(name);
-      } else kwargs.set(name, arg);
+      } else (kwargs ??= new Map()).set(name, arg);
     }
-    return { args, argNames, kwargs };
+    return { args, argNames, kwargs: kwargs ?? NO_KWARGS };
   }
 
   private readResult(field: Field, outputs: readonly Field[], target: string): FxResult {
