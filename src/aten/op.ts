@@ -156,7 +156,7 @@ export interface Rules<S extends string> {
   /** Only checks something or gives a hint: no results, dropped at export. */
   readonly effectFree?: boolean;
   /** The true metas of results that some releases of PyTorch record wrongly; null where they are right. */
-  corrects?(recorded: readonly Meta[]): readonly Meta[] | null;
+  corrects?(recorded: readonly Meta[], args: Args<Meta, S>): readonly Meta[] | null;
   /** Names of in-place variants that are not the name with `_` appended: `aten::pow_.Scalar` of `aten::pow.Tensor_Scalar`. */
   readonly inplace?: readonly string[];
 }

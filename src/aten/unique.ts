@@ -203,13 +203,22 @@ export const uniqueDim = defineOp(
 /** https://docs.pytorch.org/docs/stable/generated/torch.unique_consecutive.html */
 export const uniqueConsecutive = defineOp(
   "aten::unique_consecutive(Tensor self, bool return_inverse=False, bool return_counts=False, int? dim=None) -> (Tensor, Tensor, Tensor)",
-  unique<Returns & { readonly dim: number | null }>(({ self, return_inverse, return_counts, dim }) => ({
-    self,
-    dim,
-    consecutive: true,
-    inverse: return_inverse || dim !== null,
-    counts: return_counts || dim !== null,
-  })),
+  {
+    ...unique<Returns & { readonly dim: number | null }>(({ self, return_inverse, return_counts, dim }) => ({
+      self,
+      dim,
+      consecutive: true,
+      inverse: return_inverse || dim !== null,
+      counts: return_counts || dim !== null,
+    })),
+    // Along dim -1 torch 2.13 records all sizes once more after those of the result, and as many counts as there are slices.
+    corrects: ([values, inverse, counts], { self, dim }) => {
+      const rank = self.shape.length;
+      if (dim !== -1 || rank === 0 || values.shape.length !== 2 * rank) return null;
+      const shape = values.shape.slice(0, rank);
+      return [{ dtype: values.dtype, shape }, inverse, { dtype: counts.dtype, shape: shape.slice(-1) }];
+    },
+  },
 );
 
 /** Slices along a dim that differ from the ones before them. */

@@ -3,10 +3,12 @@
  * where the operator's record says how; a program that was decomposed by a wrong rule computes something else than the
  * model, and is refused.
  */
-import type { OpTable } from "../aten/mod.ts";
-import { allNodes, type ExportedProgram, type FxGraph, type FxNode, type FxValue } from "../fx/mod.ts";
+import { complete } from "../aten/bind.ts";
+import type { Op, OpTable } from "../aten/mod.ts";
+import { allNodes, type ExportedProgram, type FxArg, type FxGraph, type FxNode, type FxValue } from "../fx/mod.ts";
 import { locationOf, LoweringError } from "../ir/mod.ts";
 import { contiguousStrides } from "../tensor/mod.ts";
+import { isTensor, plainArg } from "./derived_forms.ts";
 import { partOf } from "./mod.ts";
 
 /** Corrects recorded shapes in place. */
@@ -16,10 +18,19 @@ export function correctMetas(graph: FxGraph, table: OpTable): void {
     if (!op?.corrects) continue;
     const metas = node.outputs.map(({ meta }) => meta);
     if (!metas.every((meta) => meta.kind === "tensor")) continue;
-    for (const [i, { dtype, shape }] of (op.corrects(metas) ?? []).entries()) {
+    for (const [i, { dtype, shape }] of (op.corrects(metas, argsOf(node, op)) ?? []).entries()) {
       node.outputs[i].meta = { ...metas[i], dtype, shape, strides: contiguousStrides(shape) };
     }
   }
+}
+
+/** A call's arguments by name, with metas for tensors. */
+// deno-lint-ignore no-explicit-any -- arguments are typed by the schema at the definition
+function argsOf(node: FxNode, op: Op): any {
+  const plain = (arg: FxArg): FxArg => plainArg(arg, (v) => v);
+  const kwargs = new Map([...node.kwargs].map(([name, arg]) => [name, plain(arg)]));
+  const bound = Object.entries(complete(op, isTensor, node.args.map(plain), kwargs));
+  return Object.fromEntries(bound.map(([name, value]) => [name, isTensor(value) ? value.meta : value]));
 }
 
 /** Dims that the results of a function of PyTorch have at most. */
