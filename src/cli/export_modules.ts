@@ -71,6 +71,7 @@ import "../onnx/wire.ts";
 import "../onnx/write_model.ts";
 import "../optimize/chains.ts";
 import "../optimize/common_nodes.ts";
+import "../optimize/comparisons.ts";
 import "../optimize/constants.ts";
 import "../optimize/dead_code.ts";
 import "../optimize/expands.ts";

@@ -4,6 +4,7 @@
  */
 import type { Model, OnnxGraph } from "../onnx/model.ts";
 import { chains } from "./chains.ts";
+import { comparisons } from "./comparisons.ts";
 import { commonNodes } from "./common_nodes.ts";
 import { constants } from "./constants.ts";
 import { deadCode } from "./dead_code.ts";
@@ -21,6 +22,8 @@ export const PASSES: readonly Pass[] = [
   noOps,
   // Needs no-ops gone between neighbours.
   chains,
+  // What only widened values goes in the next round.
+  comparisons,
   // What it leaves unused goes in the next round.
   expands,
   // Sees constants that the passes before have exposed.

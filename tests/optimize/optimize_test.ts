@@ -83,6 +83,28 @@ const CASES: readonly Case[] = [
     left: ["float16[N] y = Relu (x)"],
   },
   {
+    name: "singles are compared as singles, though they were widened",
+    graph: [
+      "x f[N]",
+      "z f[N]",
+      'a = Cast(x) {"to": 11}',
+      'b = Cast(z) {"to": 11}',
+      "y = Less(a, b)",
+      "-> y",
+    ],
+    left: ["bool[N] y = Less (x, z)"],
+  },
+  ...(["Greater", "GreaterOrEqual", "Less", "LessOrEqual", "Equal"] as const).map((op): Case => ({
+    name: `singles are compared with a number that is one: ${op}`,
+    graph: ["x f[N]", "c d(0.5)", 'a = Cast(x) {"to": 11}', `y = ${op}(a, c)`, "-> y"],
+    left: [`bool[N] y = ${op} (x, y_in_float32)`],
+  })),
+  {
+    name: "a number that is no single equals none",
+    graph: ["x f[N]", "c d(0.1)", 'a = Cast(x) {"to": 11}', "y = Equal(a, c)", "-> y"],
+    left: "all",
+  },
+  {
     name: "a Cast that rounds stays",
     graph: ["x f[N]", 'a = Cast(x) {"to": 10}', 'b = Cast(a) {"to": 1}', "y = Relu(b)", "-> y"],
     left: "all",
@@ -250,3 +272,43 @@ for (const { name, graph, left } of CASES) {
     assertEquals(optimize(model), false, "A second run changes something");
   });
 }
+
+Deno.test("numbers between singles are rounded so that no single changes sides", () => {
+  const around = [0.1, -0.1, 1e300, -1e300, 2 ** -160, -(2 ** -160), 1 / 3];
+  const is = {
+    Greater: (x: number, c: number) => x > c,
+    GreaterOrEqual: (x: number, c: number) => x >= c,
+    Less: (x: number, c: number) => x < c,
+    LessOrEqual: (x: number, c: number) => x <= c,
+  };
+  for (const number of around) {
+    for (const [op, compare] of Object.entries(is)) {
+      for (const swapped of [false, true]) {
+        const operands = swapped ? "c, a" : "a, c";
+        const lines = ["x f[N]", `c d(${number})`, 'a = Cast(x) {"to": 11}', `y = ${op}(${operands})`, "-> y"];
+        const model = modelOf(lines);
+        optimize(model);
+        const [node] = model.graph.nodes();
+        const rounded = Number(node.inputs[swapped ? 0 : 1]!.initializer!.item());
+        const near = Math.fround(number);
+        for (
+          const x of [
+            near,
+            rounded,
+            Math.fround(near * 1.0000002),
+            Math.fround(near * 0.9999998),
+            0,
+            -0,
+            Infinity,
+            -Infinity,
+          ]
+        ) {
+          const [wanted, found] = swapped
+            ? [compare(number, x), compare(rounded, x)]
+            : [compare(x, number), compare(x, rounded)];
+          assertEquals(found, wanted, `${op} ${number} ${x} ${swapped}`);
+        }
+      }
+    }
+  }
+});
