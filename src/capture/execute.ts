@@ -9,6 +9,7 @@ import { RECORDS } from "../aten/records.ts";
 import { DeviceArg, type FxArg, FxValue } from "../fx/mod.ts";
 import { isSym } from "../sym/mod.ts";
 import {
+  canCast,
   type DType,
   elementCount,
   elementOffsets,
@@ -220,13 +221,6 @@ export function store(target: CoreTensor, source: CoreTensor): void {
   for (const place of elementOffsets(target)) {
     for (let k = 0; k < size; k++) bytes[place * size + k] = from[at++];
   }
-}
-
-/** Whether a result may be stored in a tensor of another dtype: never from complex to real, floats to ints, ints to bool. */
-function canCast(from: DType, to: DType): boolean {
-  if (isComplex(from) && !isComplex(to)) return false;
-  if (isFloat(from) && !isFloat(to) && !isComplex(to)) return false;
-  return from === "bool" || to !== "bool";
 }
 
 /** Names of the results, where the operator gives several. */

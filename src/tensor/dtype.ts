@@ -223,3 +223,10 @@ export function largestFinite(dtype: DType): number {
       throw new TypeError(`The largest value of ${dtype} is not defined`);
   }
 }
+
+/** Whether results of one dtype may be written to a tensor of another: never complex to real, floats to ints, ints to bool. */
+export function canCast(from: DType, to: DType): boolean {
+  if (isComplex(from) && !isComplex(to)) return false;
+  if (isFloat(from) && !isFloat(to) && !isComplex(to)) return false;
+  return from === "bool" || to !== "bool";
+}

@@ -23,8 +23,8 @@ import {
   type SymMeta,
 } from "../fx/mod.ts";
 import { LoweringError } from "../ir/mod.ts";
-import { bit, type Dim, isSym, type Sym, symbol } from "../sym/mod.ts";
-import { type Meta, Tensor } from "../tensor/mod.ts";
+import { bit, type Dim, eq, isSym, type Sym, symbol } from "../sym/mod.ts";
+import { canCast, type Meta, Tensor } from "../tensor/mod.ts";
 import { checkAtOtherSizes } from "./guards.ts";
 import { NumberMaker } from "./numbers.ts";
 import { TraceOrigin } from "./origin.ts";
@@ -215,7 +215,7 @@ export class Tracer {
       const isTensor = (x: unknown): x is FxValue | Tensor => x instanceof FxValue || x instanceof Tensor;
       const bound = this.adopt(complete(op, isTensor, args, kwargs));
       let result = this.metaOf(op, bound);
-      if (inplace !== null) result = metaArg(bound[op.parsed.args[0].name]) as Meta;
+      if (inplace !== null) result = writtenTo(op, inplace, metaArg(bound[op.parsed.args[0].name]) as Meta, result);
       if (isNumber(result)) return result;
       return this.record(op, target, bound, result, origin);
     });
@@ -535,6 +535,26 @@ function nodeName(target: string): string {
     /^.*\./,
     "",
   );
+}
+
+/**
+ * What an operator in place leaves: the tensor as it was but for its elements, or, where the operator is a view, the view.
+ *
+ * @throws {TypeError} when the results are of a dtype that the tensor can't take
+ * @throws {RangeError} when they have another shape
+ */
+function writtenTo(op: Op, name: string, self: Meta, result: unknown): unknown {
+  const [returned] = op.parsed.returns;
+  if (returned?.alias && !returned.alias.write) return result;
+  const made = Array.isArray(result) ? result[0] : result;
+  if (typeof made !== "object" || made === null || !("dtype" in made)) return self;
+  const { dtype, shape } = made as Meta;
+  const shown = `${self.dtype}[${self.shape.join(", ")}]`;
+  if (!canCast(dtype, self.dtype)) throw new TypeError(`${name} can't write results of ${dtype} to a ${shown}`);
+  if (shape.length !== self.shape.length || shape.some((n, d) => eq(n, self.shape[d]) === false)) {
+    throw new RangeError(`${name} can't write results of shape [${shape.join(", ")}] to a ${shown}: its sizes stay`);
+  }
+  return self;
 }
 
 function isNumber(x: unknown): x is number | bigint | boolean {
