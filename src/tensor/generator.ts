@@ -5,20 +5,24 @@
  * The state is one for the whole program, as PyTorch's default generator is: a kernel has no argument that could carry it.
  */
 
-/** Multiplier and key step of Philox with two words of 32 bits, by Salmon and others (2011). */
-const [MULTIPLIER, STEP] = [0xd256d193, 0x9e3779b9];
+/** Multiplier, in its halves, and key step of Philox with two words of 32 bits, by Salmon and others (2011). */
+const [UPPER, LOWER, STEP] = [0xd256, 0xd193, 0x9e3779b9];
+const MULTIPLIER = 0xd256d193;
 const ROUNDS = 10;
 
 let seed: bigint | undefined;
 let key = 0;
-let counter = 0n;
+// The counter in two words, without objects: models draw a number for each of their weights.
+let low = 0;
+let high = 0;
 
 /** Begins anew: the numbers that follow depend on the seed only. */
 export function setSeed(value: bigint): void {
   seed = BigInt.asUintN(64, value);
   key = Number(seed & 0xffffffffn);
+  low = 0;
   // The upper half of a seed starts elsewhere in the sequence of its lower half.
-  counter = (seed >> 32n) << 32n;
+  high = Number(seed >> 32n);
 }
 
 /** The seed; one is chosen at random where none was set. */
@@ -30,25 +34,19 @@ export function currentSeed(): bigint {
 /** A number of [0, 1) with 53 random bits. */
 export function nextRandom(): number {
   if (seed === undefined) currentSeed();
-  const [high, low] = philox(Number(counter & 0xffffffffn), Number((counter >> 32n) & 0xffffffffn), key);
-  counter = BigInt.asUintN(64, counter + 1n);
-  return ((high >>> 5) * 2 ** 26 + (low >>> 6)) / 2 ** 53;
-}
-
-function philox(first: number, second: number, start: number): [number, number] {
-  let [x, y, k] = [first >>> 0, second >>> 0, start >>> 0];
+  let [x, y, k] = [low | 0, high | 0, key | 0];
   for (let i = 0; i < ROUNDS; i++) {
-    const [high, low] = [upperProduct(MULTIPLIER, x), Math.imul(MULTIPLIER, x) >>> 0];
-    [x, y] = [(high ^ k ^ y) >>> 0, low];
-    k = (k + STEP) >>> 0;
+    // The upper word of the product of MULTIPLIER and x, by halves of words; no part of it reaches over 32 bits.
+    const [first, second] = [x & 0xffff, x >>> 16];
+    const middle = (Math.imul(UPPER, first) + (Math.imul(LOWER, first) >>> 16)) | 0;
+    const carry = ((middle & 0xffff) + Math.imul(LOWER, second)) | 0;
+    const upper = (Math.imul(UPPER, second) + (middle >>> 16) + (carry >>> 16)) | 0;
+    const next = upper ^ k ^ y;
+    y = Math.imul(MULTIPLIER, x);
+    x = next;
+    k = (k + STEP) | 0;
   }
-  return [x, y];
-}
-
-/** The upper 32 bits of a product of two words. */
-function upperProduct(a: number, b: number): number {
-  const [aHigh, aLow, bHigh, bLow] = [a >>> 16, a & 0xffff, b >>> 16, b & 0xffff];
-  const middle = aHigh * bLow + ((aLow * bLow) / 0x10000 >>> 0);
-  const carry = (middle & 0xffff) + aLow * bHigh;
-  return (aHigh * bHigh + Math.floor(middle / 0x10000) + Math.floor(carry / 0x10000)) >>> 0;
+  low = (low + 1) >>> 0;
+  if (low === 0) high = (high + 1) >>> 0;
+  return ((x >>> 5) * 2 ** 26 + (y >>> 6)) / 2 ** 53;
 }

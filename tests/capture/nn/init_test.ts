@@ -81,3 +81,12 @@ Deno.test("nn: layers start as PyTorch's do", () => {
     assertEquals([...norm.bias!.data() as Float32Array], [0, 0, 0]);
   }
 });
+Deno.test("nn: the same seed gives the same layer", () => {
+  const make = (): unknown => {
+    torch.manualSeed(3);
+    return new nn.Linear(4, 4).weight.tolist();
+  };
+  const first = make();
+  assertEquals(make(), first);
+  assert(JSON.stringify(new nn.Linear(4, 4).weight.tolist()) !== JSON.stringify(first));
+});
