@@ -2,8 +2,8 @@
  * BERT, with the structure and the names of Hugging Face's `BertModel`, so that its checkpoints load by name:
  *
  * ```ts ignore
- * const model = new BertModel(); // bert-base-uncased
- * model.loadStateDict(await torch.load("model.safetensors"));
+ * const model = new BertModel(); // the size of bert-base-uncased
+ * model.loadStateDict(await torch.load("model.safetensors")); // what BertModel.save_pretrained wrote
  * ```
  *
  * The default export is a small one, with dynamic batch and sequence.

@@ -2,8 +2,9 @@
  * GPT-2, with the structure and the names of Hugging Face's `GPT2LMHeadModel`, so that its checkpoints load by name:
  *
  * ```ts ignore
- * const model = new GPT2LMHeadModel(); // gpt2
- * model.loadStateDict(await torch.load("model.safetensors"));
+ * const model = new GPT2LMHeadModel(); // the size of gpt2
+ * // What save_pretrained wrote leaves out the head, which is tied to the words' vectors.
+ * model.loadStateDict(await torch.load("model.safetensors"), { strict: false });
  * ```
  *
  * The default export is a small one, with dynamic batch and sequence.

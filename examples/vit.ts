@@ -23,6 +23,18 @@ export class MLPBlock extends nn.Sequential {
       new nn.Dropout(dropout),
     );
   }
+
+  /** Checkpoints have the names of torchvision's first release. */
+  override upgradeState(state: Map<string, unknown>, prefix: string): void {
+    for (const [before, now] of [["linear_1", "0"], ["linear_2", "3"]]) {
+      for (const name of ["weight", "bias"]) {
+        const tensor = state.get(`${prefix}${before}.${name}`);
+        if (tensor === undefined) continue;
+        state.set(`${prefix}${now}.${name}`, tensor);
+        state.delete(`${prefix}${before}.${name}`);
+      }
+    }
+  }
 }
 
 /** Attention and two linear layers, each after a norm. */

@@ -27,7 +27,7 @@ export class Parameter extends Tensor {
   /**
    * A parameter with the values of a tensor, whose memory it shares.
    *
-   * @param data any dtype and shape; without it the parameter is empty
+   * @param data any dtype and shape
    * @param requiresGrad whether training would change it
    */
   constructor(data: Tensor, requiresGrad: boolean = true) {

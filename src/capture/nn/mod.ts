@@ -2,6 +2,8 @@
 export { deepcopy } from "../deepcopy.ts";
 /** Initial values of parameters: https://docs.pytorch.org/docs/stable/nn.init.html */
 export * as init from "../init.ts";
+/** The functions that layers compute with: https://docs.pytorch.org/docs/stable/nn.functional.html */
+export * as functional from "../functional.ts";
 export { type MemberOptions, Module } from "../module.ts";
 export { Buffer, type BufferOptions, Parameter } from "../parameter.ts";
 export type { LoadResult, LoadStateDictOptions, StateDict } from "../state_dict.ts";
