@@ -3,10 +3,10 @@
  * says why, and the next one is tried; what the user asked for wrongly is told at once.
  */
 import { CaptureError, Fx2OnnxError, OptionError } from "../ir/mod.ts";
-import { nonStrict } from "./non_strict.ts";
 import { type ModelArguments, type Recorded, Session } from "./session.ts";
 import type { Strategy } from "./strategy.ts";
-import { strict } from "./strict/strict.ts";
+import { draft, trace } from "./strict/by_example.ts";
+import { nonStrict, strict } from "./strict/strict.ts";
 import { Subject } from "./subject.ts";
 
 /** A captured model. */
@@ -24,7 +24,7 @@ export interface StrategyFailure {
 }
 
 /** The strategies in the order in which they are tried. */
-export const STRATEGIES: readonly Strategy[] = [nonStrict, strict];
+export const STRATEGIES: readonly Strategy[] = [nonStrict, strict, draft, trace];
 
 /** Runs one strategy as a step, which is shown. */
 export type RunStrategy = (name: string, body: () => Promise<Recorded>) => Promise<Recorded>;

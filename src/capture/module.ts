@@ -61,9 +61,10 @@ export abstract class Module {
   /** PyTorch's `module(…)`: runs `forward`, which a capture then knows to be this module's. */
   call(...args: Parameters<this["forward"]>): ReturnType<this["forward"]> {
     rememberBuffers(this);
-    const run = (): ReturnType<this["forward"]> =>
-      (this.forward as unknown as (...args: unknown[]) => ReturnType<this["forward"]>)(...args);
-    return currentTracer()?.inModule(this, run) ?? run();
+    const tracer = currentTracer();
+    const forward = tracer?.follow ? tracer.follow(this.forward) : this.forward;
+    const run = (): ReturnType<this["forward"]> => Reflect.apply(forward as () => unknown, this, args) as never;
+    return tracer ? tracer.inModule(this, run) : run();
   }
 
   /**

@@ -8,7 +8,7 @@ export async function parameterNames(fn: (...args: any[]) => unknown): Promise<s
   const text = Function.prototype.toString.call(fn);
   for (const wrapped of [`(${text})`, `({${text}})`]) {
     try {
-      const parsed = parseExpressionAt(wrapped, 0, { ecmaVersion: "latest" });
+      const parsed = parseExpressionAt(wrapped, 0, { ecmaVersion: "latest", checkPrivateFields: false });
       const found = parsed.type === "ObjectExpression" && parsed.properties[0]?.type === "Property"
         ? parsed.properties[0].value
         : parsed;

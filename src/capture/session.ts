@@ -114,6 +114,11 @@ export class Session {
     }
   }
 
+  /** Whether any size is to vary. */
+  get isDynamic(): boolean {
+    return this.plan.isDynamic;
+  }
+
   /** The example's leaves as they are verified with. */
   samples(): SampleInput[] {
     return this.leaves.map(({ value }) => {

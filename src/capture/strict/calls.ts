@@ -182,6 +182,7 @@ export class Calls {
     const place = this.place(site);
     checkUsable(a, place);
     if (a instanceof SymbolicNumber) return negation(a.expr);
+    if (!(a instanceof TensorBase)) return !a;
     const truth = this.runtime.truth(a, place);
     if (typeof truth === "boolean") return !truth;
     return this.not(site, this.runtime.truthValue(truth));

@@ -35,7 +35,12 @@ export async function loadParser(): Promise<void> {
  */
 export function parseFunction(source: string): ParsedFunction {
   if (!acorn) throw new TypeError("The parser is not loaded: await loadParser() first");
-  const options: es.Options = { ecmaVersion: "latest", sourceType: "module", allowSuperOutsideMethod: true };
+  const options: es.Options = {
+    ecmaVersion: "latest",
+    sourceType: "module",
+    allowSuperOutsideMethod: true,
+    checkPrivateFields: false,
+  };
   const asExpression = `(${source}\n)`;
   let failure: unknown;
   try {

@@ -35,7 +35,7 @@ export class Unit {
   readonly fn: Callable;
   readonly source: FunctionSource;
   readonly rewritten: Rewritten;
-  private readonly compilations: WeakMap<Runtime, Callable> = new WeakMap();
+  private readonly compilations: WeakMap<object, WeakMap<Runtime, Callable>> = new WeakMap();
 
   constructor(fn: Callable, source: FunctionSource, rewritten: Rewritten) {
     this.fn = fn;
@@ -54,26 +54,50 @@ export class Unit {
     })));
   }
 
-  /** The rewritten function for one capture. */
-  compiled(runtime: Runtime): Callable {
-    const known = this.compilations.get(runtime);
+  /**
+   * The rewritten function for one capture.
+   *
+   * @param self what it is called on: `this` of an arrow function that is a field of its object
+   */
+  compiled(runtime: Runtime, self: unknown, place: Place): Callable {
+    const owner = this.rewritten.usesOuterThis ? this.ownerOf(self, place) : this;
+    const compilations = this.compilations.get(owner) ?? new WeakMap<Runtime, Callable>();
+    this.compilations.set(owner, compilations);
+    const known = compilations.get(runtime);
     if (known) return known;
-    const { text, free, isMethod, sites, usesOuterThis } = this.rewritten;
+    const made = this.compile(runtime, owner);
+    compilations.set(runtime, made);
+    return made;
+  }
+
+  /** The object that an arrow function is a field of. @throws {CaptureError} where that is not known */
+  private ownerOf(self: unknown, place: Place): object {
+    const isField = typeof self === "object" && self !== null && Object.values(self).includes(this.fn) &&
+      Object.getPrototypeOf(self) !== Object.prototype;
+    if (isField) return self;
+    throw refusal(
+      "An arrow function that uses this of a function around it, which can't be read",
+      place,
+      "Call it as a method of the object that it is a field of, or pass what it uses as arguments",
+    );
+  }
+
+  private compile(runtime: Runtime, owner: object): Callable {
+    const { text, free, isMethod, sites } = this.rewritten;
     const given = free.filter((name) => this.source.names.has(name));
     const make = this.source.compile(text, ["$", ...given]);
     const place = (site: number): Place => this.source.place(sites[site]);
     const calls = new Calls(runtime, place);
-    let made = make(calls, ...given.map((name) => this.source.names.get(name)));
+    const values = given.map((name) => this.source.names.get(name));
+    let made = Reflect.apply(make, owner === this ? undefined : owner, [calls, ...values]);
     if (isMethod) {
       // What `super` means follows from where the method stands.
       const home = homeOf(this.fn);
       if (home) Object.setPrototypeOf(made, Object.getPrototypeOf(home));
       made = (made as { m: unknown }).m;
     }
-    void usesOuterThis;
     const fn = runtime.markRewritten(made as Callable);
     if (/^class\b/.test(text)) calls.cls(fn);
-    this.compilations.set(runtime, fn);
     return fn;
   }
 }

@@ -6,6 +6,7 @@ import type { CaptureError } from "../../ir/mod.ts";
 import { isSym, Ranges } from "../../sym/mod.ts";
 import type { Tracer } from "../../trace/tracer.ts";
 import { TensorBase, type TensorValue } from "../base.ts";
+import { Tensor } from "../tensor.ts";
 import { fromExpression, SymbolicNumber } from "../symbolic.ts";
 import { binary, describe, isComparison, truthExpression, Unfollowed } from "./arithmetic.ts";
 import { Branches, type Undecided } from "./branches.ts";
@@ -26,8 +27,17 @@ import { tailOf } from "./tails.ts";
 export interface Policy {
   /** `non-strict`, `strict`, … */
   readonly strategy: string;
-  /** The way that is taken; null records both. @throws {CaptureError} where the strategy refuses */
-  decide(condition: Undecided, place: Place): boolean | null;
+  /**
+   * The way that is taken; null records both.
+   *
+   * @param nth how many conditions were asked before
+   * @throws {CaptureError} where the strategy refuses
+   */
+  decide(condition: Undecided, place: Place, nth: number): boolean | null;
+  /** Told of conditions that need no decision. */
+  known?(truth: boolean, place: Place): void;
+  /** What `item()` gives, where that is not what is recorded. */
+  item?(tensor: TensorBase, compute: () => unknown, place: Place): unknown;
   /** Whether conditions that only a run decides, and loops over dynamic sizes, are recorded. */
   readonly records: boolean;
   /** Told of what a user should know. */
@@ -46,6 +56,7 @@ export class Runtime {
   readonly loops: Loops;
   /** Whether a condition looked at something symbolic since this was last set to false. */
   sawSymbolic = false;
+  private readonly item: unknown = (Tensor.prototype as { item: unknown }).item;
   /** The last comparison that was made, for loops that count. */
   lastComparison: Comparison | null = null;
   /** A tensor for a value of the graph. */
@@ -90,11 +101,24 @@ export class Runtime {
 
   /** The truth of a value, as a condition has it; what only a run decides is returned. */
   truth(value: unknown, place: Place): boolean | Undecided {
+    const truth = this.truthOf(value, place);
+    this.asked++;
+    if (typeof truth === "boolean") {
+      this.policy.known?.(truth, place);
+      return truth;
+    }
+    return this.policy.decide(truth, place, this.asked - 1) ?? truth;
+  }
+
+  /** How many conditions were asked for their truth. */
+  private asked = 0;
+
+  private truthOf(value: unknown, place: Place): boolean | Undecided {
     checkUsable(value, place);
     if (value instanceof SymbolicNumber) {
       this.sawSymbolic = true;
       const expr = truthExpression(value.expr);
-      return this.decided(this.tracer!.truth(expr) ?? expr, place);
+      return this.tracer!.truth(expr) ?? expr;
     }
     if (!(value instanceof TensorBase)) return Boolean(value);
     return this.truthOfTensor(value, place);
@@ -116,12 +140,7 @@ export class Runtime {
     const known = Leaves.concrete(tensor);
     if (known) return Boolean(Number(known.item()));
     this.sawSymbolic = true;
-    return this.decided(this.leaves.asCondition(this.tracer!.use(tensor.value)), place);
-  }
-
-  private decided(condition: boolean | Undecided, place: Place): boolean | Undecided {
-    if (typeof condition === "boolean") return condition;
-    return this.policy.decide(condition, place) ?? condition;
+    return this.leaves.asCondition(this.tracer!.use(tensor.value));
   }
 
   /** A binary operator. */
@@ -285,11 +304,14 @@ export class Runtime {
       const given = args.map((arg) => this.callable(arg));
       return this.locate(place, () => {
         if (args.some((arg) => tailOf(arg))) return this.libraryOnTail(fn, args);
+        if (this.policy.item && fn === this.item && self instanceof TensorBase) {
+          return this.policy.item(self, () => Reflect.apply(fn, self, []), place);
+        }
         return this.journal.born(Reflect.apply(fn as Callable, self, given as never[]));
       });
     }
     unit.check(place);
-    return Reflect.apply(unit.compiled(this), self, args as never[]);
+    return Reflect.apply(unit.compiled(this, self, place), self, args as never[]);
   }
 
   /** Constructs an object. */
@@ -306,7 +328,7 @@ export class Runtime {
       });
     }
     unit.check(place);
-    const compiled = unit.compiled(this) as unknown as new (...args: never[]) => object;
+    const compiled = unit.compiled(this, null, place) as unknown as new (...args: never[]) => object;
     return this.journal.born(Reflect.construct(compiled, args as never[], target));
   }
 
@@ -316,7 +338,7 @@ export class Runtime {
     const unit = this.library.unitOf(parent as Callable);
     if (typeof unit === "string") return parent;
     unit.check(place);
-    return unit.compiled(this);
+    return unit.compiled(this, null, place);
   }
 
   /** What a function of this library gives for an array that a loop filled. */

@@ -54,6 +54,11 @@ export class InspectorReader implements SourceReader, Disposable {
     this.vm = machine;
   }
 
+  /** Whether there is an engine that can be asked, which pages don't have. */
+  static isPossible(): boolean {
+    return "Deno" in globalThis || "process" in globalThis;
+  }
+
   /** @throws {CaptureError} where the engine has no inspector, as in a page */
   static async open(): Promise<InspectorReader> {
     try {

@@ -16,6 +16,8 @@ export type Program = ((...args: any[]) => unknown) | {
 /** What is captured and compared. */
 export interface Case {
   readonly model: Program;
+  /** Makes the model anew for each call, where calls change it. */
+  readonly make?: () => Program;
   /** The first is the example that is captured; others have other sizes, or take other ways. */
   readonly inputs: readonly (readonly unknown[])[];
   readonly dynamicShapes?: unknown;
@@ -37,9 +39,9 @@ export async function captureStrictly(
 
 /** Checks that a captured program gives what its function gives, for all inputs. */
 export async function check(
-  { model, inputs, dynamicShapes, nodes = [], warning }: Case,
+  { model, make, inputs, dynamicShapes, nodes = [], warning }: Case,
 ): Promise<onnx.ExportedProgram> {
-  const eager = inputs.map((args) => plain(run(model, copied(args))));
+  const eager = inputs.map((args) => plain(run(make?.() ?? model, copied(args))));
   const program = await captureStrictly(model, inputs[0], dynamicShapes);
   const text = [...targets(program.graph)].join("\n");
   for (const node of nodes) {

@@ -40,7 +40,7 @@ async function rewritten(fn: Callable, names: Record<string, unknown> = {}): Pro
   });
   const unit = library.unitOf(fn);
   assert(typeof unit !== "string");
-  return unit.compiled(runtime);
+  return unit.compiled(runtime, null, { file: "test", line: 0, code: "" });
 }
 
 /** What a function gives or throws. */
