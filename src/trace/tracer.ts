@@ -412,7 +412,8 @@ export class Tracer {
   }
 
   private insert(init: ConstructorParameters<typeof FxNode>[0]): void {
-    const node = new FxNode(init);
+    // What the node comes from is told later, in maps of its own.
+    const node = new FxNode({ ...init, metadata: init.metadata ?? new Map() });
     this.frame.graph.insert(node);
     for (const value of node.outputs) {
       this.homes.set(value, this.frame);
