@@ -11,7 +11,17 @@ import { uniform } from "./distributions.ts";
 import { clamp } from "./extrema.ts";
 import { choose, constantLike, emit, emitTest, FLOATS, type Native, NUMBERS, ORDERED, SINGLE } from "./emit.ts";
 import { type Calls, defineOp } from "./op.ts";
-import { element, refuse, requireEqual, requireReal, sameAsSelf, unary } from "./rules.ts";
+import {
+  element,
+  like,
+  refuse,
+  requireEqual,
+  requireRank,
+  requireRankFrom,
+  requireReal,
+  sameAsSelf,
+  unary,
+} from "./rules.ts";
 import { where } from "./where.ts";
 
 const RELU: Native = ["float32", "float64", "int8", "int32"];
@@ -156,9 +166,13 @@ function channelShape<D extends Dim>(rank: number, count: D): (D | 1)[] {
 /** https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.prelu.html */
 export const prelu = defineOp("aten::prelu(Tensor self, Tensor weight) -> Tensor", {
   meta: (_, { self, weight }) => {
-    const count = prod(weight.shape);
-    if (count !== 1) requireEqual("The number of slopes and that of channels", self.shape[1] ?? 1, count);
-    return { dtype: self.dtype, shape: self.shape };
+    requireRank("weight", weight, 0, 1);
+    const count = weight.shape[0] ?? 1;
+    if (count !== 1) {
+      requireRankFrom("self", self, 1);
+      requireEqual("The numbers of slopes and of channels", count, self.shape.length === 1 ? 1 : self.shape[1]);
+    }
+    return like(self);
   },
   kernel: ({ self, weight }) => {
     return preluTensor(self, weight.reshape(channelShape(self.shape.length, weight.numel)));

@@ -10,7 +10,7 @@ import { convert, mapBinary, permuteDims } from "../tensor/loops.ts";
 import { multiply } from "./linear.ts";
 import { defineOp } from "./op.ts";
 import { factorNode, floatKernelDType } from "./precision.ts";
-import { refuse, requireFloat } from "./rules.ts";
+import { broadcastInto, refuse, requireEqual, requireFloat, requireMultiple, requireRankFrom } from "./rules.ts";
 import { steps } from "./spatial.ts";
 
 interface AttentionArgs<T> {
@@ -39,16 +39,21 @@ function headRepeats(query: Meta, x: Meta, enabled: boolean): Dim {
   const [heads, shared] = [query.shape.at(-3), x.shape.at(-3)];
   if (heads === undefined || shared === undefined) refuse("enable_gqa", true, "there is no dimension of heads");
   if (eq(heads, shared) === true) return 1;
+  requireMultiple("The number of heads of query", heads, shared);
   return cleanDiv(heads, shared);
 }
 
-function attentionMeta({ query, key, value, enable_gqa }: AttentionArgs<Meta>): Meta {
+function attentionMeta({ query, key, value, attn_mask, enable_gqa }: AttentionArgs<Meta>): Meta {
+  for (const [name, x] of Object.entries({ query, key, value })) requireRankFrom(name, x, 2);
+  requireEqual("The last sizes of query and key", query.shape.at(-1)!, key.shape.at(-1)!);
+  requireEqual("The lengths of key and value", key.shape.at(-2)!, value.shape.at(-2)!);
   const lead = (x: Meta): readonly Dim[] => x.shape.slice(0, -2);
   const heads = (x: Meta): readonly Dim[] => {
     const repeats = headRepeats(query, x, enable_gqa);
     return repeats === 1 ? lead(x) : [...x.shape.slice(0, -3), query.shape.at(-3)!];
   };
   const batch = broadcastShapes(lead(query), heads(key), heads(value));
+  if (attn_mask) broadcastInto("attn_mask", attn_mask.shape, [...batch, query.shape.at(-2)!, key.shape.at(-2)!]);
   return { dtype: query.dtype, shape: [...batch, query.shape.at(-2)!, value.shape.at(-1)!] };
 }
 

@@ -142,11 +142,22 @@ export class MetaInterpreter extends Interpreter<Meta> {
   apply(op: Op, args: BoundArgs): unknown {
     const { context, results } = this;
     // deno-lint-ignore no-explicit-any -- bound arguments are typed by the schema at the definition
-    if (op.meta) return op.meta(results === undefined ? context : { ...context, results }, args as any);
+    if (op.meta) {
+      return this.withSizes(op.meta(results === undefined ? context : { ...context, results }, args as any));
+    }
     const form = this.complexOf(args) && formOf(op, this.forms);
     // deno-lint-ignore no-explicit-any -- as above
     if (form) return form(this as Calls<Meta>, args as any, op);
     return this.decomposed(op, args, "meta rule");
+  }
+
+  /** The results of a rule. @throws {RangeError} when a size is negative */
+  private withSizes(result: unknown): unknown {
+    if (Array.isArray(result)) result.forEach((one) => this.withSizes(one));
+    else if (this.isTensor(result) && result.shape.some((size) => typeof size === "number" && size < 0)) {
+      throw new RangeError(`No size may be negative, met [${result.shape.join(", ")}]`);
+    }
+    return result;
   }
 
   isTensor(x: unknown): x is Meta {

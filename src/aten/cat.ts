@@ -3,10 +3,11 @@ import { add } from "../sym/mod.ts";
 import { type Data, newData, normalizeDim, Tensor } from "../tensor/mod.ts";
 import { elementCount } from "../tensor/mod.ts";
 import { defineOp } from "./op.ts";
-import { PARTS } from "./rules.ts";
+import { PARTS, requireShape } from "./rules.ts";
 
 /** A 1-d tensor without elements joins anything, as PyTorch keeps for compatibility. */
 function joined<T extends { readonly shape: readonly unknown[] }>(tensors: readonly T[]): readonly T[] {
+  if (tensors.length === 0) throw new RangeError("There must be at least one tensor to join");
   const rest = tensors.filter((t) => !(t.shape.length === 1 && t.shape[0] === 0));
   return rest.length > 0 ? rest : tensors.slice(0, 1);
 }
@@ -18,6 +19,7 @@ export const cat = defineOp("aten::cat(Tensor[] tensors, int dim=0) -> Tensor", 
     const parts = joined(tensors);
     const axis = normalizeDim(dim, parts[0].shape.length);
     const shape = [...parts[0].shape];
+    for (const part of parts) requireShape("Each tensor to be joined", part, shape.with(axis, part.shape[axis]));
     shape[axis] = parts.map((p) => p.shape[axis]).reduce(add);
     return { dtype: parts[0].dtype, shape };
   },

@@ -6,7 +6,7 @@ import { elementCount, type Meta, newData, Tensor } from "../tensor/mod.ts";
 import { convert } from "../tensor/loops.ts";
 import { constantOf } from "./normalize.ts";
 import { defineOp } from "./op.ts";
-import { refuse, requireFloat } from "./rules.ts";
+import { refuse, requireFloat, requireRank, requireShape } from "./rules.ts";
 import { steps } from "./spatial.ts";
 
 /** The indices as numbers. @throws {RangeError} for one outside of the table */
@@ -25,7 +25,10 @@ function rowsOf(indices: Tensor, count: number): number[] {
 export const embedding = defineOp(
   "aten::embedding(Tensor weight, Tensor indices, SymInt padding_idx=-1, bool scale_grad_by_freq=False, bool sparse=False) -> Tensor",
   {
-    meta: (_, { weight, indices }) => ({ dtype: weight.dtype, shape: [...indices.shape, weight.shape[1]] }),
+    meta: (_, { weight, indices }) => {
+      requireRank("weight", weight, 2);
+      return { dtype: weight.dtype, shape: [...indices.shape, weight.shape[1]] };
+    },
     kernel: ({ weight, indices }) => {
       const [count, size] = weight.shape;
       const data = weight.data();
@@ -53,7 +56,11 @@ interface BagArgs<T> {
 
 /** Results after the first are bookkeeping for gradients: bag of each index, sizes of the bags, rows of the maxima. */
 function bagMeta(args: BagArgs<Meta>): [Meta, Meta, Meta, Meta] {
-  const { weight, indices, offsets, mode } = args;
+  const { weight, indices, offsets, mode, per_sample_weights } = args;
+  requireRank("weight", weight, 2);
+  requireRank("indices", indices, 1, 2);
+  requireRank("offsets", offsets, 1);
+  requireShape("per_sample_weights", per_sample_weights, indices.shape);
   requireFloat(weight.dtype, "The weight of an embedding bag");
   if (mode < 0 || mode > 2) refuse("mode", mode, "it must be 0 (sum), 1 (mean) or 2 (max)");
   const { dtype } = offsets;

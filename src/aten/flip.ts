@@ -6,7 +6,7 @@ import { type Meta, normalizeDim, Tensor } from "../tensor/mod.ts";
 import { gatherBy } from "../tensor/loops.ts";
 import { cat } from "./cat.ts";
 import { defineOp, type MetaContext } from "./op.ts";
-import { PARTS, refuse } from "./rules.ts";
+import { PARTS, refuse, requireShape } from "./rules.ts";
 import { shaped } from "./shapes.ts";
 import { onnxSlice } from "./slice.ts";
 import { unsqueeze, view } from "./view.ts";
@@ -133,11 +133,10 @@ export const roll = defineOp("aten::roll(Tensor self, SymInt[1] shifts, int[1] d
 export const stack = defineOp("aten::stack(Tensor[] tensors, int dim=0) -> Tensor", {
   promote: { args: ["tensors"], to: "default" },
   decompose: (t, { tensors, dim }) => {
+    if (tensors.length === 0) throw new RangeError("There must be at least one tensor to stack");
     const first = t.meta(tensors[0]).shape;
     const d = normalizeDim(dim, first.length + 1);
-    for (const x of tensors) {
-      if (t.meta(x).shape.length !== first.length) throw new RangeError("stack takes tensors of one shape");
-    }
+    for (const x of tensors) requireShape("Each tensor to be stacked", t.meta(x), first);
     // Joining along the next dim and cutting it apart takes two steps however many tensors there are.
     const isCut = tensors.length > 1 && d < first.length && first.filter(isSym).length < 2 && !first.includes(0);
     if (!isCut) return t.call(cat, tensors.map((x) => t.call(unsqueeze, x, d)), d);

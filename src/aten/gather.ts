@@ -5,7 +5,7 @@ import { gatherBy } from "../tensor/loops.ts";
 import type { OnnxBuilder } from "../onnx/builder.ts";
 import type { OnnxValue } from "../onnx/model.ts";
 import { defineOp } from "./op.ts";
-import { PARTS } from "./rules.ts";
+import { PARTS, requireWithin } from "./rules.ts";
 import { expand } from "./expand.ts";
 import { shaped, withSize } from "./shapes.ts";
 import { reshape } from "./view.ts";
@@ -41,7 +41,9 @@ function checkGather(self: Meta, dim: number, index: Meta): number {
   if (asList(self.shape).length !== asList(index.shape).length && prod(index.shape) !== 0) {
     throw new RangeError(`gather takes an index of ${self.shape.length} dimensions, met ${index.shape.length}`);
   }
-  return normalizeDim(dim, self.shape.length);
+  const d = normalizeDim(dim, self.shape.length);
+  if (prod(index.shape) !== 0) requireWithin("index", index, self, d);
+  return d;
 }
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.gather.html */

@@ -6,7 +6,7 @@ import { elementCount, isComplex, isFloat, type Meta, newData, Tensor } from "..
 import { convert } from "../tensor/loops.ts";
 import { carrier, SINGLE } from "./emit.ts";
 import { defineOp } from "./op.ts";
-import { PARTS } from "./rules.ts";
+import { PARTS, requireFrom } from "./rules.ts";
 import { computeIn, floatKernelDType, widen } from "./precision.ts";
 import {
   gatherWindows,
@@ -33,6 +33,9 @@ function slidesOf(args: WindowArgs): Slide[] {
   const [kernel, dilation, padding, stride] = [args.kernel_size, args.dilation, args.padding, args.stride].map(
     (values, i) => perDim(["kernel_size", "dilation", "padding", "stride"][i], values, 2),
   );
+  requireFrom("kernel_size", kernel, 1);
+  requireFrom("dilation", dilation, 1);
+  requireFrom("padding", padding, 0);
   return [0, 1].map((i) => ({
     kernel: kernel[i],
     stride: stride[i],

@@ -18,7 +18,7 @@ import {
 } from "./index_layout.ts";
 import { onnxAccumulate, onnxNonZero, onnxRepeat, onnxScatterRows } from "./move.ts";
 import { defineOp, type MetaContext } from "./op.ts";
-import { PARTS } from "./rules.ts";
+import { broadcastInto, PARTS } from "./rules.ts";
 import { invertOrder, shaped } from "./shapes.ts";
 
 interface IndexArgs<T> {
@@ -125,12 +125,15 @@ function onnxMerged(
   return b.op("Gather", [merged, at], { axis: dims[0] });
 }
 
+/** The indices of a mask's true elements, one list per dim. */
+function foundIn(ctx: MetaContext, mask: Meta): Meta[] {
+  const found: Meta = { dtype: "int64", shape: [ctx.freshSymbol("nonzero")] };
+  return mask.shape.map(() => found);
+}
+
 const reading = {
   meta(ctx: MetaContext, { self, indices }: IndexArgs<Meta>): Meta {
-    const slots = slotsOf(self.shape, indices, (x) => x, (mask): Meta[] => {
-      const found: Meta = { dtype: "int64", shape: [ctx.freshSymbol("nonzero")] };
-      return mask.shape.map(() => found);
-    });
+    const slots = slotsOf(self.shape, indices, (x) => x, (mask) => foundIn(ctx, mask));
     return shaped(self, indexedShape(self.shape, layoutOf(slots), indexShape(slots)));
   },
   kernel({ self, indices }: IndexArgs<Tensor>): Tensor {
@@ -195,8 +198,12 @@ export function accumulated(out: Data, i: number, value: number | bigint, isBool
 }
 
 const writing = {
-  meta(_: MetaContext, { self, indices }: PutArgs<Meta>): Meta {
-    slotsOf(self.shape, indices, (x) => x, (mask) => mask.shape.map(() => mask));
+  meta(ctx: MetaContext, { self, indices, values }: PutArgs<Meta>): Meta {
+    requireSameDType(self, values);
+    const slots = slotsOf(self.shape, indices, (x) => x, (mask) => foundIn(ctx, mask));
+    const layout = layoutOf(slots);
+    requireIndices(layout.dims);
+    broadcastInto("values", values.shape, indexedShape(self.shape, layout, indexShape(slots)));
     return shaped(self, self.shape);
   },
   kernel({ self, indices, values, accumulate }: PutArgs<Tensor>): Tensor {

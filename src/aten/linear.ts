@@ -5,14 +5,15 @@ import { float, type OnnxValue } from "../onnx/model.ts";
 import { isSym } from "../sym/mod.ts";
 import { broadcastShapes, isFloat, type Meta, type Tensor } from "../tensor/mod.ts";
 import { convert, expandTo, mapBinary, mapUnary, matmul as product, permuteDims } from "../tensor/loops.ts";
-import { defineOp } from "./op.ts";
+import { type Calls, defineOp } from "./op.ts";
 import { computeIn, factorNode, isSingle, productDType, widen } from "./precision.ts";
-import { broadcastInto, element, requireEqual } from "./rules.ts";
+import { broadcastInto, element, requireEqual, requireRank, requireRankFrom } from "./rules.ts";
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.linear.html */
 export const linear = defineOp("aten::linear(Tensor input, Tensor weight, Tensor? bias=None) -> Tensor", {
   meta: (_, { input, weight, bias }) => {
-    if (input.shape.length === 0) throw new RangeError("linear needs an input of at least one dimension");
+    requireRankFrom("input", input, 1);
+    requireRank("weight", weight, 1, 2);
     requireEqual("The last sizes of input and weight", input.shape.at(-1)!, weight.shape.at(-1)!);
     const shape = [...input.shape.slice(0, -1), ...weight.shape.slice(0, -1)];
     if (bias) broadcastInto("bias", bias.shape, shape);
@@ -77,30 +78,41 @@ export const linalgMatmul = defineOp("aten::linalg_matmul(Tensor self, Tensor ot
   decompose: (t, { self, other }) => t.call(matmul, self, other),
 });
 
+/** The product of two arguments that have given numbers of dimensions. */
+function ofRanks<T extends object>(t: Calls<T>, pair: Readonly<Record<string, T>>, ...ranks: [number, number]): T {
+  const [[name, x], [otherName, y]] = Object.entries(pair);
+  requireRank(name, t.meta(x), ranks[0]);
+  requireRank(otherName, t.meta(y), ranks[1]);
+  return t.call(matmul, x, y);
+}
+
 /** https://docs.pytorch.org/docs/stable/generated/torch.mm.html */
 export const mm = defineOp("aten::mm(Tensor self, Tensor mat2) -> Tensor", {
-  decompose: (t, { self, mat2 }) => t.call(matmul, self, mat2),
+  decompose: (t, { self, mat2 }) => ofRanks(t, { self, mat2 }, 2, 2),
 });
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.bmm.html */
 export const bmm = defineOp("aten::bmm(Tensor self, Tensor mat2) -> Tensor", {
-  decompose: (t, { self, mat2 }) => t.call(matmul, self, mat2),
+  decompose: (t, { self, mat2 }) => {
+    requireEqual("The batches of self and mat2", t.meta(self).shape[0], t.meta(mat2).shape[0]);
+    return ofRanks(t, { self, mat2 }, 3, 3);
+  },
 });
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.mv.html */
 export const mv = defineOp("aten::mv(Tensor self, Tensor vec) -> Tensor", {
-  decompose: (t, { self, vec }) => t.call(matmul, self, vec),
+  decompose: (t, { self, vec }) => ofRanks(t, { self, vec }, 2, 1),
 });
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.dot.html */
 export const dot = defineOp("aten::dot(Tensor self, Tensor tensor) -> Tensor", {
-  decompose: (t, { self, tensor }) => t.call(matmul, self, tensor),
+  decompose: (t, { self, tensor }) => ofRanks(t, { self, tensor }, 1, 1),
 });
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.vdot.html: the conjugate makes no difference to real numbers. */
 export const vdot = defineOp("aten::vdot(Tensor self, Tensor other) -> Tensor", {
   complex: { form: "vdotForm" },
-  decompose: (t, { self, other }) => t.call(matmul, self, other),
+  decompose: (t, { self, other }) => ofRanks(t, { self, other }, 1, 1),
 });
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.chain_matmul.html */
@@ -134,6 +146,12 @@ function addScaledKernel(self: Tensor, y: Tensor, beta: Scalar, alpha: Scalar): 
   return convert(expandTo(sum, y.shape), self.dtype);
 }
 
+function checkBatches(batch1: Meta, batch2: Meta): void {
+  requireRank("batch1", batch1, 3);
+  requireRank("batch2", batch2, 3);
+  requireEqual("The batches of batch1 and batch2", batch1.shape[0], batch2.shape[0]);
+}
+
 /** A sum that has the shape of the product. */
 function sumMeta(self: Meta, shape: Meta["shape"]): Meta {
   broadcastInto("self", self.shape, shape);
@@ -144,7 +162,11 @@ function sumMeta(self: Meta, shape: Meta["shape"]): Meta {
 export const addmm = defineOp(
   "aten::addmm(Tensor self, Tensor mat1, Tensor mat2, *, Scalar beta=1, Scalar alpha=1) -> Tensor",
   {
-    meta: (_, { self, mat1, mat2 }) => sumMeta(self, matmulShape(mat1, mat2)),
+    meta: (_, { self, mat1, mat2 }) => {
+      requireRank("mat1", mat1, 2);
+      requireRank("mat2", mat2, 2);
+      return sumMeta(self, matmulShape(mat1, mat2));
+    },
     kernel: ({ self, mat1, mat2, beta, alpha }) =>
       addScaledKernel(self, multiply(widen(mat1), widen(mat2)), beta, alpha),
     complex: { form: "addmmForm" },
@@ -167,7 +189,10 @@ export const addmm = defineOp(
 export const baddbmm = defineOp(
   "aten::baddbmm(Tensor self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1) -> Tensor",
   {
-    meta: (_, { self, batch1, batch2 }) => sumMeta(self, matmulShape(batch1, batch2)),
+    meta: (_, { self, batch1, batch2 }) => {
+      checkBatches(batch1, batch2);
+      return sumMeta(self, matmulShape(batch1, batch2));
+    },
     kernel: ({ self, batch1, batch2, beta, alpha }) =>
       addScaledKernel(self, multiply(widen(batch1), widen(batch2)), beta, alpha),
     complex: { form: "baddbmmForm" },
@@ -186,7 +211,7 @@ export const addbmm = defineOp(
   "aten::addbmm(Tensor self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1) -> Tensor",
   {
     meta: (_, { self, batch1, batch2 }) => {
-      requireEqual("The batches of batch1 and batch2", batch1.shape[0], batch2.shape[0]);
+      checkBatches(batch1, batch2);
       requireEqual("The inner sizes of a product", batch1.shape[2], batch2.shape[1]);
       return sumMeta(self, [batch1.shape[1], batch2.shape[2]]);
     },
@@ -212,7 +237,11 @@ export const addbmm = defineOp(
 export const addmv = defineOp(
   "aten::addmv(Tensor self, Tensor mat, Tensor vec, *, Scalar beta=1, Scalar alpha=1) -> Tensor",
   {
-    meta: (_, { self, mat, vec }) => sumMeta(self, matmulShape(mat, vec)),
+    meta: (_, { self, mat, vec }) => {
+      requireRank("mat", mat, 2);
+      requireRank("vec", vec, 1);
+      return sumMeta(self, matmulShape(mat, vec));
+    },
     kernel: ({ self, mat, vec, beta, alpha }) => addScaledKernel(self, multiply(widen(mat), widen(vec)), beta, alpha),
     complex: { form: "addmvForm" },
     onnx: (b, { self, mat, vec, beta, alpha }) =>
@@ -230,7 +259,11 @@ export const addr = defineOp(
   "aten::addr(Tensor self, Tensor vec1, Tensor vec2, *, Scalar beta=1, Scalar alpha=1) -> Tensor",
   {
     promote: { args: ["self", "vec1", "vec2"], to: "default" },
-    meta: (_, { self, vec1, vec2 }) => sumMeta(self, [vec1.shape[0], vec2.shape[0]]),
+    meta: (_, { self, vec1, vec2 }) => {
+      requireRank("vec1", vec1, 1);
+      requireRank("vec2", vec2, 1);
+      return sumMeta(self, [vec1.shape[0], vec2.shape[0]]);
+    },
     kernel: ({ self, vec1, vec2, beta, alpha }) => {
       const [x, y] = [widen(vec1).reshape([vec1.shape[0], 1]), widen(vec2)];
       return addScaledKernel(self, mapBinary(x, y, x.dtype, (p, q) => p * q), beta, alpha);

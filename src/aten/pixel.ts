@@ -5,7 +5,7 @@ import { cleanDiv, type Dim, mul } from "../sym/mod.ts";
 import type { Meta, Tensor } from "../tensor/mod.ts";
 import { permuteDims } from "../tensor/loops.ts";
 import { defineOp } from "./op.ts";
-import { PARTS, requireMultiple } from "./rules.ts";
+import { PARTS, requireFrom, requireMultiple, requireRankFrom } from "./rules.ts";
 
 /** The tensor under one shape, its dims in another order, and the shape of the result. */
 interface Rearrangement {
@@ -31,6 +31,8 @@ function lastDims(x: Meta, n: number): { lead: readonly Dim[]; last: readonly Di
 
 function shuffled(x: Meta, r: number): Rearrangement {
   const { lead, last: [c, h, w], range } = lastDims(x, 3);
+  requireFrom("upscale_factor", [r], 1);
+  requireMultiple("The number of channels", c, r * r);
   const n = range.length;
   const channels = cleanDiv(c, r * r);
   return {
@@ -42,6 +44,9 @@ function shuffled(x: Meta, r: number): Rearrangement {
 
 function unshuffled(x: Meta, r: number): Rearrangement {
   const { lead, last: [c, h, w], range } = lastDims(x, 3);
+  requireFrom("downscale_factor", [r], 1);
+  requireMultiple("The height", h, r);
+  requireMultiple("The width", w, r);
   const n = range.length;
   const [rows, columns] = [cleanDiv(h, r), cleanDiv(w, r)];
   return {
@@ -53,7 +58,9 @@ function unshuffled(x: Meta, r: number): Rearrangement {
 
 function regrouped(x: Meta, groups: Dim): Rearrangement {
   const [n, c, ...rest] = x.shape;
-  if (c === undefined) throw new RangeError("A tensor with channels is needed");
+  requireRankFrom("self", x, 3);
+  requireFrom("groups", [groups], 1);
+  requireMultiple("The number of channels", c, groups);
   return {
     apart: [n, groups, cleanDiv(c, groups), ...rest],
     order: [0, 2, 1, ...rest.map((_, i) => i + 3)],
@@ -86,10 +93,7 @@ export const pixelUnshuffle = defineOp("aten::pixel_unshuffle(Tensor self, int d
 /** https://docs.pytorch.org/docs/stable/generated/torch.nn.ChannelShuffle.html */
 export const channelShuffle = defineOp("aten::channel_shuffle(Tensor self, SymInt groups) -> Tensor", {
   complex: PARTS,
-  meta: (_, { self, groups }) => {
-    requireMultiple("The number of channels", self.shape[1], groups);
-    return { dtype: self.dtype, shape: self.shape };
-  },
+  meta: (_, { self, groups }) => ({ dtype: self.dtype, shape: regrouped(self, groups).shape }),
   kernel: ({ self, groups }) => byKernel(self, regrouped(self, groups)),
   onnx: (b, { self, groups }) => byNodes(b, self, regrouped(b.meta(self), groups)),
 });

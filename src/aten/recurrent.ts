@@ -4,7 +4,9 @@
  */
 import type { OnnxBuilder } from "../onnx/builder.ts";
 import type { OnnxValue } from "../onnx/model.ts";
-import { Tensor } from "../tensor/mod.ts";
+import { type Dim, mul } from "../sym/mod.ts";
+import { type Meta, Tensor } from "../tensor/mod.ts";
+import { requireShape } from "./rules.ts";
 
 /** What is computed at each step. */
 export type CellKind = "lstm" | "gru" | "rnn_tanh" | "rnn_relu";
@@ -22,6 +24,23 @@ export interface CellWeights<T> {
   readonly hiddenBias: T | null;
   /** `[projected, hidden]` of an LSTM whose output is projected. */
   readonly projection: T | null;
+}
+
+/**
+ * Checks the weights of one layer in one direction.
+ *
+ * @param input features of each step
+ * @param hidden elements of the cell
+ * @param output elements of the hidden state: fewer than those of the cell where it is projected
+ * @throws {RangeError} when a weight has another shape
+ */
+export function checkWeights(kind: CellKind, w: CellWeights<Meta>, input: Dim, hidden: Dim, output = hidden): void {
+  const rows = mul(hidden, GATES[kind]);
+  requireShape("The weight of inputs", w.input, [rows, input]);
+  requireShape("The weight of hidden states", w.hidden, [rows, output]);
+  requireShape("The bias of inputs", w.inputBias, [rows]);
+  requireShape("The bias of hidden states", w.hiddenBias, [rows]);
+  requireShape("The weight of the projection", w.projection, [output, hidden]);
 }
 
 const sigmoid = (x: number): number => 1 / (1 + Math.exp(-x));

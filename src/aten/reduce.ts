@@ -10,7 +10,7 @@ import { COMPARED, constantLike, emit, FLOATS, NUMBERS, WIDE } from "./emit.ts";
 import { emitReduce, reducedCount, reducedDims, reducedShape } from "./dims.ts";
 import { emitRepeat } from "./loop.ts";
 import { type Calls, defineOp, type NamedForm, type PartsAlike } from "./op.ts";
-import { element, PARTS, refuse, requireFloat, requireReal } from "./rules.ts";
+import { broadcastInto, element, PARTS, refuse, requireFloat, requireReal } from "./rules.ts";
 import { add, sub } from "./binary.ts";
 import { amax } from "./reduce_extrema.ts";
 import { exp, isinf, isnan, log } from "./unary.ts";
@@ -297,6 +297,7 @@ export const sumToSize = defineOp("aten::sum_to_size(Tensor self, SymInt[] size)
     const { shape } = t.meta(self);
     const lead = shape.length - size.length;
     if (lead < 0) refuse("size", `[${size.join(", ")}]`, "it has more dimensions than the tensor");
+    broadcastInto("size", size, shape);
     const rest = lead === 0 ? self : t.call(sumDim, self, Array.from({ length: lead }, (_, d) => d));
     const ones = size.flatMap((n, d) => n === 1 && shape[lead + d] !== 1 ? [d] : []);
     return ones.length === 0 ? rest : t.call(sumDim, rest, ones, true);

@@ -10,8 +10,17 @@ import { convert, permuteDims } from "../tensor/loops.ts";
 import { flip } from "./flip.ts";
 import { defineOp, type MetaContext } from "./op.ts";
 import { floatKernelDType } from "./precision.ts";
-import { type CellKind, type CellWeights, GATES, rowsOf, stackRows, stepNodes, stepOf } from "./recurrent.ts";
-import { refuse, requireEqual, requireFloat } from "./rules.ts";
+import {
+  type CellKind,
+  type CellWeights,
+  checkWeights,
+  GATES,
+  rowsOf,
+  stackRows,
+  stepNodes,
+  stepOf,
+} from "./recurrent.ts";
+import { refuse, requireFloat, requireRank, requireShape } from "./rules.ts";
 
 interface RnnArgs<T> {
   readonly input: T;
@@ -61,26 +70,20 @@ function isProjected(args: RnnArgs<unknown> & { readonly hx: readonly unknown[] 
   return args.params.length === cells * (args.has_biases ? 5 : 3);
 }
 
-/** What sizes of input, states and weights must have in common. @throws {RangeError} when they are known not to */
-function requireSizes(args: RnnArgs<Meta>, layers: readonly CellWeights<Meta>[][], states: readonly Meta[]): void {
-  const { input, batch_first } = args;
-  const [{ input: weight, hidden, projection }] = layers[0];
-  requireEqual("The last dim of the input and that of the first weight", input.shape.at(-1)!, weight.shape[1]);
-  for (const state of states) {
-    requireEqual("The batch of the input and that of a state", input.shape[batch_first ? 0 : 1], state.shape[1]);
+/** The result's dtype and shape, after the sizes of states and weights were checked. */
+function outputMeta(kind: CellKind, args: RnnArgs<Meta>, h: Meta, c: Meta, projected: boolean): Meta {
+  const directions = args.bidirectional ? 2 : 1;
+  requireRank("input", args.input, 3);
+  requireRank("The initial state", h, 3);
+  requireRank("The initial cell state", c, 3);
+  const [output, hidden] = [h.shape[2], c.shape[2]];
+  const states = [args.num_layers * directions, args.input.shape[args.batch_first ? 0 : 1]];
+  requireShape("The initial state", h, [...states, output]);
+  requireShape("The initial cell state", c, [...states, hidden]);
+  for (const [i, layer] of layersOf(kind, args, projected).entries()) {
+    const features = i === 0 ? args.input.shape[2] : mul(output, directions);
+    for (const weights of layer) checkWeights(kind, weights, features, hidden, output);
   }
-  const [h, c] = states;
-  requireEqual("The last dim of the hidden state and that of its weight", h.shape.at(-1)!, hidden.shape[1]);
-  if (c) {
-    requireEqual(
-      "The last dim of the cell state and that of its weight",
-      c.shape.at(-1)!,
-      (projection ?? hidden).shape[1],
-    );
-  }
-}
-
-function outputMeta(args: RnnArgs<Meta>, h: Meta): Meta {
   const size = mul(h.shape.at(-1)!, args.bidirectional ? 2 : 1);
   return { dtype: args.input.dtype, shape: [...args.input.shape.slice(0, -1), size] };
 }
@@ -278,8 +281,10 @@ export const lstm = defineOp(
   {
     meta: (_, args) => {
       const [h, c] = args.hx;
-      requireSizes(args, layersOf("lstm", args, isProjected(args)), args.hx);
-      return [outputMeta(args, h), { dtype: h.dtype, shape: h.shape }, { dtype: c.dtype, shape: c.shape }];
+      return [outputMeta("lstm", args, h, c, isProjected(args)), { dtype: h.dtype, shape: h.shape }, {
+        dtype: c.dtype,
+        shape: c.shape,
+      }];
     },
     // Torch up to 2.8 records states with a dim of size 1 after the first.
     corrects: ([output, ...states]) =>
@@ -338,8 +343,7 @@ function layered(kind: CellKind): {
 } {
   return {
     meta: (_, args) => {
-      requireSizes(args, layersOf(kind, args, false), [args.hx]);
-      return [outputMeta(args, args.hx), { dtype: args.hx.dtype, shape: args.hx.shape }];
+      return [outputMeta(kind, args, args.hx, args.hx, false), { dtype: args.hx.dtype, shape: args.hx.shape }];
     },
     kernel: (args) => {
       const { output, h } = run(kind, args, args.hx, args.hx, false);

@@ -5,8 +5,8 @@ import type { Meta, Tensor } from "../tensor/mod.ts";
 import { convert } from "../tensor/loops.ts";
 import { defineOp, type MetaContext } from "./op.ts";
 import { floatKernelDType } from "./precision.ts";
-import { type CellKind, type CellWeights, rowsOf, stackRows, stepNodes, stepOf } from "./recurrent.ts";
-import { requireEqual, requireFloat } from "./rules.ts";
+import { type CellKind, type CellWeights, checkWeights, rowsOf, stackRows, stepNodes, stepOf } from "./recurrent.ts";
+import { requireFloat, requireRank, requireShape } from "./rules.ts";
 
 interface CellArgs<T> {
   readonly input: T;
@@ -20,6 +20,16 @@ function cellWeights<T>(args: CellArgs<T>): CellWeights<T> {
   return { input: args.w_ih, hidden: args.w_hh, inputBias: args.b_ih, hiddenBias: args.b_hh, projection: null };
 }
 
+/** @throws {RangeError} when sizes of the input, the states and the weights don't go together */
+function checkCell(kind: CellKind, args: CellArgs<Meta>, states: readonly Meta[]): void {
+  requireRank("input", args.input, 2);
+  for (const state of states) requireRank("hx", state, 2);
+  const [batch, features] = args.input.shape;
+  const hidden = states[0].shape[1];
+  for (const state of states) requireShape("hx", state, [batch, hidden]);
+  checkWeights(kind, cellWeights(args), features, hidden);
+}
+
 function mapWeights<T, U>(w: CellWeights<T>, fn: (x: T) => U): CellWeights<U> {
   const maybe = (x: T | null): U | null => x === null ? null : fn(x);
   return {
@@ -29,15 +39,6 @@ function mapWeights<T, U>(w: CellWeights<T>, fn: (x: T) => U): CellWeights<U> {
     hiddenBias: maybe(w.hiddenBias),
     projection: maybe(w.projection),
   };
-}
-
-/** What sizes of input, states and weights must have in common. @throws {RangeError} when they are known not to */
-function requireSizes({ input, w_ih, w_hh }: CellArgs<Meta>, states: readonly Meta[]): void {
-  requireEqual("The last dim of the input and that of its weight", input.shape.at(-1)!, w_ih.shape[1]);
-  for (const state of states) {
-    requireEqual("The last dim of a state and that of its weight", state.shape.at(-1)!, w_hh.shape[1]);
-    requireEqual("The batch of the input and that of a state", input.shape[0], state.shape[0]);
-  }
 }
 
 function cellKernel(kind: CellKind, args: CellArgs<Tensor>, h: Tensor, c: Tensor): [Tensor, Tensor] {
@@ -71,7 +72,8 @@ export const lstmCell = defineOp(
   "aten::lstm_cell(Tensor input, Tensor[] hx, Tensor w_ih, Tensor w_hh, Tensor? b_ih=None, Tensor? b_hh=None) -> (Tensor, Tensor)",
   {
     meta: (_, args) => {
-      requireSizes(args, args.hx);
+      if (args.hx.length !== 2) throw new RangeError(`An LSTM's cell needs 2 states, met ${args.hx.length}`);
+      checkCell("lstm", args, args.hx);
       const [h, c] = args.hx;
       return [{ dtype: h.dtype, shape: h.shape }, { dtype: c.dtype, shape: c.shape }];
     },
@@ -93,7 +95,7 @@ function cell(kind: CellKind): {
 } {
   return {
     meta: (_, args) => {
-      requireSizes(args, [args.hx]);
+      checkCell(kind, args, [args.hx]);
       return { dtype: args.hx.dtype, shape: args.hx.shape };
     },
     kernel: (args) => cellKernel(kind, args, args.hx, args.hx)[0],

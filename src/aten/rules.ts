@@ -1,6 +1,6 @@
 /** Pieces that many records share: metas of elementwise operators, and kernels and ONNX forms built of one function. */
 import { Complex, type Scalar } from "../fx/mod.ts";
-import { type Dim, eq, isSym, lt, mod } from "../sym/mod.ts";
+import { type Dim, eq, isSym, le, lt, mod } from "../sym/mod.ts";
 import {
   broadcastShapes,
   type DType,
@@ -193,4 +193,17 @@ export function requireSameDType(tensors: Readonly<Record<string, Meta | null | 
   throw new TypeError(
     `The dtypes must be the same, met ${given.map(([name, x]) => `${name} of ${x.dtype}`).join(", ")}`,
   );
+}
+
+/**
+ * A tensor must be no larger than another in any dim, but for one.
+ *
+ * @throws {RangeError} when it is known to be
+ */
+export function requireWithin(name: string, x: Meta, bounds: Meta, except: number | null): void {
+  if (x.shape.every((size, i) => i === except || i >= bounds.shape.length || le(size, bounds.shape[i]) !== false)) {
+    return;
+  }
+  const but = except === null ? "" : ` apart from dimension ${except}`;
+  throw new RangeError(`${name} of ${formatMeta(x)} must be no larger than ${formatMeta(bounds)}${but}`);
 }

@@ -20,7 +20,7 @@ import { asList, atLeastList, elementAt, requireIndex } from "./gather.ts";
 import { onnxExpand } from "./expand.ts";
 import { combiningDType, type Reduction, reductionOf } from "./move.ts";
 import { defineOp, type MetaContext } from "./op.ts";
-import { element, PARTS, partsAnd, refuse } from "./rules.ts";
+import { element, PARTS, partsAnd, refuse, requireEqual, requireWithin } from "./rules.ts";
 import { shaped, sliceView } from "./shapes.ts";
 
 /** A kernel's way to combine what is there with what is written. */
@@ -66,7 +66,12 @@ function checkScatter(self: Meta, dim: number, index: Meta, src: Meta | null): n
   if (new Set(ranks).size > 1 && prod(index.shape) !== 0) {
     throw new RangeError(`scatter takes tensors of one number of dimensions, met ${ranks.join(", ")}`);
   }
-  return normalizeDim(dim, self.shape.length);
+  const d = normalizeDim(dim, self.shape.length);
+  if (prod(index.shape) !== 0) {
+    requireWithin("index", index, self, d);
+    if (src) requireWithin("index", index, src, null);
+  }
+  return d;
 }
 
 /** The first elements of each dim, as many as the index has. */
@@ -171,7 +176,10 @@ export const scatterValue = defineOp(
   "aten::scatter.value(Tensor self, int dim, Tensor index, Scalar value) -> Tensor",
   {
     complex: partsAnd("value"),
-    meta: (_, { self }) => shaped(self, self.shape),
+    meta: (_, { self, dim, index }) => {
+      checkScatter(self, dim, index, null);
+      return shaped(self, self.shape);
+    },
     kernel: ({ self, dim, index, value }) => {
       const src = filled(self.dtype, index.shape, element(value, self.dtype));
       return scatterKernel(self, dim, index, src, "none");
@@ -187,7 +195,8 @@ export const scatterValue = defineOp(
 export const scatterValueReduce = defineOp(
   "aten::scatter.value_reduce(Tensor self, int dim, Tensor index, Scalar value, *, str reduce) -> Tensor",
   {
-    meta: (_, { self, reduce }) => {
+    meta: (_, { self, dim, index, reduce }) => {
+      checkScatter(self, dim, index, null);
       namedReduction({ reduce });
       return shaped(self, self.shape);
     },
@@ -309,6 +318,7 @@ export const put = defineOp("aten::put(Tensor self, Tensor index, Tensor source,
     if (source.dtype !== self.dtype) {
       throw new TypeError(`put takes a source of dtype ${self.dtype}, met ${source.dtype}`);
     }
+    requireEqual("The numbers of elements of index and source", prod(index.shape), prod(source.shape));
     return shaped(self, self.shape);
   },
   kernel: ({ self, index, source, accumulate }) => {

@@ -10,6 +10,7 @@ import { defineOp } from "./op.ts";
 import { requireEqual } from "./rules.ts";
 import { unsqueeze } from "./view.ts";
 import { computeIn, isHalf, productDType, wideDType, widen } from "./precision.ts";
+import { requireRank } from "./rules.ts";
 
 /** Elementwise product; of bools, "and". */
 function times(b: OnnxBuilder, x: OnnxValue, y: OnnxValue): OnnxValue {
@@ -22,7 +23,11 @@ function times(b: OnnxBuilder, x: OnnxValue, y: OnnxValue): OnnxValue {
 /** https://docs.pytorch.org/docs/stable/generated/torch.outer.html */
 export const outer = defineOp("aten::outer(Tensor self, Tensor vec2) -> Tensor", {
   promote: { args: ["self", "vec2"], to: "default" },
-  meta: (_, { self, vec2 }) => ({ dtype: self.dtype, shape: [self.shape[0], vec2.shape[0]] }),
+  meta: (_, { self, vec2 }) => {
+    requireRank("self", self, 1);
+    requireRank("vec2", vec2, 1);
+    return { dtype: self.dtype, shape: [self.shape[0], vec2.shape[0]] };
+  },
   kernel: ({ self, vec2 }) => mapBinary(self.reshape([self.shape[0], 1]), vec2, self.dtype, (a, b) => a * b),
   complex: (t, { self, vec2 }) => t.call(product, t.call(unsqueeze, self, 1), vec2),
   onnx: (b, { self, vec2 }) => times(b, b.unsqueeze(self, 1), vec2),
@@ -61,6 +66,9 @@ export const tensordot = defineOp(
       const [n, m] = [t.meta(self).shape.length, t.meta(other).shape.length];
       const [from, to] = [dims_self.map((d) => normalizeDim(d, n)), dims_other.map((d) => normalizeDim(d, m))];
       if (from.length !== to.length) throw new RangeError("tensordot needs as many dims of self as of other");
+      if (new Set(from).size < from.length || new Set(to).size < to.length) {
+        throw new RangeError("A dim is contracted twice");
+      }
       const x = letters(n);
       const y = letters(m, n).map((letter, d) => to.includes(d) ? x[from[to.indexOf(d)]] : letter);
       const kept = [...x.filter((_, d) => !from.includes(d)), ...y.filter((_, d) => !to.includes(d))];

@@ -76,7 +76,10 @@ export const whereScalar = defineOp("aten::where.Scalar(Tensor condition, Scalar
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.Tensor.masked_fill.html */
 export const maskedFill = defineOp("aten::masked_fill.Tensor(Tensor self, Tensor mask, Tensor value) -> Tensor", {
-  meta: (_, { self, mask }): Meta => ({ dtype: self.dtype, shape: broadcastShapes(self.shape, mask.shape) }),
+  meta: (_, { self, mask, value }): Meta => {
+    requireZeroDim(value.shape.length);
+    return { dtype: self.dtype, shape: broadcastShapes(self.shape, mask.shape) };
+  },
   kernel: ({ self, mask, value }) => {
     requireZeroDim(value.shape.length);
     return chooseTensor(mask, convert(value, self.dtype), self);

@@ -7,6 +7,7 @@
  */
 import { type BoundArgs, type CallArg, complete } from "../aten/bind.ts";
 import { asWritten, fullMeta, MetaInterpreter, torchTarget } from "../aten/calls.ts";
+import { checkDTypes } from "../aten/dtypes.ts";
 import type { OpTable } from "../aten/mod.ts";
 import type { MetaContext, Op } from "../aten/op.ts";
 import {
@@ -385,6 +386,7 @@ export class Tracer {
   private metaOf(op: Op, bound: BoundArgs): unknown {
     const names = Object.keys(bound);
     const metaArgs = new Map(names.map((name) => [name, metaArg(bound[name]) as CallArg<Meta>]));
+    checkDTypes(op.name, Object.fromEntries(metaArgs));
     const complete = this.metas.bind(op, [], metaArgs);
     const result = this.metas.apply(op, complete);
     checkAtOtherSizes(this.metas, op, complete, result, this.symbols);
