@@ -21,6 +21,7 @@ function rulesOf(rank: number | null, fixed: { readonly transposed?: boolean } =
     complex: { form: "convolutionForm" },
     meta: (_, args) => {
       requireRank("weight", args.weight, ...(rank === null ? [3, 4, 5] : [rank + 2]));
+      if (rank === null) requireRank("input", args.input, args.weight.shape.length);
       return convolutionMeta(args.input, args.weight, args.bias, { ...args, ...fixed });
     },
     kernel: (args) => convolutionKernel(args.input, args.weight, args.bias, { ...args, ...fixed }),

@@ -125,6 +125,10 @@ export function convolutionMeta(input: Meta, weight: Meta, bias: Meta | null, ar
   requireFrom("dilation", c.dilation, 1);
   requireFrom("groups", [c.groups], 1);
   requireFrom("output_padding", c.outputPadding, 0);
+  const over = c.outputPadding.find((n, i) => n >= Math.max(c.stride[i], c.dilation[i], 1));
+  if (c.transposed && over !== undefined) {
+    refuse("output_padding", over, "it must be smaller than the stride or the dilation");
+  }
   requireElements("weight", weight, 2);
   const channels = c.transposed ? mul(weight.shape[1], c.groups) : weight.shape[0];
   const lead = input.shape.length - c.rank - 1;

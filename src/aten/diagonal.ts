@@ -4,7 +4,7 @@ import type { OnnxValue } from "../onnx/model.ts";
 import { add, type Dim, isSym, mul, sub } from "../sym/mod.ts";
 import { type Meta, normalizeDim, Tensor } from "../tensor/mod.ts";
 import { type Calls, defineOp, type MetaContext } from "./op.ts";
-import { PARTS, partsAnd } from "./rules.ts";
+import { PARTS, partsAnd, requireShape } from "./rules.ts";
 import { invertOrder, larger, shaped, smaller } from "./shapes.ts";
 import { written } from "./slice.ts";
 
@@ -125,7 +125,11 @@ export const linalgDiagonal = defineOp(
 export const diagonalScatter = defineOp(
   "aten::diagonal_scatter(Tensor self, Tensor src, int offset=0, int dim1=0, int dim2=1) -> Tensor",
   {
-    meta: (_, { self }) => shaped(self, self.shape),
+    meta: (_, { self, src, ...args }) => {
+      const { rest, length } = placeOf(self.shape, args);
+      requireShape("src", src, [...rest.map((d) => self.shape[d]), length]);
+      return shaped(self, self.shape);
+    },
     kernel: ({ self, src, ...args }) => written(self, src, (x) => diagonalView(x, placeOf(x.shape, args))),
     complex: partsAnd("src"),
     onnx: (b, { self, src, ...args }) => {

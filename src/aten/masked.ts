@@ -10,7 +10,7 @@ import { indexSelect } from "./gather.ts";
 import { maskIndices } from "./index_layout.ts";
 import { onnxNonZero, onnxRepeat } from "./move.ts";
 import { defineOp, type MetaContext } from "./op.ts";
-import { PARTS } from "./rules.ts";
+import { PARTS, requireShape } from "./rules.ts";
 import { shaped } from "./shapes.ts";
 import { reshape } from "./view.ts";
 import { unbind } from "./split.ts";
@@ -217,6 +217,7 @@ export const repeatInterleaveTensor = defineOp(
       const size = shape[d];
       const given = t.meta(repeats).shape;
       const isOne = given.length === 0 || (given.length === 1 && given[0] === 1);
+      if (!isOne) requireShape("repeats", t.meta(repeats), [size]);
       const all = isOne ? t.call(expand, repeats, [size]) : repeats;
       return t.call(indexSelect, x, d, t.call(repeatIndices, all, output_size));
     },

@@ -1,7 +1,7 @@
 /** Normalization over the elements of each sample: layer, group, instance and root mean square. */
 import type { OnnxBuilder } from "../onnx/builder.ts";
 import { float, type OnnxValue } from "../onnx/model.ts";
-import { type Dim, eq, floorDiv, mul } from "../sym/mod.ts";
+import { type Dim, eq, floorDiv, mul, prod } from "../sym/mod.ts";
 import { type DType, elementCount, formatMeta, type Meta, type Tensor, toReal } from "../tensor/mod.ts";
 import { convert, mapBinary, reduceDims } from "../tensor/loops.ts";
 import { _nativeBatchNormLegitFunctional, batchNorm, checkChannels } from "./batch_norm.ts";
@@ -21,7 +21,7 @@ import {
 import { type Calls, defineOp } from "./op.ts";
 import { computeIn } from "./precision.ts";
 import { meanDim } from "./reduce.ts";
-import { like, requireFrom, requireMultiple, requireRankFrom, requireShape } from "./rules.ts";
+import { like, requireEqual, requireFrom, requireMultiple, requireRankFrom, requireShape } from "./rules.ts";
 import { rsqrt } from "./unary.ts";
 import { reshape, view } from "./view.ts";
 
@@ -214,7 +214,8 @@ export const groupNorm = defineOp(
 export const nativeGroupNorm = defineOp(
   "aten::native_group_norm(Tensor input, Tensor? weight, Tensor? bias, SymInt N, SymInt C, SymInt HxW, int group, float eps) -> (Tensor, Tensor, Tensor)",
   {
-    meta: (_, { input, weight, bias, N, group }) => {
+    meta: (_, { input, weight, bias, N, C, HxW, group }) => {
+      requireEqual("The elements of input and those of N, C and HxW", prod(input.shape), prod([N, C, HxW]));
       checkGroups(input, group, weight, bias);
       const dtype = statsDType(input.dtype, [weight?.dtype, bias?.dtype]);
       return [like(input), { dtype, shape: [N, group] }, { dtype, shape: [N, group] }];

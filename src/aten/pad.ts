@@ -7,7 +7,7 @@ import { type DType, elementCount, type Meta, newData, Tensor } from "../tensor/
 import { gatherBy, indices } from "../tensor/loops.ts";
 import { defineOp, type MetaContext, type PartsAlike } from "./op.ts";
 import { computeIn, floatKernelDType } from "./precision.ts";
-import { element, PARTS, partsAnd, refuse } from "./rules.ts";
+import { element, PARTS, partsAnd, refuse, requireRank } from "./rules.ts";
 import { larger, smaller } from "./shapes.ts";
 import { padNode as croppedOrPadded } from "./spatial.ts";
 
@@ -89,6 +89,16 @@ function checkReach(shape: readonly Dim[], pad: readonly Dim[], mode: Mode): voi
   }
 }
 
+/** The padded shape, in modes that look at a few dims and their elements only. */
+function checkedMeta(self: Meta, pad: readonly Dim[], mode: Mode): Meta {
+  if (mode !== "constant") {
+    const dims = Math.ceil(pad.length / 2);
+    requireRank("self", self, dims + 1, dims + 2);
+    checkReach(self.shape, pad, mode);
+  }
+  return paddedMeta(self, pad);
+}
+
 /** The dtypes that runtimes pad; others go through one that holds the same values. */
 function padDType(dtype: DType): DType {
   return dtype === "int16" || dtype === "uint16" ? "int32" : floatKernelDType(dtype);
@@ -163,7 +173,7 @@ function modeOf(mode: string, value: number | null): Mode {
 export const pad = defineOp(
   'aten::pad(Tensor self, SymInt[] pad, str mode="constant", float? value=None) -> Tensor',
   {
-    meta: (_, { self, pad }) => paddedMeta(self, pad),
+    meta: (_, { self, pad, mode, value }) => checkedMeta(self, pad, modeOf(mode, value)),
     kernel: ({ self, pad, mode, value }) => padKernel(self, pad, modeOf(mode, value), value ?? 0),
     complex: partsAnd("value"),
     onnx: (b, { self, pad, mode, value }) => padNode(b, self, pad, modeOf(mode, value), value ?? 0),
@@ -193,7 +203,7 @@ function padding(mode: Mode): {
   onnx: (b: OnnxBuilder, args: Given<OnnxValue>) => OnnxValue;
 } {
   return {
-    meta: (_, { self, padding }) => paddedMeta(self, padding),
+    meta: (_, { self, padding }) => checkedMeta(self, padding, mode),
     kernel: ({ self, padding }) => padKernel(self, padding, mode, 0),
     complex: PARTS,
     onnx: (b, { self, padding }) => padNode(b, self, padding, mode, 0),

@@ -19,7 +19,7 @@ import {
 import { computeIn } from "./precision.ts";
 import { alongDimBy } from "./resample.ts";
 import { bytesAlong, resizedAlong, stepNode } from "./resize_symbolic.ts";
-import { refuse } from "./rules.ts";
+import { refuse, requireElements } from "./rules.ts";
 import { steps } from "./spatial.ts";
 
 /** What both overloads of an operator come to. */
@@ -56,7 +56,10 @@ function resizedDims(x: Meta, { output_size, scales }: ResizeArgs): ResizedDim<D
 
 /** dtype and shape of the result. */
 export function resizeMeta(x: Meta, args: ResizeArgs): Meta {
-  return { dtype: x.dtype, shape: [...x.shape.slice(0, 2), ...resizedDims(x, args).map((d) => d.out)] };
+  requireElements("The input of an interpolation", x, 1);
+  const meta = { dtype: x.dtype, shape: [...x.shape.slice(0, 2), ...resizedDims(x, args).map((d) => d.out)] };
+  requireElements("The result of an interpolation", meta, 2);
+  return meta;
 }
 
 /** The result on concrete tensors: one spatial dim after the other, the last one first. */

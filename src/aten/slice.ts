@@ -6,7 +6,7 @@ import { add, type Dim, eq, ge, isSym, le, mul, neg, sub } from "../sym/mod.ts";
 import { elementOffsets, type Meta, normalizeDim, Storage, Tensor } from "../tensor/mod.ts";
 import { convert } from "../tensor/loops.ts";
 import { defineOp, type MetaContext } from "./op.ts";
-import { PARTS, partsAnd } from "./rules.ts";
+import { PARTS, partsAnd, requireRank, requireShape } from "./rules.ts";
 import { type Bound, plainIndex, selectView, shaped, slicedDim, sliceView, withSize } from "./shapes.ts";
 import { choose } from "./emit.ts";
 import { onnxScatterRows } from "./move.ts";
@@ -76,7 +76,12 @@ export const selectCopy = defineOp("aten::select_copy.int(Tensor self, int dim, 
 export const selectScatter = defineOp(
   "aten::select_scatter(Tensor self, Tensor src, int dim, SymInt index) -> Tensor",
   {
-    meta: (_, { self }) => shaped(self, self.shape),
+    meta: (_, { self, src, dim, index }) => {
+      const d = axisOf(dim, self.shape, "select_scatter");
+      plainIndex(index, self.shape[d]);
+      requireShape("src", src, self.shape.toSpliced(d, 1));
+      return shaped(self, self.shape);
+    },
     kernel: ({ self, src, dim, index }) => {
       const d = axisOf(dim, self.shape, "select_scatter");
       return written(self, src, (x) => selectView(x, d, plainIndex(index, self.shape[d]) as number));
@@ -186,7 +191,11 @@ export const sliceCopy = defineOp(
 export const sliceScatter = defineOp(
   "aten::slice_scatter(Tensor self, Tensor src, int dim=0, SymInt? start=None, SymInt? end=None, SymInt step=1) -> Tensor",
   {
-    meta: (_, { self }) => shaped(self, self.shape),
+    meta: (_, { self, src, dim, start, end, step }) => {
+      const d = axisOf(dim, self.shape, "slice_scatter");
+      if (!isSym(step)) requireShape("src", src, self.shape.with(d, slicedDim(self.shape[d], start, end, step).length));
+      return shaped(self, self.shape);
+    },
     kernel: ({ self, src, dim, start, end, step }) => {
       const d = axisOf(dim, self.shape, "slice_scatter");
       const part = slicedDim(self.shape[d], start, end, step);
@@ -253,7 +262,14 @@ export const narrow = defineOp(
 export const narrowTensor = defineOp(
   "aten::narrow.Tensor(Tensor(a) self, int dim, Tensor start, SymInt length) -> Tensor(a)",
   {
-    meta: (_, { self, dim, length }) => shaped(self, withSize(self.shape, axisOf(dim, self.shape, "narrow"), length)),
+    meta: (_, { self, dim, start, length }) => {
+      requireRank("start", start, 0);
+      const d = axisOf(dim, self.shape, "narrow");
+      if (le(length, self.shape[d]) === false) {
+        throw new RangeError(`A length of ${length} exceeds dimension ${d} of size ${self.shape[d]}`);
+      }
+      return shaped(self, withSize(self.shape, d, length));
+    },
     kernel: ({ self, dim, start, length }) => {
       const d = axisOf(dim, self.shape, "narrow");
       const [from] = narrowed(self.shape, dim, Number(start.item()), length);

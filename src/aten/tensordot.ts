@@ -10,7 +10,7 @@ import { defineOp } from "./op.ts";
 import { requireEqual } from "./rules.ts";
 import { unsqueeze } from "./view.ts";
 import { computeIn, isHalf, productDType, wideDType, widen } from "./precision.ts";
-import { requireRank } from "./rules.ts";
+import { requireRank, requireRankFrom, requireShape } from "./rules.ts";
 
 /** Elementwise product; of bools, "and". */
 function times(b: OnnxBuilder, x: OnnxValue, y: OnnxValue): OnnxValue {
@@ -108,11 +108,15 @@ function interleaved<D>(x: readonly D[], y: readonly D[]): { rank: number; left:
 export const bilinear = defineOp(
   "aten::bilinear(Tensor input1, Tensor input2, Tensor weight, Tensor? bias=None) -> Tensor",
   {
-    meta: (_, { input1, input2, weight }) => {
-      requireEqual("The last dim of input1 and dim 1 of the weight", input1.shape.at(-1)!, weight.shape[1]);
-      requireEqual("The last dim of input2 and dim 2 of the weight", input2.shape.at(-1)!, weight.shape[2]);
-      input1.shape.slice(0, -1).forEach((size, i) => requireEqual("Sizes of the inputs", size, input2.shape[i]));
-      return { dtype: input1.dtype, shape: [...input1.shape.slice(0, -1), weight.shape[0]] };
+    meta: (_, { input1, input2, weight, bias }) => {
+      requireRankFrom("input1", input1, 1);
+      requireRank("weight", weight, 3);
+      const lead = input1.shape.slice(0, -1);
+      const [features, first, second] = weight.shape;
+      requireShape("input1", input1, [...lead, first]);
+      requireShape("input2", input2, [...lead, second]);
+      requireShape("bias", bias, [features]);
+      return { dtype: input1.dtype, shape: [...lead, features] };
     },
     kernel: ({ input1, input2, weight, bias }) => {
       const { dtype } = input1;

@@ -116,7 +116,8 @@ export const unflatten = defineOp(
 
 /** Dims that a squeeze removes: those named whose size is 1. A size that may be 1 or not stays, as PyTorch guards it. */
 function squeezed(shape: readonly Dim[], dims: readonly number[]): number[] {
-  const named = shape.length === 0 ? [] : dims.map((d) => normalizeDim(d, shape.length));
+  const named = dims.map((d) => normalizeDim(d, shape.length));
+  if (new Set(named).size < named.length) throw new RangeError(`Dims [${dims.join(", ")}] name one twice`);
   return shape.flatMap((size, d) => named.includes(d) && eq(size, 1) === true ? [d] : []);
 }
 

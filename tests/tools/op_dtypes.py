@@ -2,7 +2,7 @@
 
 Usage: python tests/tools/op_dtypes.py && deno fmt src/aten/dtype_table.ts
 Needs what op_rows.py needs. The calls of tests/aten/rows are tried with other dtypes: one tensor in another dtype, and all
-tensors of one dtype in another. A kind of dtype that no call went through with is refused; arguments whose dtypes never
+tensors of one dtype in another. A kind of dtype that PyTorch refused, and no call went through with, is refused; arguments whose dtypes never
 differed in a call that went through, although one was tried with another dtype, must have the same.
 """
 
@@ -116,9 +116,9 @@ class Facts:
         """`self=fc other=fc self~other`."""
         texts = []
         for name, tried in sorted(self.tried.items()):
-            taken = self.taken[name]
-            if taken and tried - taken:
-                texts.append(f"{name}={''.join(k for k in 'bifc' if k in taken)}")
+            refused = tried - self.taken[name]
+            if refused:
+                texts.append(f"{name}={''.join(k for k in 'bifc' if k not in refused)}")
         groups = []
         for a, b in sorted(self.refused - self.differed):
             known = next((g for g in groups if a in g or b in g), None)
@@ -199,7 +199,10 @@ def work(calls, pipe):
     torch.set_num_threads(1)
     for name, rows in calls.items():
         pipe.send((name, None))
-        op = op_rows.find(name)
+        try:
+            op = op_rows.find(name)
+        except AttributeError:  # of another release
+            continue
         facts = Facts()
         for row in spread(rows):
             sizes = row.get("sizes", [{}])[0]
