@@ -12,6 +12,7 @@ import { clamp } from "./extrema.ts";
 import { choose, constantLike, emit, emitTest, FLOATS, type Native, NUMBERS, ORDERED, SINGLE } from "./emit.ts";
 import { type Calls, defineOp } from "./op.ts";
 import {
+  broadcastInto,
   element,
   like,
   refuse,
@@ -198,7 +199,10 @@ function emitPrelu(b: OnnxBuilder, self: OnnxValue, slope: OnnxValue): OnnxValue
 
 /** What `prelu` decomposes to; the weight broadcasts as it is. */
 export const preluKernel = defineOp("aten::_prelu_kernel(Tensor self, Tensor weight) -> Tensor", {
-  meta: sameAsSelf,
+  meta: (_, { self, weight }) => {
+    broadcastInto("weight", weight.shape, self.shape);
+    return like(self);
+  },
   kernel: ({ self, weight }) => preluTensor(self, weight),
   onnx: (b, { self, weight }) => emitPrelu(b, self, weight),
 });

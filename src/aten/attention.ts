@@ -10,7 +10,15 @@ import { convert, mapBinary, permuteDims } from "../tensor/loops.ts";
 import { multiply } from "./linear.ts";
 import { defineOp } from "./op.ts";
 import { factorNode, floatKernelDType } from "./precision.ts";
-import { broadcastInto, refuse, requireEqual, requireFloat, requireMultiple, requireRankFrom } from "./rules.ts";
+import {
+  broadcastInto,
+  refuse,
+  requireEqual,
+  requireFloat,
+  requireMultiple,
+  requireRankFrom,
+  requireSameDType,
+} from "./rules.ts";
 import { steps } from "./spatial.ts";
 
 interface AttentionArgs<T> {
@@ -45,6 +53,7 @@ function headRepeats(query: Meta, x: Meta, enabled: boolean): Dim {
 
 function attentionMeta({ query, key, value, attn_mask, enable_gqa }: AttentionArgs<Meta>): Meta {
   for (const [name, x] of Object.entries({ query, key, value })) requireRankFrom(name, x, 2);
+  requireSameDType({ query, key, value });
   requireEqual("The last sizes of query and key", query.shape.at(-1)!, key.shape.at(-1)!);
   requireEqual("The lengths of key and value", key.shape.at(-2)!, value.shape.at(-2)!);
   const lead = (x: Meta): readonly Dim[] => x.shape.slice(0, -2);

@@ -1,12 +1,13 @@
 /** Convolutions: the records; `convolve.ts` has what they do. */
 import type { OnnxBuilder } from "../onnx/builder.ts";
 import type { OnnxValue } from "../onnx/model.ts";
+import type { Dim } from "../sym/mod.ts";
 import type { Meta, Tensor } from "../tensor/mod.ts";
 import { permuteDims } from "../tensor/loops.ts";
 import { type ConvolutionArgs, convolutionMeta, convolutionNode } from "./convolve.ts";
 import { convolutionKernel } from "./convolve_kernels.ts";
 import { defineOp, type MetaContext, type NamedForm } from "./op.ts";
-import { requireRank } from "./rules.ts";
+import { requireRank, requireRankFrom, requireShape } from "./rules.ts";
 
 type Operands<T> = ConvolutionArgs & { readonly input: T; readonly weight: T; readonly bias: T | null };
 
@@ -116,12 +117,20 @@ export const mkldnnConvolution = defineOp(
   },
 );
 
+/** @throws {RangeError} when a weight has a kernel of another size than the call says */
+function checkKernel(weight: Meta, kernel: readonly Dim[]): void {
+  requireRankFrom("weight", weight, 2);
+  requireShape("weight", weight, [...weight.shape.slice(0, 2), ...kernel]);
+}
+
 /** A convolution whose backend is named. */
 export const thnnConv2d = defineOp(
   "aten::thnn_conv2d(Tensor self, Tensor weight, SymInt[2] kernel_size, Tensor? bias=None, SymInt[2] stride=[1, 1], SymInt[2] padding=[0, 0]) -> Tensor",
   {
-    decompose: (t, { self, weight, bias, stride, padding }) =>
-      t.call(convolution, self, weight, bias, stride, padding, [1], false, [0], 1),
+    decompose: (t, { self, weight, kernel_size, bias, stride, padding }) => {
+      checkKernel(t.meta(weight), kernel_size);
+      return t.call(convolution, self, weight, bias, stride, padding, [1], false, [0], 1);
+    },
   },
 );
 
@@ -129,8 +138,10 @@ export const thnnConv2d = defineOp(
 export const _slowConv2dForward = defineOp(
   "aten::_slow_conv2d_forward(Tensor self, Tensor weight, SymInt[2] kernel_size, Tensor? bias, SymInt[2] stride, SymInt[2] padding) -> Tensor",
   {
-    decompose: (t, { self, weight, bias, stride, padding }) =>
-      t.call(convolution, self, weight, bias, stride, padding, [1], false, [0], 1),
+    decompose: (t, { self, weight, kernel_size, bias, stride, padding }) => {
+      checkKernel(t.meta(weight), kernel_size);
+      return t.call(convolution, self, weight, bias, stride, padding, [1], false, [0], 1);
+    },
   },
 );
 
@@ -138,8 +149,10 @@ export const _slowConv2dForward = defineOp(
 export const slowConvDilated2d = defineOp(
   "aten::slow_conv_dilated2d(Tensor self, Tensor weight, SymInt[2] kernel_size, Tensor? bias=None, SymInt[2] stride=[1, 1], SymInt[2] padding=[0, 0], SymInt[2] dilation=[1, 1]) -> Tensor",
   {
-    decompose: (t, { self, weight, bias, stride, padding, dilation }) =>
-      t.call(convolution, self, weight, bias, stride, padding, dilation, false, [0], 1),
+    decompose: (t, { self, weight, kernel_size, bias, stride, padding, dilation }) => {
+      checkKernel(t.meta(weight), kernel_size);
+      return t.call(convolution, self, weight, bias, stride, padding, dilation, false, [0], 1);
+    },
   },
 );
 
@@ -147,8 +160,10 @@ export const slowConvDilated2d = defineOp(
 export const slowConv3d = defineOp(
   "aten::slow_conv3d(Tensor self, Tensor weight, SymInt[3] kernel_size, Tensor? bias=None, SymInt[3] stride=[1, 1, 1], SymInt[3] padding=[0, 0, 0]) -> Tensor",
   {
-    decompose: (t, { self, weight, bias, stride, padding }) =>
-      t.call(convolution, self, weight, bias, stride, padding, [1], false, [0], 1),
+    decompose: (t, { self, weight, kernel_size, bias, stride, padding }) => {
+      checkKernel(t.meta(weight), kernel_size);
+      return t.call(convolution, self, weight, bias, stride, padding, [1], false, [0], 1);
+    },
   },
 );
 

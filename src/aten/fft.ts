@@ -160,8 +160,9 @@ function complexOf(b: OnnxBuilder, value: OnnxValue, dtype: DType): OnnxValue {
 export const fftC2c = defineOp(
   "aten::_fft_c2c(Tensor self, SymInt[] dim, int normalization, bool forward) -> Tensor",
   {
-    meta: (_, { self }) => {
+    meta: (_, { self, dim }) => {
       if (!isComplex(self.dtype)) throw new TypeError(`_fft_c2c takes a complex tensor, met ${self.dtype}`);
+      dimsOf(dim, self.shape.length);
       return shaped(self, self.shape);
     },
     kernel: ({ self, dim, normalization, forward }) => {

@@ -117,7 +117,10 @@ export const vdot = defineOp("aten::vdot(Tensor self, Tensor other) -> Tensor", 
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.chain_matmul.html */
 export const chainMatmul = defineOp("aten::chain_matmul(Tensor[] matrices) -> Tensor", {
-  decompose: (t, { matrices }) => matrices.reduce((x, y) => t.call(matmul, x, y)),
+  decompose: (t, { matrices }) => {
+    for (const x of matrices) requireRank("Each of matrices", t.meta(x), 2);
+    return matrices.reduce((x, y) => t.call(matmul, x, y));
+  },
 });
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.linalg.multi_dot.html: the order of products only affects speed. */

@@ -2,12 +2,12 @@
 import type { Scalar } from "../fx/mod.ts";
 import type { OnnxBuilder } from "../onnx/builder.ts";
 import type { OnnxValue } from "../onnx/model.ts";
-import { add, type Dim, ge, isSym, le, sub } from "../sym/mod.ts";
+import { add, type Dim, ge, isSym, le, lt, min, sub } from "../sym/mod.ts";
 import { type DType, elementCount, type Meta, newData, Tensor } from "../tensor/mod.ts";
 import { gatherBy, indices } from "../tensor/loops.ts";
 import { defineOp, type MetaContext, type PartsAlike } from "./op.ts";
 import { computeIn, floatKernelDType } from "./precision.ts";
-import { element, PARTS, partsAnd, refuse, requireRank } from "./rules.ts";
+import { element, PARTS, partsAnd, refuse, requireElements, requireRank } from "./rules.ts";
 import { larger, smaller } from "./shapes.ts";
 import { padNode as croppedOrPadded } from "./spatial.ts";
 
@@ -89,6 +89,15 @@ function checkReach(shape: readonly Dim[], pad: readonly Dim[], mode: Mode): voi
   }
 }
 
+/** @throws {RangeError} when more is cropped than there is, though it were padded again */
+function requireLeft(self: Meta, pad: readonly Dim[]): void {
+  const { before, after } = padsOf(pad, self.shape.length);
+  for (const [d, size] of self.shape.entries()) {
+    if (lt(add(size, add(min(before[d], 0), min(after[d], 0))), 0) !== true) continue;
+    throw new RangeError(`Padding [${pad.join(", ")}] crops more than the ${size} elements of dimension ${d}`);
+  }
+}
+
 /** The padded shape, in modes that look at a few dims and their elements only. */
 function checkedMeta(self: Meta, pad: readonly Dim[], mode: Mode): Meta {
   if (mode !== "constant") {
@@ -96,7 +105,13 @@ function checkedMeta(self: Meta, pad: readonly Dim[], mode: Mode): Meta {
     requireRank("self", self, dims + 1, dims + 2);
     checkReach(self.shape, pad, mode);
   }
-  return paddedMeta(self, pad);
+  if (mode === "constant" || mode === "circular") requireLeft(self, pad);
+  const meta = paddedMeta(self, pad);
+  if (mode === "reflect" || mode === "replicate") {
+    if (self.dtype === "bool") throw new TypeError(`Padding in mode ${mode} takes numbers, met bool`);
+    requireElements("The padded tensor", meta, meta.shape.length - Math.ceil(pad.length / 2));
+  }
+  return meta;
 }
 
 /** The dtypes that runtimes pad; others go through one that holds the same values. */
@@ -155,7 +170,7 @@ function wrapped(b: OnnxBuilder, x: OnnxValue, before: readonly Dim[], after: re
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.pad.html */
 export const constantPadNd = defineOp("aten::constant_pad_nd(Tensor self, SymInt[] pad, Scalar value=0) -> Tensor", {
-  meta: (_, { self, pad }) => paddedMeta(self, pad),
+  meta: (_, { self, pad }) => checkedMeta(self, pad, "constant"),
   kernel: ({ self, pad, value }) => padKernel(self, pad, "constant", value),
   complex: partsAnd("value"),
   onnx: (b, { self, pad, value }) => padNode(b, self, pad, "constant", value),

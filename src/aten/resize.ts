@@ -56,6 +56,9 @@ function resizedDims(x: Meta, { output_size, scales }: ResizeArgs): ResizedDim<D
 
 /** dtype and shape of the result. */
 export function resizeMeta(x: Meta, args: ResizeArgs): Meta {
+  if (!isFloat(x.dtype) && x.dtype !== "uint8") {
+    throw new TypeError(`Floats and uint8 are interpolated, met ${x.dtype}`);
+  }
   requireElements("The input of an interpolation", x, 1);
   const meta = { dtype: x.dtype, shape: [...x.shape.slice(0, 2), ...resizedDims(x, args).map((d) => d.out)] };
   requireElements("The result of an interpolation", meta, 2);

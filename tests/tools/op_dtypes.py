@@ -2,8 +2,9 @@
 
 Usage: python tests/tools/op_dtypes.py && deno fmt src/aten/dtype_table.ts
 Needs what op_rows.py needs. The calls of tests/aten/rows are tried with other dtypes: one tensor in another dtype, and all
-tensors of one dtype in another. A kind of dtype that PyTorch refused, and no call went through with, is refused; arguments whose dtypes never
-differed in a call that went through, although one was tried with another dtype, must have the same.
+tensors of one dtype in another. A kind of dtype that PyTorch refused, and that no call went through with, is refused;
+arguments whose dtypes never differed in a call that went through, although one was tried with another dtype, must have the
+same.
 """
 
 import collections
@@ -174,10 +175,12 @@ def probe(op, row, schema, facts):
                         facts.refused.add((name, name))
 
 
-def calls_by_operator():
+def calls_by_operator(families=None):
     """The rows of each operator that PyTorch has; what asserts is left out: dtypes are what it is about."""
     found = collections.defaultdict(list)
     for path in sorted(op_rows.ROWS.glob("*.json")):
+        if families is not None and path.stem not in families:
+            continue
         for row in json.loads(path.read_text()):
             if "refused" not in row and row["op"].startswith("aten::") and "assert" not in row["op"]:
                 found[row["op"]].append(row)
@@ -195,7 +198,22 @@ def spread(rows):
     ][:ROWS_PER_OPERATOR]
 
 
-def work(calls, pipe):
+def rules_of(op, rows):
+    """The rules that the calls of an operator show, as text."""
+    facts = Facts()
+    for row in spread(rows):
+        probe(op, at_sizes(row), op._schema, facts)
+    return facts.rules()
+
+
+def at_sizes(row):
+    """The call at the first of its sizes."""
+    sizes = row.get("sizes", [{}])[0]
+    kwargs = {k: concrete(v, sizes) for k, v in row.get("kwargs", {}).items()}
+    return {"args": concrete(row["args"], sizes), "kwargs": kwargs}
+
+
+def work(find_out, calls, pipe):
     torch.set_num_threads(1)
     for name, rows in calls.items():
         pipe.send((name, None))
@@ -203,35 +221,29 @@ def work(calls, pipe):
             op = op_rows.find(name)
         except AttributeError:  # of another release
             continue
-        facts = Facts()
-        for row in spread(rows):
-            sizes = row.get("sizes", [{}])[0]
-            call = {"args": concrete(row["args"], sizes)}
-            call["kwargs"] = {k: concrete(v, sizes) for k, v in row.get("kwargs", {}).items()}
-            probe(op, call, op._schema, facts)
-        pipe.send((name, facts.rules()))
+        pipe.send((name, find_out(op, rows)))
     pipe.send(None)
 
 
-def rules_of(calls):
-    """The rules of some operators; one whose calls end the process is left out."""
-    rules, left, done = {}, dict(calls), False
+def gathered(find_out, calls):
+    """What `find_out` says of each operator; one whose calls end the process is left out."""
+    results, left, done = {}, dict(calls), False
     while not done:
         ours, theirs = multiprocessing.Pipe(duplex=False)
-        child = multiprocessing.Process(target=work, args=(left, theirs))
+        child = multiprocessing.Process(target=work, args=(find_out, left, theirs))
         child.start()
         theirs.close()
         try:
             while (message := ours.recv()) is not None:
-                name, text = message
+                name, result = message
                 left.pop(name, None)
-                if text is not None:
-                    rules[name] = text
+                if result is not None:
+                    results[name] = result
             done = True
         except EOFError:
             pass
         child.join()
-    return rules
+    return results
 
 
 HEADER = '''/**
@@ -249,7 +261,7 @@ def main():
     calls = list(calls_by_operator().items())
     by_rules = collections.defaultdict(list)
     with multiprocessing.pool.ThreadPool(2) as pool:
-        for rules in pool.imap(rules_of, [calls[0::2], calls[1::2]]):
+        for rules in pool.imap(lambda some: gathered(rules_of, some), [calls[0::2], calls[1::2]]):
             for name, text in rules.items():
                 if text:
                     by_rules[text].append(name)
