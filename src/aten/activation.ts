@@ -2,7 +2,7 @@
 import type { Scalar } from "../fx/mod.ts";
 import type { OnnxBuilder } from "../onnx/builder.ts";
 import { float, type OnnxValue } from "../onnx/model.ts";
-import { type Dim, floorDiv, isSym, prod } from "../sym/mod.ts";
+import { type Dim, floorDiv, isSym } from "../sym/mod.ts";
 import { isFloat, normalizeDim, Tensor } from "../tensor/mod.ts";
 import { mapBinary } from "../tensor/loops.ts";
 import { mul } from "./binary.ts";

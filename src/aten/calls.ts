@@ -141,9 +141,10 @@ export class MetaInterpreter extends Interpreter<Meta> {
 
   apply(op: Op, args: BoundArgs): unknown {
     const { context, results } = this;
-    // deno-lint-ignore no-explicit-any -- bound arguments are typed by the schema at the definition
     if (op.meta) {
-      return this.withSizes(op.meta(results === undefined ? context : { ...context, results }, args as any));
+      const asked = results === undefined ? context : { ...context, results };
+      // deno-lint-ignore no-explicit-any -- bound arguments are typed by the schema at the definition
+      return this.withSizes(op.meta(asked, args as any));
     }
     const form = this.complexOf(args) && formOf(op, this.forms);
     // deno-lint-ignore no-explicit-any -- as above

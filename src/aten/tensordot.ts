@@ -7,7 +7,6 @@ import { convert, mapBinary } from "../tensor/loops.ts";
 import { einsum } from "./einsum.ts";
 import { mul as product } from "./binary.ts";
 import { defineOp } from "./op.ts";
-import { requireEqual } from "./rules.ts";
 import { unsqueeze } from "./view.ts";
 import { computeIn, isHalf, productDType, wideDType, widen } from "./precision.ts";
 import { requireRank, requireRankFrom, requireShape } from "./rules.ts";
