@@ -31,7 +31,9 @@ Deno.test("every example runs", async () => {
 Deno.test("every command of the README runs, in its order", async () => {
   const folder = await Deno.makeTempDir({ prefix: "fx2onnx_readme_" });
   try {
-    for (const name of ["cli.ts", "mod.ts", "src", "tests", "compat", "deno.json", "deno.lock"]) {
+    for (
+      const name of ["cli.ts", "mod.ts", "torch.ts", "src", "examples", "tests", "compat", "deno.json", "deno.lock"]
+    ) {
       await Deno.symlink(join(root, name), join(folder, name));
     }
     const readme = await Deno.readTextFile(join(root, "README.md"));

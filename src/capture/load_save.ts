@@ -28,10 +28,11 @@ export type Destination = string | URL | WritableStream<Uint8Array>;
  * @throws {SyntaxError} for a file that is damaged or of another kind
  *
  * @example
- * ```ts no-run
+ * ```ts
  * import { nn, torch } from "@fx2onnx/fx2onnx/torch";
  *
  * const model = new nn.Linear(8, 8);
+ * await torch.save(model.stateDict(), "linear.safetensors");
  * model.loadStateDict(await torch.load("linear.safetensors"));
  * ```
  */
@@ -63,7 +64,7 @@ export async function load(file: SourceInput, options: LoadOptions = {}): Promis
  * @throws {TypeError} for a path that asks for another format, or values that are no tensors
  *
  * @example
- * ```ts no-run
+ * ```ts
  * import { nn, torch } from "@fx2onnx/fx2onnx/torch";
  *
  * await torch.save(new nn.Linear(8, 8).stateDict(), "linear.safetensors");
