@@ -1,8 +1,10 @@
 /** Tensors from values: `torch.tensor` and its kind. */
+import { scalarDType } from "../aten/bind.ts";
+import { canCast as mayCast, type DType, type PromotionOperand, resultType as promoted } from "../tensor/mod.ts";
 import { currentTracer } from "../trace/context.ts";
 import { TensorBase } from "./base.ts";
 import { coreOf, type DataOptions, type TensorData } from "./data.ts";
-import { symOf } from "./scalar.ts";
+import { type Scalar, symOf, toScalar } from "./scalar.ts";
 import { call, Tensor } from "./tensor.ts";
 
 /** Options of {@linkcode tensor}. */
@@ -42,4 +44,18 @@ export function asTensor(data: TensorData | Tensor, options: TensorOptions = {})
 /** Whether a value is a tensor. https://docs.pytorch.org/docs/stable/generated/torch.is_tensor.html */
 export function isTensor(value: unknown): value is Tensor {
   return value instanceof TensorBase;
+}
+
+/** The dtype that results of two tensors or numbers have. https://docs.pytorch.org/docs/stable/generated/torch.result_type.html */
+export function resultType(a: Tensor | Scalar, b: Tensor | Scalar): DType {
+  const operand = (x: Tensor | Scalar): PromotionOperand =>
+    x instanceof TensorBase
+      ? { dtype: x.dtype, zeroDim: x.ndim === 0 }
+      : { dtype: scalarDType(toScalar(x)), wrapped: true };
+  return promoted([operand(a), operand(b)]);
+}
+
+/** Whether results of a dtype may be written to another. https://docs.pytorch.org/docs/stable/generated/torch.can_cast.html */
+export function canCast(from: DType, to: DType): boolean {
+  return mayCast(from, to);
 }

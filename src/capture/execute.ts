@@ -10,10 +10,8 @@ import { DeviceArg, type FxArg, FxValue } from "../fx/mod.ts";
 import { isSym } from "../sym/mod.ts";
 import {
   canCast,
-  type DType,
   elementCount,
   elementOffsets,
-  isComplex,
   isFloat,
   itemsize,
   type Meta,

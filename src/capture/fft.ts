@@ -2,7 +2,7 @@
 import type { DType } from "../tensor/mod.ts";
 import { call, type Tensor } from "./tensor.ts";
 
-/** `torch.fft.fft`: integers become floats. https://docs.pytorch.org/docs/stable/generated/torch.fft.fft.html */
+/** `torch.fft.fft`: integers become floats; `float32[3, 4]` gives `complex64[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.fft.fft.html */
 export function fft(input: Tensor, n?: number | null, dim?: number, norm?: string | null): Tensor;
 /** With `norm` by name. */
 export function fft(input: Tensor, n: number | null, dim: number, options: { norm?: string | null }): Tensor;
@@ -14,7 +14,7 @@ export function fft(...args: unknown[]): Tensor {
   return call("fft", "fft_fft", args) as Tensor;
 }
 
-/** `torch.fft.fft2`: integers become floats. https://docs.pytorch.org/docs/stable/generated/torch.fft.fft2.html */
+/** `torch.fft.fft2`: integers become floats; `float32[3, 4]` gives `complex64[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.fft.fft2.html */
 export function fft2(
   input: Tensor,
   s?: number | readonly number[] | null,
@@ -53,7 +53,7 @@ export function fftfreq(...args: unknown[]): Tensor {
   return call("fftfreq", "fft_fftfreq", args) as Tensor;
 }
 
-/** `torch.fft.fftn`: integers become floats. https://docs.pytorch.org/docs/stable/generated/torch.fft.fftn.html */
+/** `torch.fft.fftn`: integers become floats; `float32[3, 4]` gives `complex64[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.fft.fftn.html */
 export function fftn(
   input: Tensor,
   s?: number | readonly number[] | null,
@@ -82,7 +82,7 @@ export function fftn(...args: unknown[]): Tensor {
   return call("fftn", "fft_fftn", args) as Tensor;
 }
 
-/** `torch.fft.fftshift`. https://docs.pytorch.org/docs/stable/generated/torch.fft.fftshift.html */
+/** `torch.fft.fftshift`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.fft.fftshift.html */
 export function fftshift(input: Tensor, dim?: number | readonly number[] | null): Tensor;
 /** With `dim` by name. */
 export function fftshift(input: Tensor, options: { dim?: number | readonly number[] | null }): Tensor;
@@ -90,7 +90,7 @@ export function fftshift(...args: unknown[]): Tensor {
   return call("fftshift", "fft_fftshift", args) as Tensor;
 }
 
-/** `torch.fft.hfft`: integers become floats. https://docs.pytorch.org/docs/stable/generated/torch.fft.hfft.html */
+/** `torch.fft.hfft`: integers become floats; `float32[3, 4]` gives `float32[3, 6]`. https://docs.pytorch.org/docs/stable/generated/torch.fft.hfft.html */
 export function hfft(input: Tensor, n?: number | null, dim?: number, norm?: string | null): Tensor;
 /** With `norm` by name. */
 export function hfft(input: Tensor, n: number | null, dim: number, options: { norm?: string | null }): Tensor;
@@ -102,7 +102,7 @@ export function hfft(...args: unknown[]): Tensor {
   return call("hfft", "fft_hfft", args) as Tensor;
 }
 
-/** `torch.fft.hfft2`: integers become floats. https://docs.pytorch.org/docs/stable/generated/torch.fft.hfft2.html */
+/** `torch.fft.hfft2`: integers become floats; `float32[3, 4]` gives `float32[3, 6]`. https://docs.pytorch.org/docs/stable/generated/torch.fft.hfft2.html */
 export function hfft2(
   input: Tensor,
   s?: number | readonly number[] | null,
@@ -131,7 +131,7 @@ export function hfft2(...args: unknown[]): Tensor {
   return call("hfft2", "fft_hfft2", args) as Tensor;
 }
 
-/** `torch.fft.hfftn`: integers become floats. https://docs.pytorch.org/docs/stable/generated/torch.fft.hfftn.html */
+/** `torch.fft.hfftn`: integers become floats; `float32[3, 4]` gives `float32[3, 6]`. https://docs.pytorch.org/docs/stable/generated/torch.fft.hfftn.html */
 export function hfftn(
   input: Tensor,
   s?: number | readonly number[] | null,
@@ -160,7 +160,7 @@ export function hfftn(...args: unknown[]): Tensor {
   return call("hfftn", "fft_hfftn", args) as Tensor;
 }
 
-/** `torch.fft.ifft`: integers become floats. https://docs.pytorch.org/docs/stable/generated/torch.fft.ifft.html */
+/** `torch.fft.ifft`: integers become floats; `float32[3, 4]` gives `complex64[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.fft.ifft.html */
 export function ifft(input: Tensor, n?: number | null, dim?: number, norm?: string | null): Tensor;
 /** With `norm` by name. */
 export function ifft(input: Tensor, n: number | null, dim: number, options: { norm?: string | null }): Tensor;
@@ -172,7 +172,7 @@ export function ifft(...args: unknown[]): Tensor {
   return call("ifft", "fft_ifft", args) as Tensor;
 }
 
-/** `torch.fft.ifft2`: integers become floats. https://docs.pytorch.org/docs/stable/generated/torch.fft.ifft2.html */
+/** `torch.fft.ifft2`: integers become floats; `float32[3, 4]` gives `complex64[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.fft.ifft2.html */
 export function ifft2(
   input: Tensor,
   s?: number | readonly number[] | null,
@@ -201,7 +201,7 @@ export function ifft2(...args: unknown[]): Tensor {
   return call("ifft2", "fft_ifft2", args) as Tensor;
 }
 
-/** `torch.fft.ifftn`: integers become floats. https://docs.pytorch.org/docs/stable/generated/torch.fft.ifftn.html */
+/** `torch.fft.ifftn`: integers become floats; `float32[3, 4]` gives `complex64[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.fft.ifftn.html */
 export function ifftn(
   input: Tensor,
   s?: number | readonly number[] | null,
@@ -230,7 +230,7 @@ export function ifftn(...args: unknown[]): Tensor {
   return call("ifftn", "fft_ifftn", args) as Tensor;
 }
 
-/** `torch.fft.ifftshift`. https://docs.pytorch.org/docs/stable/generated/torch.fft.ifftshift.html */
+/** `torch.fft.ifftshift`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.fft.ifftshift.html */
 export function ifftshift(input: Tensor, dim?: number | readonly number[] | null): Tensor;
 /** With `dim` by name. */
 export function ifftshift(input: Tensor, options: { dim?: number | readonly number[] | null }): Tensor;
@@ -238,7 +238,7 @@ export function ifftshift(...args: unknown[]): Tensor {
   return call("ifftshift", "fft_ifftshift", args) as Tensor;
 }
 
-/** `torch.fft.ihfft`: integers become floats. https://docs.pytorch.org/docs/stable/generated/torch.fft.ihfft.html */
+/** `torch.fft.ihfft`: integers become floats; `float32[3, 4]` gives `complex64[3, 3]`. https://docs.pytorch.org/docs/stable/generated/torch.fft.ihfft.html */
 export function ihfft(input: Tensor, n?: number | null, dim?: number, norm?: string | null): Tensor;
 /** With `norm` by name. */
 export function ihfft(input: Tensor, n: number | null, dim: number, options: { norm?: string | null }): Tensor;
@@ -250,7 +250,7 @@ export function ihfft(...args: unknown[]): Tensor {
   return call("ihfft", "fft_ihfft", args) as Tensor;
 }
 
-/** `torch.fft.ihfft2`: integers become floats. https://docs.pytorch.org/docs/stable/generated/torch.fft.ihfft2.html */
+/** `torch.fft.ihfft2`: integers become floats; `float32[3, 4]` gives `complex64[3, 3]`. https://docs.pytorch.org/docs/stable/generated/torch.fft.ihfft2.html */
 export function ihfft2(
   input: Tensor,
   s?: number | readonly number[] | null,
@@ -279,7 +279,7 @@ export function ihfft2(...args: unknown[]): Tensor {
   return call("ihfft2", "fft_ihfft2", args) as Tensor;
 }
 
-/** `torch.fft.ihfftn`: integers become floats. https://docs.pytorch.org/docs/stable/generated/torch.fft.ihfftn.html */
+/** `torch.fft.ihfftn`: integers become floats; `float32[3, 4]` gives `complex64[3, 3]`. https://docs.pytorch.org/docs/stable/generated/torch.fft.ihfftn.html */
 export function ihfftn(
   input: Tensor,
   s?: number | readonly number[] | null,
@@ -308,7 +308,7 @@ export function ihfftn(...args: unknown[]): Tensor {
   return call("ihfftn", "fft_ihfftn", args) as Tensor;
 }
 
-/** `torch.fft.irfft`: integers become floats. https://docs.pytorch.org/docs/stable/generated/torch.fft.irfft.html */
+/** `torch.fft.irfft`: integers become floats; `float32[3, 4]` gives `float32[3, 6]`. https://docs.pytorch.org/docs/stable/generated/torch.fft.irfft.html */
 export function irfft(input: Tensor, n?: number | null, dim?: number, norm?: string | null): Tensor;
 /** With `norm` by name. */
 export function irfft(input: Tensor, n: number | null, dim: number, options: { norm?: string | null }): Tensor;
@@ -320,7 +320,7 @@ export function irfft(...args: unknown[]): Tensor {
   return call("irfft", "fft_irfft", args) as Tensor;
 }
 
-/** `torch.fft.irfft2`: integers become floats. https://docs.pytorch.org/docs/stable/generated/torch.fft.irfft2.html */
+/** `torch.fft.irfft2`: integers become floats; `float32[3, 4]` gives `float32[3, 6]`. https://docs.pytorch.org/docs/stable/generated/torch.fft.irfft2.html */
 export function irfft2(
   input: Tensor,
   s?: number | readonly number[] | null,
@@ -349,7 +349,7 @@ export function irfft2(...args: unknown[]): Tensor {
   return call("irfft2", "fft_irfft2", args) as Tensor;
 }
 
-/** `torch.fft.irfftn`: integers become floats. https://docs.pytorch.org/docs/stable/generated/torch.fft.irfftn.html */
+/** `torch.fft.irfftn`: integers become floats; `float32[3, 4]` gives `float32[3, 6]`. https://docs.pytorch.org/docs/stable/generated/torch.fft.irfftn.html */
 export function irfftn(
   input: Tensor,
   s?: number | readonly number[] | null,
@@ -378,7 +378,7 @@ export function irfftn(...args: unknown[]): Tensor {
   return call("irfftn", "fft_irfftn", args) as Tensor;
 }
 
-/** `torch.fft.rfft`: integers become floats. https://docs.pytorch.org/docs/stable/generated/torch.fft.rfft.html */
+/** `torch.fft.rfft`: integers become floats; `float32[3, 4]` gives `complex64[3, 3]`. https://docs.pytorch.org/docs/stable/generated/torch.fft.rfft.html */
 export function rfft(input: Tensor, n?: number | null, dim?: number, norm?: string | null): Tensor;
 /** With `norm` by name. */
 export function rfft(input: Tensor, n: number | null, dim: number, options: { norm?: string | null }): Tensor;
@@ -390,7 +390,7 @@ export function rfft(...args: unknown[]): Tensor {
   return call("rfft", "fft_rfft", args) as Tensor;
 }
 
-/** `torch.fft.rfft2`: integers become floats. https://docs.pytorch.org/docs/stable/generated/torch.fft.rfft2.html */
+/** `torch.fft.rfft2`: integers become floats; `float32[3, 4]` gives `complex64[3, 3]`. https://docs.pytorch.org/docs/stable/generated/torch.fft.rfft2.html */
 export function rfft2(
   input: Tensor,
   s?: number | readonly number[] | null,
@@ -429,7 +429,7 @@ export function rfftfreq(...args: unknown[]): Tensor {
   return call("rfftfreq", "fft_rfftfreq", args) as Tensor;
 }
 
-/** `torch.fft.rfftn`: integers become floats. https://docs.pytorch.org/docs/stable/generated/torch.fft.rfftn.html */
+/** `torch.fft.rfftn`: integers become floats; `float32[3, 4]` gives `complex64[3, 3]`. https://docs.pytorch.org/docs/stable/generated/torch.fft.rfftn.html */
 export function rfftn(
   input: Tensor,
   s?: number | readonly number[] | null,

@@ -2,7 +2,7 @@
 import type { Scalar } from "./scalar.ts";
 import { call, type Tensor } from "./tensor.ts";
 
-/** `F.avgPool2d`. https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.avg_pool2d.html */
+/** `F.avgPool2d`: `float32[2, 3, 4]` gives `float32[2, 3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.avg_pool2d.html */
 export function avgPool2d(
   input: Tensor,
   kernelSize: number | readonly number[],
@@ -79,7 +79,7 @@ export function avgPool2d(...args: unknown[]): Tensor {
   return call("avgPool2d", "avg_pool2d", args) as Tensor;
 }
 
-/** `F.avgPool3d`. https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.avg_pool3d.html */
+/** `F.avgPool3d`: `float32[2, 3, 8, 8]` gives `float32[2, 3, 8, 8]`. https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.avg_pool3d.html */
 export function avgPool3d(
   input: Tensor,
   kernelSize: number | readonly number[],
@@ -168,7 +168,7 @@ export function elu_(...args: unknown[]): Tensor {
   return call("elu_", "elu_", args) as Tensor;
 }
 
-/** `F.gelu`. https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.gelu.html */
+/** `F.gelu`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.gelu.html */
 export function gelu(input: Tensor, options?: { approximate?: string }): Tensor;
 export function gelu(...args: unknown[]): Tensor {
   return call("gelu", "gelu", args) as Tensor;
@@ -192,7 +192,7 @@ export function leakyRelu_(...args: unknown[]): Tensor {
   return call("leakyRelu_", "leaky_relu_", args) as Tensor;
 }
 
-/** `F.linear`. https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.linear.html */
+/** `F.linear`: `float32[3, 4], float32[3, 4]` gives `float32[3, 3]`. https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.linear.html */
 export function linear(input: Tensor, weight: Tensor, bias?: Tensor | null): Tensor;
 /** With `bias` by name. */
 export function linear(input: Tensor, weight: Tensor, options: { bias?: Tensor | null }): Tensor;
@@ -210,7 +210,7 @@ export function oneHot(...args: unknown[]): Tensor {
   return call("oneHot", "one_hot", args) as Tensor;
 }
 
-/** `F.scaledDotProductAttention`. https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.scaled_dot_product_attention.html */
+/** `F.scaledDotProductAttention`: `float32[3, 4], float32[3, 4], float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.scaled_dot_product_attention.html */
 export function scaledDotProductAttention(
   query: Tensor,
   key: Tensor,
@@ -280,7 +280,7 @@ export function scaledDotProductAttention(...args: unknown[]): Tensor {
   return call("scaledDotProductAttention", "scaled_dot_product_attention", args) as Tensor;
 }
 
-/** `F.softplus`. https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.softplus.html */
+/** `F.softplus`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.softplus.html */
 export function softplus(input: Tensor, beta?: Scalar, threshold?: Scalar): Tensor;
 /** With `threshold` by name. */
 export function softplus(input: Tensor, beta: Scalar, options: { threshold?: Scalar }): Tensor;
@@ -290,7 +290,7 @@ export function softplus(...args: unknown[]): Tensor {
   return call("softplus", "softplus", args) as Tensor;
 }
 
-/** `F.softshrink`. https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.softshrink.html */
+/** `F.softshrink`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.softshrink.html */
 export function softshrink(input: Tensor, lambd?: Scalar): Tensor;
 /** With `lambd` by name. */
 export function softshrink(input: Tensor, options: { lambd?: Scalar }): Tensor;
@@ -298,7 +298,7 @@ export function softshrink(...args: unknown[]): Tensor {
   return call("softshrink", "softshrink", args) as Tensor;
 }
 
-/** `torch.adaptiveAvgPool1d`. https://docs.pytorch.org/docs/stable/generated/torch.adaptive_avg_pool1d.html */
+/** `torch.adaptiveAvgPool1d`: `float32[3, 4]` gives `float32[3, 1]`. https://docs.pytorch.org/docs/stable/generated/torch.adaptive_avg_pool1d.html */
 export function adaptiveAvgPool1d(input: Tensor, outputSize: number | readonly number[]): Tensor;
 /** With `outputSize` by name. */
 export function adaptiveAvgPool1d(input: Tensor, options: { outputSize: number | readonly number[] }): Tensor;
@@ -306,7 +306,7 @@ export function adaptiveAvgPool1d(...args: unknown[]): Tensor {
   return call("adaptiveAvgPool1d", "adaptive_avg_pool1d", args) as Tensor;
 }
 
-/** `torch.avgPool1d`. https://docs.pytorch.org/docs/stable/generated/torch.avg_pool1d.html */
+/** `torch.avgPool1d`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.avg_pool1d.html */
 export function avgPool1d(
   input: Tensor,
   kernelSize: number | readonly number[],
@@ -385,7 +385,7 @@ export function celu_(...args: unknown[]): Tensor {
   return call("celu_", "celu_", args) as Tensor;
 }
 
-/** `torch.channelShuffle`. https://docs.pytorch.org/docs/stable/generated/torch.channel_shuffle.html */
+/** `torch.channelShuffle`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.channel_shuffle.html */
 export function channelShuffle(input: Tensor, groups: number): Tensor;
 /** With `groups` by name. */
 export function channelShuffle(input: Tensor, options: { groups: number }): Tensor;
@@ -393,7 +393,7 @@ export function channelShuffle(...args: unknown[]): Tensor {
   return call("channelShuffle", "channel_shuffle", args) as Tensor;
 }
 
-/** `torch.conv1d`. https://docs.pytorch.org/docs/stable/generated/torch.conv1d.html */
+/** `torch.conv1d`: `float32[2, 3, 4], float32[2, 3, 4]` gives `float32[2, 2, 1]`. https://docs.pytorch.org/docs/stable/generated/torch.conv1d.html */
 export function conv1d(
   input: Tensor,
   weight: Tensor,
@@ -543,7 +543,7 @@ export function conv1d(...args: unknown[]): Tensor {
   return call("conv1d", "conv1d conv1d.padding", args) as Tensor;
 }
 
-/** `torch.conv2d`. https://docs.pytorch.org/docs/stable/generated/torch.conv2d.html */
+/** `torch.conv2d`: `float32[2, 3, 8, 8], float32[2, 3, 8, 8]` gives `float32[2, 2, 1, 1]`. https://docs.pytorch.org/docs/stable/generated/torch.conv2d.html */
 export function conv2d(
   input: Tensor,
   weight: Tensor,
@@ -1146,7 +1146,7 @@ export function convTranspose3d(...args: unknown[]): Tensor {
   return call("convTranspose3d", "conv_transpose3d.input", args) as Tensor;
 }
 
-/** `torch.cosineSimilarity`. https://docs.pytorch.org/docs/stable/generated/torch.cosine_similarity.html */
+/** `torch.cosineSimilarity`: `float32[3, 4], float32[3, 4]` gives `float32[3]`. https://docs.pytorch.org/docs/stable/generated/torch.cosine_similarity.html */
 export function cosineSimilarity(x1: Tensor, x2: Tensor, dim?: number, eps?: number): Tensor;
 /** With `eps` by name. */
 export function cosineSimilarity(x1: Tensor, x2: Tensor, dim: number, options: { eps?: number }): Tensor;
@@ -1158,7 +1158,7 @@ export function cosineSimilarity(...args: unknown[]): Tensor {
   return call("cosineSimilarity", "cosine_similarity", args) as Tensor;
 }
 
-/** `torch.hardshrink`. https://docs.pytorch.org/docs/stable/generated/torch.hardshrink.html */
+/** `torch.hardshrink`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.hardshrink.html */
 export function hardshrink(input: Tensor, lambd?: Scalar): Tensor;
 /** With `lambd` by name. */
 export function hardshrink(input: Tensor, options: { lambd?: Scalar }): Tensor;
@@ -1166,7 +1166,7 @@ export function hardshrink(...args: unknown[]): Tensor {
   return call("hardshrink", "hardshrink", args) as Tensor;
 }
 
-/** `torch.nativeChannelShuffle`. https://docs.pytorch.org/docs/stable/generated/torch.native_channel_shuffle.html */
+/** `torch.nativeChannelShuffle`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.native_channel_shuffle.html */
 export function nativeChannelShuffle(input: Tensor, groups: number): Tensor;
 /** With `groups` by name. */
 export function nativeChannelShuffle(input: Tensor, options: { groups: number }): Tensor;
@@ -1174,7 +1174,7 @@ export function nativeChannelShuffle(...args: unknown[]): Tensor {
   return call("nativeChannelShuffle", "native_channel_shuffle", args) as Tensor;
 }
 
-/** `torch.pairwiseDistance`. https://docs.pytorch.org/docs/stable/generated/torch.pairwise_distance.html */
+/** `torch.pairwiseDistance`: `float32[3, 4], float32[3, 4]` gives `float32[3]`. https://docs.pytorch.org/docs/stable/generated/torch.pairwise_distance.html */
 export function pairwiseDistance(x1: Tensor, x2: Tensor, p?: number, eps?: number, keepdim?: boolean): Tensor;
 /** With `keepdim` by name. */
 export function pairwiseDistance(
@@ -1206,7 +1206,7 @@ export function pairwiseDistance(...args: unknown[]): Tensor {
   return call("pairwiseDistance", "pairwise_distance", args) as Tensor;
 }
 
-/** `torch.pdist`. https://docs.pytorch.org/docs/stable/generated/torch.pdist.html */
+/** `torch.pdist`: `float32[3, 4]` gives `float32[3]`. https://docs.pytorch.org/docs/stable/generated/torch.pdist.html */
 export function pdist(input: Tensor, p?: number): Tensor;
 /** With `p` by name. */
 export function pdist(input: Tensor, options: { p?: number }): Tensor;
@@ -1214,7 +1214,7 @@ export function pdist(...args: unknown[]): Tensor {
   return call("pdist", "pdist", args) as Tensor;
 }
 
-/** `torch.pixelShuffle`. https://docs.pytorch.org/docs/stable/generated/torch.pixel_shuffle.html */
+/** `torch.pixelShuffle`: `float32[2, 3, 4]` gives `float32[2, 3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.pixel_shuffle.html */
 export function pixelShuffle(input: Tensor, upscaleFactor: number): Tensor;
 /** With `upscaleFactor` by name. */
 export function pixelShuffle(input: Tensor, options: { upscaleFactor: number }): Tensor;
@@ -1222,7 +1222,7 @@ export function pixelShuffle(...args: unknown[]): Tensor {
   return call("pixelShuffle", "pixel_shuffle", args) as Tensor;
 }
 
-/** `torch.pixelUnshuffle`. https://docs.pytorch.org/docs/stable/generated/torch.pixel_unshuffle.html */
+/** `torch.pixelUnshuffle`: `float32[2, 3, 4]` gives `float32[2, 3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.pixel_unshuffle.html */
 export function pixelUnshuffle(input: Tensor, downscaleFactor: number): Tensor;
 /** With `downscaleFactor` by name. */
 export function pixelUnshuffle(input: Tensor, options: { downscaleFactor: number }): Tensor;

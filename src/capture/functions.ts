@@ -4,7 +4,7 @@ import type { Scalar } from "./scalar.ts";
 import type { Named } from "./methods.ts";
 import { call, type Tensor } from "./tensor.ts";
 
-/** `torch.abs`. https://docs.pytorch.org/docs/stable/generated/torch.abs.html */
+/** `torch.abs`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.abs.html */
 export function abs(input: Tensor): Tensor;
 export function abs(...args: unknown[]): Tensor {
   return call("abs", "abs", args) as Tensor;
@@ -16,13 +16,13 @@ export function abs_(...args: unknown[]): Tensor {
   return call("abs_", "abs_", args) as Tensor;
 }
 
-/** `torch.absolute`. https://docs.pytorch.org/docs/stable/generated/torch.absolute.html */
+/** `torch.absolute`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.absolute.html */
 export function absolute(input: Tensor): Tensor;
 export function absolute(...args: unknown[]): Tensor {
   return call("absolute", "absolute", args) as Tensor;
 }
 
-/** `torch.acos`: elementwise; integers become floats. https://docs.pytorch.org/docs/stable/generated/torch.acos.html */
+/** `torch.acos`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.acos.html */
 export function acos(input: Tensor): Tensor;
 export function acos(...args: unknown[]): Tensor {
   return call("acos", "acos", args) as Tensor;
@@ -34,7 +34,7 @@ export function acos_(...args: unknown[]): Tensor {
   return call("acos_", "acos_", args) as Tensor;
 }
 
-/** `torch.acosh`: elementwise; integers become floats. https://docs.pytorch.org/docs/stable/generated/torch.acosh.html */
+/** `torch.acosh`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.acosh.html */
 export function acosh(input: Tensor): Tensor;
 export function acosh(...args: unknown[]): Tensor {
   return call("acosh", "acosh", args) as Tensor;
@@ -46,7 +46,7 @@ export function acosh_(...args: unknown[]): Tensor {
   return call("acosh_", "acosh_", args) as Tensor;
 }
 
-/** `torch.adaptiveAvgPool1d`. https://docs.pytorch.org/docs/stable/generated/torch.adaptive_avg_pool1d.html */
+/** `torch.adaptiveAvgPool1d`: `float32[3, 4]` gives `float32[3, 1]`. https://docs.pytorch.org/docs/stable/generated/torch.adaptive_avg_pool1d.html */
 export function adaptiveAvgPool1d(input: Tensor, outputSize: number | readonly number[]): Tensor;
 /** With `outputSize` by name. */
 export function adaptiveAvgPool1d(input: Tensor, options: { outputSize: number | readonly number[] }): Tensor;
@@ -54,7 +54,7 @@ export function adaptiveAvgPool1d(...args: unknown[]): Tensor {
   return call("adaptiveAvgPool1d", "adaptive_avg_pool1d", args) as Tensor;
 }
 
-/** `torch.adaptiveMaxPool1d`. https://docs.pytorch.org/docs/stable/generated/torch.adaptive_max_pool1d.html */
+/** `torch.adaptiveMaxPool1d`: `float32[3, 4]` gives `[float32[3, 1], int64[3, 1]]`. https://docs.pytorch.org/docs/stable/generated/torch.adaptive_max_pool1d.html */
 export function adaptiveMaxPool1d(input: Tensor, outputSize: number | readonly number[]): [Tensor, Tensor];
 /** With `outputSize` by name. */
 export function adaptiveMaxPool1d(input: Tensor, options: { outputSize: number | readonly number[] }): [Tensor, Tensor];
@@ -62,7 +62,7 @@ export function adaptiveMaxPool1d(...args: unknown[]): [Tensor, Tensor] {
   return call("adaptiveMaxPool1d", "adaptive_max_pool1d", args) as [Tensor, Tensor];
 }
 
-/** `torch.add`: elementwise; dtypes are promoted. https://docs.pytorch.org/docs/stable/generated/torch.add.html */
+/** `torch.add`: elementwise; dtypes are promoted; `float32[3, 4], float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.add.html */
 export function add(input: Tensor | Scalar, other: Tensor | Scalar, options?: { alpha?: Scalar }): Tensor;
 /** With `other` by name. */
 export function add(input: Tensor | Scalar, options: { other: Tensor | Scalar; alpha?: Scalar }): Tensor;
@@ -92,7 +92,7 @@ export function addbmm(...args: unknown[]): Tensor {
   return call("addbmm", "addbmm", args) as Tensor;
 }
 
-/** `torch.addcdiv`: dtypes are promoted. https://docs.pytorch.org/docs/stable/generated/torch.addcdiv.html */
+/** `torch.addcdiv`: dtypes are promoted; `float32[3, 4], float32[3, 4], float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.addcdiv.html */
 export function addcdiv(input: Tensor, tensor1: Tensor, tensor2: Tensor, options?: { value?: Scalar }): Tensor;
 /** With `tensor2` by name. */
 export function addcdiv(input: Tensor, tensor1: Tensor, options: { tensor2: Tensor; value?: Scalar }): Tensor;
@@ -102,7 +102,7 @@ export function addcdiv(...args: unknown[]): Tensor {
   return call("addcdiv", "addcdiv", args) as Tensor;
 }
 
-/** `torch.addcmul`: dtypes are promoted. https://docs.pytorch.org/docs/stable/generated/torch.addcmul.html */
+/** `torch.addcmul`: dtypes are promoted; `float32[3, 4], float32[3, 4], float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.addcmul.html */
 export function addcmul(input: Tensor, tensor1: Tensor, tensor2: Tensor, options?: { value?: Scalar }): Tensor;
 /** With `tensor2` by name. */
 export function addcmul(input: Tensor, tensor1: Tensor, options: { tensor2: Tensor; value?: Scalar }): Tensor;
@@ -112,7 +112,7 @@ export function addcmul(...args: unknown[]): Tensor {
   return call("addcmul", "addcmul", args) as Tensor;
 }
 
-/** `torch.addmm`. https://docs.pytorch.org/docs/stable/generated/torch.addmm.html */
+/** `torch.addmm`: `float32[3, 3], float32[3, 3], float32[3, 3]` gives `float32[3, 3]`. https://docs.pytorch.org/docs/stable/generated/torch.addmm.html */
 export function addmm(input: Tensor, mat1: Tensor, mat2: Tensor, options?: { beta?: Scalar; alpha?: Scalar }): Tensor;
 /** With `mat2` by name. */
 export function addmm(input: Tensor, mat1: Tensor, options: { mat2: Tensor; beta?: Scalar; alpha?: Scalar }): Tensor;
@@ -148,7 +148,7 @@ export function addmm(...args: unknown[]): Tensor {
   return call("addmm", "addmm addmm.dtype", args) as Tensor;
 }
 
-/** `torch.addmv`. https://docs.pytorch.org/docs/stable/generated/torch.addmv.html */
+/** `torch.addmv`: `float32[3, 3], float32[3, 3], float32[3, 3]` gives `float32[3, 3]`. https://docs.pytorch.org/docs/stable/generated/torch.addmv.html */
 export function addmv(input: Tensor, mat: Tensor, vec: Tensor, options?: { beta?: Scalar; alpha?: Scalar }): Tensor;
 /** With `vec` by name. */
 export function addmv(input: Tensor, mat: Tensor, options: { vec: Tensor; beta?: Scalar; alpha?: Scalar }): Tensor;
@@ -168,7 +168,7 @@ export function addmv_(...args: unknown[]): Tensor {
   return call("addmv_", "addmv_", args) as Tensor;
 }
 
-/** `torch.addr`: dtypes are promoted. https://docs.pytorch.org/docs/stable/generated/torch.addr.html */
+/** `torch.addr`: dtypes are promoted; `float32[3, 3], float32[3, 3], float32[3, 3]` gives `float32[3, 3]`. https://docs.pytorch.org/docs/stable/generated/torch.addr.html */
 export function addr(input: Tensor, vec1: Tensor, vec2: Tensor, options?: { beta?: Scalar; alpha?: Scalar }): Tensor;
 /** With `vec2` by name. */
 export function addr(input: Tensor, vec1: Tensor, options: { vec2: Tensor; beta?: Scalar; alpha?: Scalar }): Tensor;
@@ -178,7 +178,7 @@ export function addr(...args: unknown[]): Tensor {
   return call("addr", "addr", args) as Tensor;
 }
 
-/** `torch.adjoint`: a view of the same elements. https://docs.pytorch.org/docs/stable/generated/torch.adjoint.html */
+/** `torch.adjoint`: a view of the same elements; `float32[3, 4]` gives `float32[4, 3]`. https://docs.pytorch.org/docs/stable/generated/torch.adjoint.html */
 export function adjoint(input: Tensor): Tensor;
 export function adjoint(...args: unknown[]): Tensor {
   return call("adjoint", "adjoint", args) as Tensor;
@@ -194,13 +194,13 @@ export function affineGridGenerator(...args: unknown[]): Tensor {
   return call("affineGridGenerator", "affine_grid_generator", args) as Tensor;
 }
 
-/** `torch.aliasCopy`. https://docs.pytorch.org/docs/stable/generated/torch.alias_copy.html */
+/** `torch.aliasCopy`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.alias_copy.html */
 export function aliasCopy(input: Tensor): Tensor;
 export function aliasCopy(...args: unknown[]): Tensor {
   return call("aliasCopy", "alias_copy", args) as Tensor;
 }
 
-/** `torch.all`. https://docs.pytorch.org/docs/stable/generated/torch.all.html */
+/** `torch.all`: `float32[3, 4]` gives `bool[]`. https://docs.pytorch.org/docs/stable/generated/torch.all.html */
 export function all(input: Tensor): Tensor;
 /** Another form. */
 export function all(input: Tensor, dim?: readonly number[] | null, keepdim?: boolean): Tensor;
@@ -250,7 +250,7 @@ export function allclose(...args: unknown[]): boolean {
   return call("allclose", "allclose", args) as boolean;
 }
 
-/** `torch.alphaDropout`: random numbers. https://docs.pytorch.org/docs/stable/generated/torch.alpha_dropout.html */
+/** `torch.alphaDropout`: random numbers; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.alpha_dropout.html */
 export function alphaDropout(input: Tensor, p: number, train: boolean): Tensor;
 /** With `train` by name. */
 export function alphaDropout(input: Tensor, p: number, options: { train: boolean }): Tensor;
@@ -270,7 +270,7 @@ export function alphaDropout_(...args: unknown[]): Tensor {
   return call("alphaDropout_", "alpha_dropout_", args) as Tensor;
 }
 
-/** `torch.amax`. https://docs.pytorch.org/docs/stable/generated/torch.amax.html */
+/** `torch.amax`: `float32[3, 4]` gives `float32[]`. https://docs.pytorch.org/docs/stable/generated/torch.amax.html */
 export function amax(input: Tensor, dim?: number | readonly number[], keepdim?: boolean): Tensor;
 /** With `keepdim` by name. */
 export function amax(input: Tensor, dim: number | readonly number[], options: { keepdim?: boolean }): Tensor;
@@ -280,7 +280,7 @@ export function amax(...args: unknown[]): Tensor {
   return call("amax", "amax", args) as Tensor;
 }
 
-/** `torch.amin`. https://docs.pytorch.org/docs/stable/generated/torch.amin.html */
+/** `torch.amin`: `float32[3, 4]` gives `float32[]`. https://docs.pytorch.org/docs/stable/generated/torch.amin.html */
 export function amin(input: Tensor, dim?: number | readonly number[], keepdim?: boolean): Tensor;
 /** With `keepdim` by name. */
 export function amin(input: Tensor, dim: number | readonly number[], options: { keepdim?: boolean }): Tensor;
@@ -290,19 +290,19 @@ export function amin(...args: unknown[]): Tensor {
   return call("amin", "amin", args) as Tensor;
 }
 
-/** `torch.aminmax`. https://docs.pytorch.org/docs/stable/generated/torch.aminmax.html */
+/** `torch.aminmax`: `float32[3, 4]` gives `[float32[], float32[]]`. https://docs.pytorch.org/docs/stable/generated/torch.aminmax.html */
 export function aminmax(input: Tensor, options?: { dim?: number | null; keepdim?: boolean }): Named<"min" | "max">;
 export function aminmax(...args: unknown[]): Named<"min" | "max"> {
   return call("aminmax", "aminmax", args) as Named<"min" | "max">;
 }
 
-/** `torch.angle`: integers become floats. https://docs.pytorch.org/docs/stable/generated/torch.angle.html */
+/** `torch.angle`: integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.angle.html */
 export function angle(input: Tensor): Tensor;
 export function angle(...args: unknown[]): Tensor {
   return call("angle", "angle", args) as Tensor;
 }
 
-/** `torch.any`. https://docs.pytorch.org/docs/stable/generated/torch.any.html */
+/** `torch.any`: `float32[3, 4]` gives `bool[]`. https://docs.pytorch.org/docs/stable/generated/torch.any.html */
 export function any(input: Tensor): Tensor;
 /** Another form. */
 export function any(input: Tensor, dim?: readonly number[] | null, keepdim?: boolean): Tensor;
@@ -356,7 +356,7 @@ export function arange(...args: unknown[]): Tensor {
   return call("arange", "arange arange.start arange.start_step", args) as Tensor;
 }
 
-/** `torch.arccos`. https://docs.pytorch.org/docs/stable/generated/torch.arccos.html */
+/** `torch.arccos`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.arccos.html */
 export function arccos(input: Tensor): Tensor;
 export function arccos(...args: unknown[]): Tensor {
   return call("arccos", "arccos", args) as Tensor;
@@ -368,7 +368,7 @@ export function arccos_(...args: unknown[]): Tensor {
   return call("arccos_", "arccos_", args) as Tensor;
 }
 
-/** `torch.arccosh`. https://docs.pytorch.org/docs/stable/generated/torch.arccosh.html */
+/** `torch.arccosh`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.arccosh.html */
 export function arccosh(input: Tensor): Tensor;
 export function arccosh(...args: unknown[]): Tensor {
   return call("arccosh", "arccosh", args) as Tensor;
@@ -380,7 +380,7 @@ export function arccosh_(...args: unknown[]): Tensor {
   return call("arccosh_", "arccosh_", args) as Tensor;
 }
 
-/** `torch.arcsin`. https://docs.pytorch.org/docs/stable/generated/torch.arcsin.html */
+/** `torch.arcsin`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.arcsin.html */
 export function arcsin(input: Tensor): Tensor;
 export function arcsin(...args: unknown[]): Tensor {
   return call("arcsin", "arcsin", args) as Tensor;
@@ -392,7 +392,7 @@ export function arcsin_(...args: unknown[]): Tensor {
   return call("arcsin_", "arcsin_", args) as Tensor;
 }
 
-/** `torch.arcsinh`. https://docs.pytorch.org/docs/stable/generated/torch.arcsinh.html */
+/** `torch.arcsinh`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.arcsinh.html */
 export function arcsinh(input: Tensor): Tensor;
 export function arcsinh(...args: unknown[]): Tensor {
   return call("arcsinh", "arcsinh", args) as Tensor;
@@ -404,13 +404,13 @@ export function arcsinh_(...args: unknown[]): Tensor {
   return call("arcsinh_", "arcsinh_", args) as Tensor;
 }
 
-/** `torch.arctan`. https://docs.pytorch.org/docs/stable/generated/torch.arctan.html */
+/** `torch.arctan`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.arctan.html */
 export function arctan(input: Tensor): Tensor;
 export function arctan(...args: unknown[]): Tensor {
   return call("arctan", "arctan", args) as Tensor;
 }
 
-/** `torch.arctan2`. https://docs.pytorch.org/docs/stable/generated/torch.arctan2.html */
+/** `torch.arctan2`: `float32[3, 4], float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.arctan2.html */
 export function arctan2(input: Tensor, other: Tensor): Tensor;
 /** With `other` by name. */
 export function arctan2(input: Tensor, options: { other: Tensor }): Tensor;
@@ -424,7 +424,7 @@ export function arctan_(...args: unknown[]): Tensor {
   return call("arctan_", "arctan_", args) as Tensor;
 }
 
-/** `torch.arctanh`. https://docs.pytorch.org/docs/stable/generated/torch.arctanh.html */
+/** `torch.arctanh`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.arctanh.html */
 export function arctanh(input: Tensor): Tensor;
 export function arctanh(...args: unknown[]): Tensor {
   return call("arctanh", "arctanh", args) as Tensor;
@@ -436,7 +436,7 @@ export function arctanh_(...args: unknown[]): Tensor {
   return call("arctanh_", "arctanh_", args) as Tensor;
 }
 
-/** `torch.argmax`. https://docs.pytorch.org/docs/stable/generated/torch.argmax.html */
+/** `torch.argmax`: `float32[3, 4]` gives `int64[]`. https://docs.pytorch.org/docs/stable/generated/torch.argmax.html */
 export function argmax(input: Tensor, dim?: number | null, keepdim?: boolean): Tensor;
 /** With `keepdim` by name. */
 export function argmax(input: Tensor, dim: number | null, options: { keepdim?: boolean }): Tensor;
@@ -446,7 +446,7 @@ export function argmax(...args: unknown[]): Tensor {
   return call("argmax", "argmax", args) as Tensor;
 }
 
-/** `torch.argmin`. https://docs.pytorch.org/docs/stable/generated/torch.argmin.html */
+/** `torch.argmin`: `float32[3, 4]` gives `int64[]`. https://docs.pytorch.org/docs/stable/generated/torch.argmin.html */
 export function argmin(input: Tensor, dim?: number | null, keepdim?: boolean): Tensor;
 /** With `keepdim` by name. */
 export function argmin(input: Tensor, dim: number | null, options: { keepdim?: boolean }): Tensor;
@@ -456,7 +456,7 @@ export function argmin(...args: unknown[]): Tensor {
   return call("argmin", "argmin", args) as Tensor;
 }
 
-/** `torch.argsort`. https://docs.pytorch.org/docs/stable/generated/torch.argsort.html */
+/** `torch.argsort`: `float32[3, 4]` gives `int64[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.argsort.html */
 export function argsort(input: Tensor, options: { stable: boolean; dim?: number; descending?: boolean }): Tensor;
 /** Another form. */
 export function argsort(input: Tensor, dim?: number, descending?: boolean): Tensor;
@@ -474,7 +474,7 @@ export function argwhere(...args: unknown[]): Tensor {
   return call("argwhere", "argwhere", args) as Tensor;
 }
 
-/** `torch.asStrided`: a view of the same elements. https://docs.pytorch.org/docs/stable/generated/torch.as_strided.html */
+/** `torch.asStrided`: a view of the same elements; `float32[3, 4]` gives `float32[1, 1]`. https://docs.pytorch.org/docs/stable/generated/torch.as_strided.html */
 export function asStrided(
   input: Tensor,
   size: readonly number[],
@@ -532,7 +532,7 @@ export function asStrided_(...args: unknown[]): Tensor {
   return call("asStrided_", "as_strided_", args) as Tensor;
 }
 
-/** `torch.asStridedCopy`. https://docs.pytorch.org/docs/stable/generated/torch.as_strided_copy.html */
+/** `torch.asStridedCopy`: `float32[3, 4]` gives `float32[1, 1]`. https://docs.pytorch.org/docs/stable/generated/torch.as_strided_copy.html */
 export function asStridedCopy(
   input: Tensor,
   size: readonly number[],
@@ -561,7 +561,7 @@ export function asStridedCopy(...args: unknown[]): Tensor {
   return call("asStridedCopy", "as_strided_copy", args) as Tensor;
 }
 
-/** `torch.asStridedScatter`. https://docs.pytorch.org/docs/stable/generated/torch.as_strided_scatter.html */
+/** `torch.asStridedScatter`: `float32[3, 4], float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.as_strided_scatter.html */
 export function asStridedScatter(
   input: Tensor,
   src: Tensor,
@@ -599,7 +599,7 @@ export function asStridedScatter(...args: unknown[]): Tensor {
   return call("asStridedScatter", "as_strided_scatter", args) as Tensor;
 }
 
-/** `torch.asin`: elementwise; integers become floats. https://docs.pytorch.org/docs/stable/generated/torch.asin.html */
+/** `torch.asin`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.asin.html */
 export function asin(input: Tensor): Tensor;
 export function asin(...args: unknown[]): Tensor {
   return call("asin", "asin", args) as Tensor;
@@ -611,7 +611,7 @@ export function asin_(...args: unknown[]): Tensor {
   return call("asin_", "asin_", args) as Tensor;
 }
 
-/** `torch.asinh`: elementwise; integers become floats. https://docs.pytorch.org/docs/stable/generated/torch.asinh.html */
+/** `torch.asinh`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.asinh.html */
 export function asinh(input: Tensor): Tensor;
 export function asinh(...args: unknown[]): Tensor {
   return call("asinh", "asinh", args) as Tensor;
@@ -623,13 +623,13 @@ export function asinh_(...args: unknown[]): Tensor {
   return call("asinh_", "asinh_", args) as Tensor;
 }
 
-/** `torch.atan`: elementwise; integers become floats. https://docs.pytorch.org/docs/stable/generated/torch.atan.html */
+/** `torch.atan`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.atan.html */
 export function atan(input: Tensor): Tensor;
 export function atan(...args: unknown[]): Tensor {
   return call("atan", "atan", args) as Tensor;
 }
 
-/** `torch.atan2`: elementwise; integers become floats. https://docs.pytorch.org/docs/stable/generated/torch.atan2.html */
+/** `torch.atan2`: elementwise; integers become floats; `float32[3, 4], float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.atan2.html */
 export function atan2(input: Tensor, other: Tensor): Tensor;
 /** With `other` by name. */
 export function atan2(input: Tensor, options: { other: Tensor }): Tensor;
@@ -643,7 +643,7 @@ export function atan_(...args: unknown[]): Tensor {
   return call("atan_", "atan_", args) as Tensor;
 }
 
-/** `torch.atanh`: elementwise; integers become floats. https://docs.pytorch.org/docs/stable/generated/torch.atanh.html */
+/** `torch.atanh`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.atanh.html */
 export function atanh(input: Tensor): Tensor;
 export function atanh(...args: unknown[]): Tensor {
   return call("atanh", "atanh", args) as Tensor;
@@ -655,7 +655,7 @@ export function atanh_(...args: unknown[]): Tensor {
   return call("atanh_", "atanh_", args) as Tensor;
 }
 
-/** `torch.avgPool1d`. https://docs.pytorch.org/docs/stable/generated/torch.avg_pool1d.html */
+/** `torch.avgPool1d`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.avg_pool1d.html */
 export function avgPool1d(
   input: Tensor,
   kernelSize: number | readonly number[],
@@ -714,7 +714,7 @@ export function avgPool1d(...args: unknown[]): Tensor {
   return call("avgPool1d", "avg_pool1d", args) as Tensor;
 }
 
-/** `torch.baddbmm`. https://docs.pytorch.org/docs/stable/generated/torch.baddbmm.html */
+/** `torch.baddbmm`: `float32[3, 3], float32[3, 3], float32[3, 3]` gives `float32[3, 3]`. https://docs.pytorch.org/docs/stable/generated/torch.baddbmm.html */
 export function baddbmm(
   input: Tensor,
   batch1: Tensor,
@@ -896,7 +896,7 @@ export function batchNorm(...args: unknown[]): Tensor {
   return call("batchNorm", "batch_norm", args) as Tensor;
 }
 
-/** `torch.bernoulli`: random numbers. https://docs.pytorch.org/docs/stable/generated/torch.bernoulli.html */
+/** `torch.bernoulli`: random numbers; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.bernoulli.html */
 export function bernoulli(input: Tensor): Tensor;
 /** Another form. */
 export function bernoulli(input: Tensor, p: number): Tensor;
@@ -918,7 +918,7 @@ export function bilinear(...args: unknown[]): Tensor {
   return call("bilinear", "bilinear", args) as Tensor;
 }
 
-/** `torch.binaryCrossEntropyWithLogits`. https://docs.pytorch.org/docs/stable/generated/torch.binary_cross_entropy_with_logits.html */
+/** `torch.binaryCrossEntropyWithLogits`: `float32[3, 4], float32[3, 4]` gives `float32[]`. https://docs.pytorch.org/docs/stable/generated/torch.binary_cross_entropy_with_logits.html */
 export function binaryCrossEntropyWithLogits(
   input: Tensor,
   target: Tensor,
@@ -966,7 +966,7 @@ export function bincount(...args: unknown[]): Tensor {
   return call("bincount", "bincount", args) as Tensor;
 }
 
-/** `torch.bitwiseAnd`: elementwise; dtypes are promoted. https://docs.pytorch.org/docs/stable/generated/torch.bitwise_and.html */
+/** `torch.bitwiseAnd`: elementwise; dtypes are promoted; `float32[3, 4], float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.bitwise_and.html */
 export function bitwiseAnd(input: Tensor, other: Tensor): Tensor;
 /** With `other` by name. */
 export function bitwiseAnd(input: Tensor, options: { other: Tensor }): Tensor;
@@ -984,7 +984,7 @@ export function bitwiseAnd(...args: unknown[]): Tensor {
   return call("bitwiseAnd", "bitwise_and.Tensor bitwise_and.Scalar_Tensor bitwise_and.Scalar", args) as Tensor;
 }
 
-/** `torch.bitwiseLeftShift`: elementwise; dtypes are promoted. https://docs.pytorch.org/docs/stable/generated/torch.bitwise_left_shift.html */
+/** `torch.bitwiseLeftShift`: elementwise; dtypes are promoted; `float32[3, 4], float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.bitwise_left_shift.html */
 export function bitwiseLeftShift(input: Tensor, other: Tensor): Tensor;
 /** With `other` by name. */
 export function bitwiseLeftShift(input: Tensor, options: { other: Tensor }): Tensor;
@@ -1006,13 +1006,13 @@ export function bitwiseLeftShift(...args: unknown[]): Tensor {
   ) as Tensor;
 }
 
-/** `torch.bitwiseNot`. https://docs.pytorch.org/docs/stable/generated/torch.bitwise_not.html */
+/** `torch.bitwiseNot`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.bitwise_not.html */
 export function bitwiseNot(input: Tensor): Tensor;
 export function bitwiseNot(...args: unknown[]): Tensor {
   return call("bitwiseNot", "bitwise_not", args) as Tensor;
 }
 
-/** `torch.bitwiseOr`: elementwise; dtypes are promoted. https://docs.pytorch.org/docs/stable/generated/torch.bitwise_or.html */
+/** `torch.bitwiseOr`: elementwise; dtypes are promoted; `float32[3, 4], float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.bitwise_or.html */
 export function bitwiseOr(input: Tensor, other: Tensor): Tensor;
 /** With `other` by name. */
 export function bitwiseOr(input: Tensor, options: { other: Tensor }): Tensor;
@@ -1030,7 +1030,7 @@ export function bitwiseOr(...args: unknown[]): Tensor {
   return call("bitwiseOr", "bitwise_or.Tensor bitwise_or.Scalar_Tensor bitwise_or.Scalar", args) as Tensor;
 }
 
-/** `torch.bitwiseRightShift`: elementwise; dtypes are promoted. https://docs.pytorch.org/docs/stable/generated/torch.bitwise_right_shift.html */
+/** `torch.bitwiseRightShift`: elementwise; dtypes are promoted; `float32[3, 4], float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.bitwise_right_shift.html */
 export function bitwiseRightShift(input: Tensor, other: Tensor): Tensor;
 /** With `other` by name. */
 export function bitwiseRightShift(input: Tensor, options: { other: Tensor }): Tensor;
@@ -1052,7 +1052,7 @@ export function bitwiseRightShift(...args: unknown[]): Tensor {
   ) as Tensor;
 }
 
-/** `torch.bitwiseXor`: elementwise; dtypes are promoted. https://docs.pytorch.org/docs/stable/generated/torch.bitwise_xor.html */
+/** `torch.bitwiseXor`: elementwise; dtypes are promoted; `float32[3, 4], float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.bitwise_xor.html */
 export function bitwiseXor(input: Tensor, other: Tensor): Tensor;
 /** With `other` by name. */
 export function bitwiseXor(input: Tensor, options: { other: Tensor }): Tensor;
@@ -1096,7 +1096,7 @@ export function blackmanWindow(...args: unknown[]): Tensor {
   return call("blackmanWindow", "blackman_window blackman_window.periodic", args) as Tensor;
 }
 
-/** `torch.bmm`. https://docs.pytorch.org/docs/stable/generated/torch.bmm.html */
+/** `torch.bmm`: `float32[3, 3], float32[3, 3]` gives `float32[3, 3]`. https://docs.pytorch.org/docs/stable/generated/torch.bmm.html */
 export function bmm(input: Tensor, mat2: Tensor): Tensor;
 /** With `mat2` by name. */
 export function bmm(input: Tensor, options: { mat2: Tensor }): Tensor;
@@ -1118,7 +1118,7 @@ export function broadcastTo(...args: unknown[]): Tensor {
   return call("broadcastTo", "broadcast_to", args) as Tensor;
 }
 
-/** `torch.bucketize`. https://docs.pytorch.org/docs/stable/generated/torch.bucketize.html */
+/** `torch.bucketize`: `float32[4], float32[4]` gives `int64[4]`. https://docs.pytorch.org/docs/stable/generated/torch.bucketize.html */
 export function bucketize(input: Tensor, boundaries: Tensor, options?: { outInt32?: boolean; right?: boolean }): Tensor;
 /** With `boundaries` by name. */
 export function bucketize(input: Tensor, options: { boundaries: Tensor; outInt32?: boolean; right?: boolean }): Tensor;
@@ -1142,7 +1142,7 @@ export function cat(...args: unknown[]): Tensor {
   return call("cat", "cat", args) as Tensor;
 }
 
-/** `torch.ceil`. https://docs.pytorch.org/docs/stable/generated/torch.ceil.html */
+/** `torch.ceil`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.ceil.html */
 export function ceil(input: Tensor): Tensor;
 export function ceil(...args: unknown[]): Tensor {
   return call("ceil", "ceil", args) as Tensor;
@@ -1154,7 +1154,7 @@ export function ceil_(...args: unknown[]): Tensor {
   return call("ceil_", "ceil_", args) as Tensor;
 }
 
-/** `torch.celu`. https://docs.pytorch.org/docs/stable/generated/torch.celu.html */
+/** `torch.celu`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.celu.html */
 export function celu(input: Tensor, alpha?: Scalar): Tensor;
 /** With `alpha` by name. */
 export function celu(input: Tensor, options: { alpha?: Scalar }): Tensor;
@@ -1170,7 +1170,7 @@ export function celu_(...args: unknown[]): Tensor {
   return call("celu_", "celu_", args) as Tensor;
 }
 
-/** `torch.channelShuffle`. https://docs.pytorch.org/docs/stable/generated/torch.channel_shuffle.html */
+/** `torch.channelShuffle`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.channel_shuffle.html */
 export function channelShuffle(input: Tensor, groups: number): Tensor;
 /** With `groups` by name. */
 export function channelShuffle(input: Tensor, options: { groups: number }): Tensor;
@@ -1178,7 +1178,7 @@ export function channelShuffle(...args: unknown[]): Tensor {
   return call("channelShuffle", "channel_shuffle", args) as Tensor;
 }
 
-/** `torch.cholesky`. https://docs.pytorch.org/docs/stable/generated/torch.cholesky.html */
+/** `torch.cholesky`: `float32[3, 3]` gives `float32[3, 3]`. https://docs.pytorch.org/docs/stable/generated/torch.cholesky.html */
 export function cholesky(input: Tensor, upper?: boolean): Tensor;
 /** With `upper` by name. */
 export function cholesky(input: Tensor, options: { upper?: boolean }): Tensor;
@@ -1186,7 +1186,7 @@ export function cholesky(...args: unknown[]): Tensor {
   return call("cholesky", "cholesky", args) as Tensor;
 }
 
-/** `torch.choleskyInverse`. https://docs.pytorch.org/docs/stable/generated/torch.cholesky_inverse.html */
+/** `torch.choleskyInverse`: `float32[3, 3]` gives `float32[3, 3]`. https://docs.pytorch.org/docs/stable/generated/torch.cholesky_inverse.html */
 export function choleskyInverse(input: Tensor, upper?: boolean): Tensor;
 /** With `upper` by name. */
 export function choleskyInverse(input: Tensor, options: { upper?: boolean }): Tensor;
@@ -1194,7 +1194,7 @@ export function choleskyInverse(...args: unknown[]): Tensor {
   return call("choleskyInverse", "cholesky_inverse", args) as Tensor;
 }
 
-/** `torch.choleskySolve`. https://docs.pytorch.org/docs/stable/generated/torch.cholesky_solve.html */
+/** `torch.choleskySolve`: `float32[3, 3], float32[3, 3]` gives `float32[3, 3]`. https://docs.pytorch.org/docs/stable/generated/torch.cholesky_solve.html */
 export function choleskySolve(input: Tensor, input2: Tensor, upper?: boolean): Tensor;
 /** With `upper` by name. */
 export function choleskySolve(input: Tensor, input2: Tensor, options: { upper?: boolean }): Tensor;
@@ -1204,7 +1204,7 @@ export function choleskySolve(...args: unknown[]): Tensor {
   return call("choleskySolve", "cholesky_solve", args) as Tensor;
 }
 
-/** `torch.chunk`: a view of the same elements. https://docs.pytorch.org/docs/stable/generated/torch.chunk.html */
+/** `torch.chunk`: a view of the same elements; `float32[3, 4]` gives `[float32[3, 4]]`. https://docs.pytorch.org/docs/stable/generated/torch.chunk.html */
 export function chunk(input: Tensor, chunks: number, dim?: number): Tensor[];
 /** With `dim` by name. */
 export function chunk(input: Tensor, chunks: number, options: { dim?: number }): Tensor[];
@@ -1214,7 +1214,7 @@ export function chunk(...args: unknown[]): Tensor[] {
   return call("chunk", "chunk", args) as Tensor[];
 }
 
-/** `torch.clamp`: dtypes are promoted. https://docs.pytorch.org/docs/stable/generated/torch.clamp.html */
+/** `torch.clamp`: dtypes are promoted; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.clamp.html */
 export function clamp(input: Tensor, min?: Tensor | null, max?: Tensor | null): Tensor;
 /** With `max` by name. */
 export function clamp(input: Tensor, min: Tensor | null, options: { max?: Tensor | null }): Tensor;
@@ -1246,7 +1246,7 @@ export function clamp_(...args: unknown[]): Tensor {
   return call("clamp_", "clamp_.Tensor clamp_", args) as Tensor;
 }
 
-/** `torch.clampMax`: dtypes are promoted. https://docs.pytorch.org/docs/stable/generated/torch.clamp_max.html */
+/** `torch.clampMax`: dtypes are promoted; `float32[3, 4], float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.clamp_max.html */
 export function clampMax(input: Tensor, max: Tensor): Tensor;
 /** With `max` by name. */
 export function clampMax(input: Tensor, options: { max: Tensor }): Tensor;
@@ -1270,7 +1270,7 @@ export function clampMax_(...args: unknown[]): Tensor {
   return call("clampMax_", "clamp_max_.Tensor clamp_max_", args) as Tensor;
 }
 
-/** `torch.clampMin`: dtypes are promoted. https://docs.pytorch.org/docs/stable/generated/torch.clamp_min.html */
+/** `torch.clampMin`: dtypes are promoted; `float32[3, 4], float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.clamp_min.html */
 export function clampMin(input: Tensor, min: Tensor): Tensor;
 /** With `min` by name. */
 export function clampMin(input: Tensor, options: { min: Tensor }): Tensor;
@@ -1294,7 +1294,7 @@ export function clampMin_(...args: unknown[]): Tensor {
   return call("clampMin_", "clamp_min_.Tensor clamp_min_", args) as Tensor;
 }
 
-/** `torch.clip`: dtypes are promoted. https://docs.pytorch.org/docs/stable/generated/torch.clip.html */
+/** `torch.clip`: dtypes are promoted; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.clip.html */
 export function clip(input: Tensor, min?: Tensor | null, max?: Tensor | null): Tensor;
 /** With `max` by name. */
 export function clip(input: Tensor, min: Tensor | null, options: { max?: Tensor | null }): Tensor;
@@ -1326,7 +1326,7 @@ export function clip_(...args: unknown[]): Tensor {
   return call("clip_", "clip_.Tensor clip_", args) as Tensor;
 }
 
-/** `torch.clone`. https://docs.pytorch.org/docs/stable/generated/torch.clone.html */
+/** `torch.clone`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.clone.html */
 export function clone(input: Tensor, options?: { memoryFormat?: string | null }): Tensor;
 export function clone(...args: unknown[]): Tensor {
   return call("clone", "clone", args) as Tensor;
@@ -1342,7 +1342,7 @@ export function columnStack(...args: unknown[]): Tensor {
   return call("columnStack", "column_stack", args) as Tensor;
 }
 
-/** `torch.combinations`. https://docs.pytorch.org/docs/stable/generated/torch.combinations.html */
+/** `torch.combinations`: `float32[4]` gives `float32[6, 2]`. https://docs.pytorch.org/docs/stable/generated/torch.combinations.html */
 export function combinations(input: Tensor, r?: number, withReplacement?: boolean): Tensor;
 /** With `withReplacement` by name. */
 export function combinations(input: Tensor, r: number, options: { withReplacement?: boolean }): Tensor;
@@ -1352,7 +1352,7 @@ export function combinations(...args: unknown[]): Tensor {
   return call("combinations", "combinations", args) as Tensor;
 }
 
-/** `torch.complex`. https://docs.pytorch.org/docs/stable/generated/torch.complex.html */
+/** `torch.complex`: `float32[3, 4], float32[3, 4]` gives `complex64[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.complex.html */
 export function complex(real: Tensor, imag: Tensor): Tensor;
 /** With `imag` by name. */
 export function complex(real: Tensor, options: { imag: Tensor }): Tensor;
@@ -1380,13 +1380,13 @@ export function concatenate(...args: unknown[]): Tensor {
   return call("concatenate", "concatenate", args) as Tensor;
 }
 
-/** `torch.conj`: a view of the same elements. https://docs.pytorch.org/docs/stable/generated/torch.conj.html */
+/** `torch.conj`: a view of the same elements; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.conj.html */
 export function conj(input: Tensor): Tensor;
 export function conj(...args: unknown[]): Tensor {
   return call("conj", "conj", args) as Tensor;
 }
 
-/** `torch.conjPhysical`. https://docs.pytorch.org/docs/stable/generated/torch.conj_physical.html */
+/** `torch.conjPhysical`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.conj_physical.html */
 export function conjPhysical(input: Tensor): Tensor;
 export function conjPhysical(...args: unknown[]): Tensor {
   return call("conjPhysical", "conj_physical", args) as Tensor;
@@ -1398,7 +1398,7 @@ export function conjPhysical_(...args: unknown[]): Tensor {
   return call("conjPhysical_", "conj_physical_", args) as Tensor;
 }
 
-/** `torch.constantPadNd`. https://docs.pytorch.org/docs/stable/generated/torch.constant_pad_nd.html */
+/** `torch.constantPadNd`: `float32[3, 4]` gives `float32[3, 6]`. https://docs.pytorch.org/docs/stable/generated/torch.constant_pad_nd.html */
 export function constantPadNd(input: Tensor, pad: readonly number[], value?: Scalar): Tensor;
 /** With `value` by name. */
 export function constantPadNd(input: Tensor, pad: readonly number[], options: { value?: Scalar }): Tensor;
@@ -1408,7 +1408,7 @@ export function constantPadNd(...args: unknown[]): Tensor {
   return call("constantPadNd", "constant_pad_nd", args) as Tensor;
 }
 
-/** `torch.conv1d`. https://docs.pytorch.org/docs/stable/generated/torch.conv1d.html */
+/** `torch.conv1d`: `float32[2, 3, 4], float32[2, 3, 4]` gives `float32[2, 2, 1]`. https://docs.pytorch.org/docs/stable/generated/torch.conv1d.html */
 export function conv1d(
   input: Tensor,
   weight: Tensor,
@@ -1558,7 +1558,7 @@ export function conv1d(...args: unknown[]): Tensor {
   return call("conv1d", "conv1d conv1d.padding", args) as Tensor;
 }
 
-/** `torch.conv2d`. https://docs.pytorch.org/docs/stable/generated/torch.conv2d.html */
+/** `torch.conv2d`: `float32[2, 3, 8, 8], float32[2, 3, 8, 8]` gives `float32[2, 2, 1, 1]`. https://docs.pytorch.org/docs/stable/generated/torch.conv2d.html */
 export function conv2d(
   input: Tensor,
   weight: Tensor,
@@ -2161,7 +2161,7 @@ export function convTranspose3d(...args: unknown[]): Tensor {
   return call("convTranspose3d", "conv_transpose3d.input", args) as Tensor;
 }
 
-/** `torch.convolution`. https://docs.pytorch.org/docs/stable/generated/torch.convolution.html */
+/** `torch.convolution`: `float32[2, 3, 8, 8], float32[2, 3, 8, 8]` gives `float32[2, 2, 3, 3]`. https://docs.pytorch.org/docs/stable/generated/torch.convolution.html */
 export function convolution(
   input: Tensor,
   weight: Tensor,
@@ -2275,7 +2275,7 @@ export function convolution(...args: unknown[]): Tensor {
   return call("convolution", "convolution", args) as Tensor;
 }
 
-/** `torch.copysign`: integers become floats. https://docs.pytorch.org/docs/stable/generated/torch.copysign.html */
+/** `torch.copysign`: integers become floats; `float32[3, 4], float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.copysign.html */
 export function copysign(input: Tensor, other: Tensor): Tensor;
 /** With `other` by name. */
 export function copysign(input: Tensor, options: { other: Tensor }): Tensor;
@@ -2287,13 +2287,13 @@ export function copysign(...args: unknown[]): Tensor {
   return call("copysign", "copysign.Tensor copysign.Scalar", args) as Tensor;
 }
 
-/** `torch.corrcoef`. https://docs.pytorch.org/docs/stable/generated/torch.corrcoef.html */
+/** `torch.corrcoef`: `float32[3, 4]` gives `float32[3, 3]`. https://docs.pytorch.org/docs/stable/generated/torch.corrcoef.html */
 export function corrcoef(input: Tensor): Tensor;
 export function corrcoef(...args: unknown[]): Tensor {
   return call("corrcoef", "corrcoef", args) as Tensor;
 }
 
-/** `torch.cos`: elementwise; integers become floats. https://docs.pytorch.org/docs/stable/generated/torch.cos.html */
+/** `torch.cos`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.cos.html */
 export function cos(input: Tensor): Tensor;
 export function cos(...args: unknown[]): Tensor {
   return call("cos", "cos", args) as Tensor;
@@ -2305,7 +2305,7 @@ export function cos_(...args: unknown[]): Tensor {
   return call("cos_", "cos_", args) as Tensor;
 }
 
-/** `torch.cosh`: elementwise; integers become floats. https://docs.pytorch.org/docs/stable/generated/torch.cosh.html */
+/** `torch.cosh`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.cosh.html */
 export function cosh(input: Tensor): Tensor;
 export function cosh(...args: unknown[]): Tensor {
   return call("cosh", "cosh", args) as Tensor;
@@ -2355,7 +2355,7 @@ export function cosineEmbeddingLoss(...args: unknown[]): Tensor {
   return call("cosineEmbeddingLoss", "cosine_embedding_loss", args) as Tensor;
 }
 
-/** `torch.cosineSimilarity`. https://docs.pytorch.org/docs/stable/generated/torch.cosine_similarity.html */
+/** `torch.cosineSimilarity`: `float32[3, 4], float32[3, 4]` gives `float32[3]`. https://docs.pytorch.org/docs/stable/generated/torch.cosine_similarity.html */
 export function cosineSimilarity(x1: Tensor, x2: Tensor, dim?: number, eps?: number): Tensor;
 /** With `eps` by name. */
 export function cosineSimilarity(x1: Tensor, x2: Tensor, dim: number, options: { eps?: number }): Tensor;
@@ -2367,7 +2367,7 @@ export function cosineSimilarity(...args: unknown[]): Tensor {
   return call("cosineSimilarity", "cosine_similarity", args) as Tensor;
 }
 
-/** `torch.countNonzero`. https://docs.pytorch.org/docs/stable/generated/torch.count_nonzero.html */
+/** `torch.countNonzero`: `float32[3, 4]` gives `int64[]`. https://docs.pytorch.org/docs/stable/generated/torch.count_nonzero.html */
 export function countNonzero(input: Tensor, dim?: number | null): Tensor;
 /** With `dim` by name. */
 export function countNonzero(input: Tensor, options: { dim?: number | null }): Tensor;
@@ -2379,7 +2379,7 @@ export function countNonzero(...args: unknown[]): Tensor {
   return call("countNonzero", "count_nonzero count_nonzero.dim_IntList", args) as Tensor;
 }
 
-/** `torch.cov`. https://docs.pytorch.org/docs/stable/generated/torch.cov.html */
+/** `torch.cov`: `float32[3, 4]` gives `float32[3, 3]`. https://docs.pytorch.org/docs/stable/generated/torch.cov.html */
 export function cov(
   input: Tensor,
   options?: { correction?: number; fweights?: Tensor | null; aweights?: Tensor | null },
@@ -2388,7 +2388,7 @@ export function cov(...args: unknown[]): Tensor {
   return call("cov", "cov", args) as Tensor;
 }
 
-/** `torch.cross`: dtypes are promoted. https://docs.pytorch.org/docs/stable/generated/torch.cross.html */
+/** `torch.cross`: dtypes are promoted; `float32[3, 4], float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.cross.html */
 export function cross(input: Tensor, other: Tensor, dim?: number | null): Tensor;
 /** With `dim` by name. */
 export function cross(input: Tensor, other: Tensor, options: { dim?: number | null }): Tensor;
@@ -2532,7 +2532,7 @@ export function ctcLoss(...args: unknown[]): Tensor {
   return call("ctcLoss", "ctc_loss.IntList ctc_loss.Tensor", args) as Tensor;
 }
 
-/** `torch.cudnnConvolution`. https://docs.pytorch.org/docs/stable/generated/torch.cudnn_convolution.html */
+/** `torch.cudnnConvolution`: `float32[2, 3, 8, 8], float32[2, 3, 8, 8]` gives `float32[2, 2, 3, 3]`. https://docs.pytorch.org/docs/stable/generated/torch.cudnn_convolution.html */
 export function cudnnConvolution(
   input: Tensor,
   weight: Tensor,
@@ -2760,7 +2760,7 @@ export function cudnnConvolutionAddRelu(...args: unknown[]): Tensor {
   return call("cudnnConvolutionAddRelu", "cudnn_convolution_add_relu", args) as Tensor;
 }
 
-/** `torch.cudnnConvolutionRelu`. https://docs.pytorch.org/docs/stable/generated/torch.cudnn_convolution_relu.html */
+/** `torch.cudnnConvolutionRelu`: `float32[2, 3, 8, 8], float32[2, 3, 8, 8]` gives `float32[2, 2, 3, 3]`. https://docs.pytorch.org/docs/stable/generated/torch.cudnn_convolution_relu.html */
 export function cudnnConvolutionRelu(
   input: Tensor,
   weight: Tensor,
@@ -2970,7 +2970,7 @@ export function cudnnConvolutionTranspose(...args: unknown[]): Tensor {
   return call("cudnnConvolutionTranspose", "cudnn_convolution_transpose", args) as Tensor;
 }
 
-/** `torch.cummax`. https://docs.pytorch.org/docs/stable/generated/torch.cummax.html */
+/** `torch.cummax`: `float32[3, 4]` gives `[float32[3, 4], int64[3, 4]]`. https://docs.pytorch.org/docs/stable/generated/torch.cummax.html */
 export function cummax(input: Tensor, dim: number): Named<"values" | "indices">;
 /** With `dim` by name. */
 export function cummax(input: Tensor, options: { dim: number }): Named<"values" | "indices">;
@@ -2978,7 +2978,7 @@ export function cummax(...args: unknown[]): Named<"values" | "indices"> {
   return call("cummax", "cummax", args) as Named<"values" | "indices">;
 }
 
-/** `torch.cummin`. https://docs.pytorch.org/docs/stable/generated/torch.cummin.html */
+/** `torch.cummin`: `float32[3, 4]` gives `[float32[3, 4], int64[3, 4]]`. https://docs.pytorch.org/docs/stable/generated/torch.cummin.html */
 export function cummin(input: Tensor, dim: number): Named<"values" | "indices">;
 /** With `dim` by name. */
 export function cummin(input: Tensor, options: { dim: number }): Named<"values" | "indices">;
@@ -2986,7 +2986,7 @@ export function cummin(...args: unknown[]): Named<"values" | "indices"> {
   return call("cummin", "cummin", args) as Named<"values" | "indices">;
 }
 
-/** `torch.cumprod`. https://docs.pytorch.org/docs/stable/generated/torch.cumprod.html */
+/** `torch.cumprod`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.cumprod.html */
 export function cumprod(input: Tensor, dim: number, options?: { dtype?: DType | null }): Tensor;
 /** With `dim` by name. */
 export function cumprod(input: Tensor, options: { dim: number; dtype?: DType | null }): Tensor;
@@ -2994,7 +2994,7 @@ export function cumprod(...args: unknown[]): Tensor {
   return call("cumprod", "cumprod", args) as Tensor;
 }
 
-/** `torch.cumsum`. https://docs.pytorch.org/docs/stable/generated/torch.cumsum.html */
+/** `torch.cumsum`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.cumsum.html */
 export function cumsum(input: Tensor, dim: number, options?: { dtype?: DType | null }): Tensor;
 /** With `dim` by name. */
 export function cumsum(input: Tensor, options: { dim: number; dtype?: DType | null }): Tensor;
@@ -3002,7 +3002,7 @@ export function cumsum(...args: unknown[]): Tensor {
   return call("cumsum", "cumsum", args) as Tensor;
 }
 
-/** `torch.cumulativeTrapezoid`. https://docs.pytorch.org/docs/stable/generated/torch.cumulative_trapezoid.html */
+/** `torch.cumulativeTrapezoid`: `float32[3, 4], float32[3, 4]` gives `float32[3, 3]`. https://docs.pytorch.org/docs/stable/generated/torch.cumulative_trapezoid.html */
 export function cumulativeTrapezoid(y: Tensor, x: Tensor, options?: { dim?: number }): Tensor;
 /** With `x` by name. */
 export function cumulativeTrapezoid(y: Tensor, options: { x: Tensor; dim?: number }): Tensor;
@@ -3012,7 +3012,7 @@ export function cumulativeTrapezoid(...args: unknown[]): Tensor {
   return call("cumulativeTrapezoid", "cumulative_trapezoid.x cumulative_trapezoid.dx", args) as Tensor;
 }
 
-/** `torch.deg2rad`: elementwise; integers become floats. https://docs.pytorch.org/docs/stable/generated/torch.deg2rad.html */
+/** `torch.deg2rad`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.deg2rad.html */
 export function deg2rad(input: Tensor): Tensor;
 export function deg2rad(...args: unknown[]): Tensor {
   return call("deg2rad", "deg2rad", args) as Tensor;
@@ -3024,19 +3024,19 @@ export function deg2rad_(...args: unknown[]): Tensor {
   return call("deg2rad_", "deg2rad_", args) as Tensor;
 }
 
-/** `torch.dequantize`. https://docs.pytorch.org/docs/stable/generated/torch.dequantize.html */
+/** `torch.dequantize`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.dequantize.html */
 export function dequantize(input: Tensor): Tensor;
 export function dequantize(...args: unknown[]): Tensor {
   return call("dequantize", "dequantize.self", args) as Tensor;
 }
 
-/** `torch.det`. https://docs.pytorch.org/docs/stable/generated/torch.det.html */
+/** `torch.det`: `float32[3, 3]` gives `float32[]`. https://docs.pytorch.org/docs/stable/generated/torch.det.html */
 export function det(input: Tensor): Tensor;
 export function det(...args: unknown[]): Tensor {
   return call("det", "det", args) as Tensor;
 }
 
-/** `torch.detach`: a view of the same elements. https://docs.pytorch.org/docs/stable/generated/torch.detach.html */
+/** `torch.detach`: a view of the same elements; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.detach.html */
 export function detach(input: Tensor): Tensor;
 export function detach(...args: unknown[]): Tensor {
   return call("detach", "detach", args) as Tensor;
@@ -3048,13 +3048,13 @@ export function detach_(...args: unknown[]): Tensor {
   return call("detach_", "detach_", args) as Tensor;
 }
 
-/** `torch.detachCopy`. https://docs.pytorch.org/docs/stable/generated/torch.detach_copy.html */
+/** `torch.detachCopy`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.detach_copy.html */
 export function detachCopy(input: Tensor): Tensor;
 export function detachCopy(...args: unknown[]): Tensor {
   return call("detachCopy", "detach_copy", args) as Tensor;
 }
 
-/** `torch.diag`. https://docs.pytorch.org/docs/stable/generated/torch.diag.html */
+/** `torch.diag`: `float32[3, 4]` gives `float32[3]`. https://docs.pytorch.org/docs/stable/generated/torch.diag.html */
 export function diag(input: Tensor, diagonal?: number): Tensor;
 /** With `diagonal` by name. */
 export function diag(input: Tensor, options: { diagonal?: number }): Tensor;
@@ -3062,7 +3062,7 @@ export function diag(...args: unknown[]): Tensor {
   return call("diag", "diag", args) as Tensor;
 }
 
-/** `torch.diagEmbed`. https://docs.pytorch.org/docs/stable/generated/torch.diag_embed.html */
+/** `torch.diagEmbed`: `float32[3, 4]` gives `float32[3, 4, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.diag_embed.html */
 export function diagEmbed(input: Tensor, offset?: number, dim1?: number, dim2?: number): Tensor;
 /** With `dim2` by name. */
 export function diagEmbed(input: Tensor, offset: number, dim1: number, options: { dim2?: number }): Tensor;
@@ -3074,7 +3074,7 @@ export function diagEmbed(...args: unknown[]): Tensor {
   return call("diagEmbed", "diag_embed", args) as Tensor;
 }
 
-/** `torch.diagflat`. https://docs.pytorch.org/docs/stable/generated/torch.diagflat.html */
+/** `torch.diagflat`: `float32[3, 4]` gives `float32[12, 12]`. https://docs.pytorch.org/docs/stable/generated/torch.diagflat.html */
 export function diagflat(input: Tensor, offset?: number): Tensor;
 /** With `offset` by name. */
 export function diagflat(input: Tensor, options: { offset?: number }): Tensor;
@@ -3082,7 +3082,7 @@ export function diagflat(...args: unknown[]): Tensor {
   return call("diagflat", "diagflat", args) as Tensor;
 }
 
-/** `torch.diagonal`: a view of the same elements. https://docs.pytorch.org/docs/stable/generated/torch.diagonal.html */
+/** `torch.diagonal`: a view of the same elements; `float32[3, 4]` gives `float32[3]`. https://docs.pytorch.org/docs/stable/generated/torch.diagonal.html */
 export function diagonal(input: Tensor, offset?: number, dim1?: number, dim2?: number): Tensor;
 /** With `dim2` by name. */
 export function diagonal(input: Tensor, offset: number, dim1: number, options: { dim2?: number }): Tensor;
@@ -3094,7 +3094,7 @@ export function diagonal(...args: unknown[]): Tensor {
   return call("diagonal", "diagonal", args) as Tensor;
 }
 
-/** `torch.diagonalCopy`. https://docs.pytorch.org/docs/stable/generated/torch.diagonal_copy.html */
+/** `torch.diagonalCopy`: `float32[3, 4]` gives `float32[3]`. https://docs.pytorch.org/docs/stable/generated/torch.diagonal_copy.html */
 export function diagonalCopy(input: Tensor, offset?: number, dim1?: number, dim2?: number): Tensor;
 /** With `dim2` by name. */
 export function diagonalCopy(input: Tensor, offset: number, dim1: number, options: { dim2?: number }): Tensor;
@@ -3106,7 +3106,7 @@ export function diagonalCopy(...args: unknown[]): Tensor {
   return call("diagonalCopy", "diagonal_copy", args) as Tensor;
 }
 
-/** `torch.diagonalScatter`. https://docs.pytorch.org/docs/stable/generated/torch.diagonal_scatter.html */
+/** `torch.diagonalScatter`: `float32[3, 4], float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.diagonal_scatter.html */
 export function diagonalScatter(input: Tensor, src: Tensor, offset?: number, dim1?: number, dim2?: number): Tensor;
 /** With `dim2` by name. */
 export function diagonalScatter(
@@ -3138,7 +3138,7 @@ export function diagonalScatter(...args: unknown[]): Tensor {
   return call("diagonalScatter", "diagonal_scatter", args) as Tensor;
 }
 
-/** `torch.diff`. https://docs.pytorch.org/docs/stable/generated/torch.diff.html */
+/** `torch.diff`: `float32[3, 4]` gives `float32[3, 3]`. https://docs.pytorch.org/docs/stable/generated/torch.diff.html */
 export function diff(input: Tensor, n?: number, dim?: number, prepend?: Tensor | null, append?: Tensor | null): Tensor;
 /** With `append` by name. */
 export function diff(
@@ -3170,13 +3170,13 @@ export function diff(...args: unknown[]): Tensor {
   return call("diff", "diff", args) as Tensor;
 }
 
-/** `torch.digamma`: elementwise; integers become floats. https://docs.pytorch.org/docs/stable/generated/torch.digamma.html */
+/** `torch.digamma`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.digamma.html */
 export function digamma(input: Tensor): Tensor;
 export function digamma(...args: unknown[]): Tensor {
   return call("digamma", "digamma", args) as Tensor;
 }
 
-/** `torch.dist`: dtypes are promoted. https://docs.pytorch.org/docs/stable/generated/torch.dist.html */
+/** `torch.dist`: dtypes are promoted; `float32[3, 4], float32[3, 4]` gives `float32[]`. https://docs.pytorch.org/docs/stable/generated/torch.dist.html */
 export function dist(input: Tensor, other: Tensor, p?: Scalar): Tensor;
 /** With `p` by name. */
 export function dist(input: Tensor, other: Tensor, options: { p?: Scalar }): Tensor;
@@ -3186,7 +3186,7 @@ export function dist(...args: unknown[]): Tensor {
   return call("dist", "dist", args) as Tensor;
 }
 
-/** `torch.div`: elementwise; integers become floats. https://docs.pytorch.org/docs/stable/generated/torch.div.html */
+/** `torch.div`: elementwise; integers become floats; `float32[3, 4], float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.div.html */
 export function div(input: Tensor | Scalar, other: Tensor | Scalar): Tensor;
 /** With `other` by name. */
 export function div(input: Tensor | Scalar, options: { other: Tensor | Scalar }): Tensor;
@@ -3202,7 +3202,7 @@ export function div(...args: unknown[]): Tensor {
   return call("div", "div.Tensor div.Tensor_mode div.Scalar_mode", args) as Tensor;
 }
 
-/** `torch.divide`: integers become floats. https://docs.pytorch.org/docs/stable/generated/torch.divide.html */
+/** `torch.divide`: integers become floats; `float32[3, 4], float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.divide.html */
 export function divide(input: Tensor | Scalar, other: Tensor | Scalar): Tensor;
 /** With `other` by name. */
 export function divide(input: Tensor | Scalar, options: { other: Tensor | Scalar }): Tensor;
@@ -3229,7 +3229,7 @@ export function divide(...args: unknown[]): Tensor {
   return call("divide", "divide.Tensor divide.Tensor_mode divide.Scalar divide.Scalar_mode", args) as Tensor;
 }
 
-/** `torch.dot`. https://docs.pytorch.org/docs/stable/generated/torch.dot.html */
+/** `torch.dot`: `float32[3, 3], float32[3, 3]` gives `float32[3, 3]`. https://docs.pytorch.org/docs/stable/generated/torch.dot.html */
 export function dot(input: Tensor, tensor: Tensor): Tensor;
 /** With `tensor` by name. */
 export function dot(input: Tensor, options: { tensor: Tensor }): Tensor;
@@ -3237,7 +3237,7 @@ export function dot(...args: unknown[]): Tensor {
   return call("dot", "dot", args) as Tensor;
 }
 
-/** `torch.dropout`: random numbers. https://docs.pytorch.org/docs/stable/generated/torch.dropout.html */
+/** `torch.dropout`: random numbers; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.dropout.html */
 export function dropout(input: Tensor, p: number, train: boolean): Tensor;
 /** With `train` by name. */
 export function dropout(input: Tensor, p: number, options: { train: boolean }): Tensor;
@@ -3257,7 +3257,7 @@ export function dropout_(...args: unknown[]): Tensor {
   return call("dropout_", "dropout_", args) as Tensor;
 }
 
-/** `torch.dsplit`: a view of the same elements. https://docs.pytorch.org/docs/stable/generated/torch.dsplit.html */
+/** `torch.dsplit`: a view of the same elements; `float32[2, 3, 4]` gives `[float32[2, 3, 4]]`. https://docs.pytorch.org/docs/stable/generated/torch.dsplit.html */
 export function dsplit(input: Tensor, sections: number): Tensor[];
 /** With `sections` by name. */
 export function dsplit(input: Tensor, options: { sections: number }): Tensor[];
@@ -3279,7 +3279,7 @@ export function dstack(...args: unknown[]): Tensor {
   return call("dstack", "dstack", args) as Tensor;
 }
 
-/** `torch.embedding`. https://docs.pytorch.org/docs/stable/generated/torch.embedding.html */
+/** `torch.embedding`: `float32[3, 4], float32[3, 4]` gives `float32[3, 4, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.embedding.html */
 export function embedding(
   weight: Tensor,
   indices: Tensor,
@@ -3317,7 +3317,7 @@ export function embedding(...args: unknown[]): Tensor {
   return call("embedding", "embedding", args) as Tensor;
 }
 
-/** `torch.embeddingBag`. https://docs.pytorch.org/docs/stable/generated/torch.embedding_bag.html */
+/** `torch.embeddingBag`: `float32[3, 4], float32[3, 4], float32[3, 4]` gives `[float32[3, 4], float32[3], float32[3], float32[3]]`. https://docs.pytorch.org/docs/stable/generated/torch.embedding_bag.html */
 export function embeddingBag(
   weight: Tensor,
   indices: Tensor,
@@ -3558,7 +3558,7 @@ export function empty(...args: unknown[]): Tensor {
   return call("empty", "empty.memory_format", args) as Tensor;
 }
 
-/** `torch.emptyLike`. https://docs.pytorch.org/docs/stable/generated/torch.empty_like.html */
+/** `torch.emptyLike`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.empty_like.html */
 export function emptyLike(
   input: Tensor,
   options?: { dtype?: DType | null; device?: string | null; memoryFormat?: string | null },
@@ -3605,7 +3605,7 @@ export function emptyStrided(...args: unknown[]): Tensor {
   return call("emptyStrided", "empty_strided", args) as Tensor;
 }
 
-/** `torch.eq`: elementwise; dtypes are promoted. https://docs.pytorch.org/docs/stable/generated/torch.eq.html */
+/** `torch.eq`: elementwise; dtypes are promoted; `float32[3, 4], float32[3, 4]` gives `bool[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.eq.html */
 export function eq(input: Tensor, other: Tensor): Tensor;
 /** With `other` by name. */
 export function eq(input: Tensor, options: { other: Tensor }): Tensor;
@@ -3625,7 +3625,7 @@ export function equal(...args: unknown[]): boolean {
   return call("equal", "equal", args) as boolean;
 }
 
-/** `torch.erf`: elementwise; integers become floats. https://docs.pytorch.org/docs/stable/generated/torch.erf.html */
+/** `torch.erf`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.erf.html */
 export function erf(input: Tensor): Tensor;
 export function erf(...args: unknown[]): Tensor {
   return call("erf", "erf", args) as Tensor;
@@ -3637,7 +3637,7 @@ export function erf_(...args: unknown[]): Tensor {
   return call("erf_", "erf_", args) as Tensor;
 }
 
-/** `torch.erfc`: elementwise; integers become floats. https://docs.pytorch.org/docs/stable/generated/torch.erfc.html */
+/** `torch.erfc`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.erfc.html */
 export function erfc(input: Tensor): Tensor;
 export function erfc(...args: unknown[]): Tensor {
   return call("erfc", "erfc", args) as Tensor;
@@ -3649,19 +3649,19 @@ export function erfc_(...args: unknown[]): Tensor {
   return call("erfc_", "erfc_", args) as Tensor;
 }
 
-/** `torch.erfinv`: elementwise; integers become floats. https://docs.pytorch.org/docs/stable/generated/torch.erfinv.html */
+/** `torch.erfinv`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.erfinv.html */
 export function erfinv(input: Tensor): Tensor;
 export function erfinv(...args: unknown[]): Tensor {
   return call("erfinv", "erfinv", args) as Tensor;
 }
 
-/** `torch.exp`: elementwise; integers become floats. https://docs.pytorch.org/docs/stable/generated/torch.exp.html */
+/** `torch.exp`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.exp.html */
 export function exp(input: Tensor): Tensor;
 export function exp(...args: unknown[]): Tensor {
   return call("exp", "exp", args) as Tensor;
 }
 
-/** `torch.exp2`: elementwise; integers become floats. https://docs.pytorch.org/docs/stable/generated/torch.exp2.html */
+/** `torch.exp2`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.exp2.html */
 export function exp2(input: Tensor): Tensor;
 export function exp2(...args: unknown[]): Tensor {
   return call("exp2", "exp2", args) as Tensor;
@@ -3687,7 +3687,7 @@ export function expandCopy(...args: unknown[]): Tensor {
   return call("expandCopy", "expand_copy", args) as Tensor;
 }
 
-/** `torch.expm1`: elementwise; integers become floats. https://docs.pytorch.org/docs/stable/generated/torch.expm1.html */
+/** `torch.expm1`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.expm1.html */
 export function expm1(input: Tensor): Tensor;
 export function expm1(...args: unknown[]): Tensor {
   return call("expm1", "expm1", args) as Tensor;
@@ -3837,7 +3837,7 @@ export function fakeQuantizePerTensorAffine(...args: unknown[]): Tensor {
   ) as Tensor;
 }
 
-/** `torch.featureAlphaDropout`: random numbers. https://docs.pytorch.org/docs/stable/generated/torch.feature_alpha_dropout.html */
+/** `torch.featureAlphaDropout`: random numbers; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.feature_alpha_dropout.html */
 export function featureAlphaDropout(input: Tensor, p: number, train: boolean): Tensor;
 /** With `train` by name. */
 export function featureAlphaDropout(input: Tensor, p: number, options: { train: boolean }): Tensor;
@@ -3857,7 +3857,7 @@ export function featureAlphaDropout_(...args: unknown[]): Tensor {
   return call("featureAlphaDropout_", "feature_alpha_dropout_", args) as Tensor;
 }
 
-/** `torch.featureDropout`: random numbers. https://docs.pytorch.org/docs/stable/generated/torch.feature_dropout.html */
+/** `torch.featureDropout`: random numbers; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.feature_dropout.html */
 export function featureDropout(input: Tensor, p: number, train: boolean): Tensor;
 /** With `train` by name. */
 export function featureDropout(input: Tensor, p: number, options: { train: boolean }): Tensor;
@@ -3901,7 +3901,7 @@ export function fill_(...args: unknown[]): Tensor {
   return call("fill_", "fill_.Tensor fill_.Scalar", args) as Tensor;
 }
 
-/** `torch.fix`. https://docs.pytorch.org/docs/stable/generated/torch.fix.html */
+/** `torch.fix`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.fix.html */
 export function fix(input: Tensor): Tensor;
 export function fix(...args: unknown[]): Tensor {
   return call("fix", "fix", args) as Tensor;
@@ -3913,7 +3913,7 @@ export function fix_(...args: unknown[]): Tensor {
   return call("fix_", "fix_", args) as Tensor;
 }
 
-/** `torch.flatten`: a view where strides allow it, else a copy. https://docs.pytorch.org/docs/stable/generated/torch.flatten.html */
+/** `torch.flatten`: a view where strides allow it, else a copy; `float32[3, 4]` gives `float32[12]`. https://docs.pytorch.org/docs/stable/generated/torch.flatten.html */
 export function flatten(input: Tensor, startDim?: number, endDim?: number): Tensor;
 /** With `endDim` by name. */
 export function flatten(input: Tensor, startDim: number, options: { endDim?: number }): Tensor;
@@ -3931,19 +3931,19 @@ export function flip(...args: unknown[]): Tensor {
   return call("flip", "flip", args) as Tensor;
 }
 
-/** `torch.fliplr`. https://docs.pytorch.org/docs/stable/generated/torch.fliplr.html */
+/** `torch.fliplr`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.fliplr.html */
 export function fliplr(input: Tensor): Tensor;
 export function fliplr(...args: unknown[]): Tensor {
   return call("fliplr", "fliplr", args) as Tensor;
 }
 
-/** `torch.flipud`. https://docs.pytorch.org/docs/stable/generated/torch.flipud.html */
+/** `torch.flipud`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.flipud.html */
 export function flipud(input: Tensor): Tensor;
 export function flipud(...args: unknown[]): Tensor {
   return call("flipud", "flipud", args) as Tensor;
 }
 
-/** `torch.floatPower`. https://docs.pytorch.org/docs/stable/generated/torch.float_power.html */
+/** `torch.floatPower`: `float32[3, 4], float32[3, 4]` gives `float64[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.float_power.html */
 export function floatPower(input: Tensor, exponent: Tensor): Tensor;
 /** With `exponent` by name. */
 export function floatPower(input: Tensor, options: { exponent: Tensor }): Tensor;
@@ -3961,7 +3961,7 @@ export function floatPower(...args: unknown[]): Tensor {
   return call("floatPower", "float_power.Tensor_Tensor float_power.Scalar float_power.Tensor_Scalar", args) as Tensor;
 }
 
-/** `torch.floor`. https://docs.pytorch.org/docs/stable/generated/torch.floor.html */
+/** `torch.floor`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.floor.html */
 export function floor(input: Tensor): Tensor;
 export function floor(...args: unknown[]): Tensor {
   return call("floor", "floor", args) as Tensor;
@@ -3973,7 +3973,7 @@ export function floor_(...args: unknown[]): Tensor {
   return call("floor_", "floor_", args) as Tensor;
 }
 
-/** `torch.floorDivide`: dtypes are promoted. https://docs.pytorch.org/docs/stable/generated/torch.floor_divide.html */
+/** `torch.floorDivide`: dtypes are promoted; `float32[3, 4], float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.floor_divide.html */
 export function floorDivide(input: Tensor | Scalar, other: Tensor | Scalar): Tensor;
 /** With `other` by name. */
 export function floorDivide(input: Tensor | Scalar, options: { other: Tensor | Scalar }): Tensor;
@@ -3985,7 +3985,7 @@ export function floorDivide(...args: unknown[]): Tensor {
   return call("floorDivide", "floor_divide floor_divide.Scalar", args) as Tensor;
 }
 
-/** `torch.fmax`: elementwise; dtypes are promoted. https://docs.pytorch.org/docs/stable/generated/torch.fmax.html */
+/** `torch.fmax`: elementwise; dtypes are promoted; `float32[3, 4], float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.fmax.html */
 export function fmax(input: Tensor, other: Tensor): Tensor;
 /** With `other` by name. */
 export function fmax(input: Tensor, options: { other: Tensor }): Tensor;
@@ -3993,7 +3993,7 @@ export function fmax(...args: unknown[]): Tensor {
   return call("fmax", "fmax", args) as Tensor;
 }
 
-/** `torch.fmin`: elementwise; dtypes are promoted. https://docs.pytorch.org/docs/stable/generated/torch.fmin.html */
+/** `torch.fmin`: elementwise; dtypes are promoted; `float32[3, 4], float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.fmin.html */
 export function fmin(input: Tensor, other: Tensor): Tensor;
 /** With `other` by name. */
 export function fmin(input: Tensor, options: { other: Tensor }): Tensor;
@@ -4001,7 +4001,7 @@ export function fmin(...args: unknown[]): Tensor {
   return call("fmin", "fmin", args) as Tensor;
 }
 
-/** `torch.fmod`: elementwise; dtypes are promoted. https://docs.pytorch.org/docs/stable/generated/torch.fmod.html */
+/** `torch.fmod`: elementwise; dtypes are promoted; `float32[3, 4], float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.fmod.html */
 export function fmod(input: Tensor, other: Tensor): Tensor;
 /** With `other` by name. */
 export function fmod(input: Tensor, options: { other: Tensor }): Tensor;
@@ -4013,7 +4013,7 @@ export function fmod(...args: unknown[]): Tensor {
   return call("fmod", "fmod.Tensor fmod.Scalar", args) as Tensor;
 }
 
-/** `torch.frac`: elementwise. https://docs.pytorch.org/docs/stable/generated/torch.frac.html */
+/** `torch.frac`: elementwise; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.frac.html */
 export function frac(input: Tensor): Tensor;
 export function frac(...args: unknown[]): Tensor {
   return call("frac", "frac", args) as Tensor;
@@ -4025,13 +4025,13 @@ export function frac_(...args: unknown[]): Tensor {
   return call("frac_", "frac_", args) as Tensor;
 }
 
-/** `torch.frexp`. https://docs.pytorch.org/docs/stable/generated/torch.frexp.html */
+/** `torch.frexp`: `float32[3, 4]` gives `[float32[3, 4], int32[3, 4]]`. https://docs.pytorch.org/docs/stable/generated/torch.frexp.html */
 export function frexp(input: Tensor): Named<"mantissa" | "exponent">;
 export function frexp(...args: unknown[]): Named<"mantissa" | "exponent"> {
   return call("frexp", "frexp.Tensor", args) as Named<"mantissa" | "exponent">;
 }
 
-/** `torch.frobeniusNorm`. https://docs.pytorch.org/docs/stable/generated/torch.frobenius_norm.html */
+/** `torch.frobeniusNorm`: `float32[3, 4]` gives `float32[3]`. https://docs.pytorch.org/docs/stable/generated/torch.frobenius_norm.html */
 export function frobeniusNorm(input: Tensor, dim: number | readonly number[], keepdim?: boolean): Tensor;
 /** With `keepdim` by name. */
 export function frobeniusNorm(input: Tensor, dim: number | readonly number[], options: { keepdim?: boolean }): Tensor;
@@ -4060,7 +4060,7 @@ export function full(...args: unknown[]): Tensor {
   return call("full", "full", args) as Tensor;
 }
 
-/** `torch.fullLike`. https://docs.pytorch.org/docs/stable/generated/torch.full_like.html */
+/** `torch.fullLike`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.full_like.html */
 export function fullLike(
   input: Tensor,
   fillValue: Scalar,
@@ -4075,7 +4075,7 @@ export function fullLike(...args: unknown[]): Tensor {
   return call("fullLike", "full_like", args) as Tensor;
 }
 
-/** `torch.gather`. https://docs.pytorch.org/docs/stable/generated/torch.gather.html */
+/** `torch.gather`: `int64[3, 4], int64[3, 4]` gives `int64[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.gather.html */
 export function gather(input: Tensor, dim: number, index: Tensor, options?: { sparseGrad?: boolean }): Tensor;
 /** With `index` by name. */
 export function gather(input: Tensor, dim: number, options: { index: Tensor; sparseGrad?: boolean }): Tensor;
@@ -4085,7 +4085,7 @@ export function gather(...args: unknown[]): Tensor {
   return call("gather", "gather", args) as Tensor;
 }
 
-/** `torch.gcd`: dtypes are promoted. https://docs.pytorch.org/docs/stable/generated/torch.gcd.html */
+/** `torch.gcd`: dtypes are promoted; `int64[3, 4], int64[3, 4]` gives `int64[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.gcd.html */
 export function gcd(input: Tensor, other: Tensor): Tensor;
 /** With `other` by name. */
 export function gcd(input: Tensor, options: { other: Tensor }): Tensor;
@@ -4101,7 +4101,7 @@ export function gcd_(...args: unknown[]): Tensor {
   return call("gcd_", "gcd_", args) as Tensor;
 }
 
-/** `torch.ge`: elementwise; dtypes are promoted. https://docs.pytorch.org/docs/stable/generated/torch.ge.html */
+/** `torch.ge`: elementwise; dtypes are promoted; `float32[3, 4], float32[3, 4]` gives `bool[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.ge.html */
 export function ge(input: Tensor, other: Tensor): Tensor;
 /** With `other` by name. */
 export function ge(input: Tensor, options: { other: Tensor }): Tensor;
@@ -4113,13 +4113,13 @@ export function ge(...args: unknown[]): Tensor {
   return call("ge", "ge.Tensor ge.Scalar", args) as Tensor;
 }
 
-/** `torch.geqrf`. https://docs.pytorch.org/docs/stable/generated/torch.geqrf.html */
+/** `torch.geqrf`: `float32[3, 4]` gives `[float32[3, 4], float32[3]]`. https://docs.pytorch.org/docs/stable/generated/torch.geqrf.html */
 export function geqrf(input: Tensor): Named<"a" | "tau">;
 export function geqrf(...args: unknown[]): Named<"a" | "tau"> {
   return call("geqrf", "geqrf", args) as Named<"a" | "tau">;
 }
 
-/** `torch.ger`. https://docs.pytorch.org/docs/stable/generated/torch.ger.html */
+/** `torch.ger`: `float32[3, 4], float32[3, 4]` gives `float32[3, 3]`. https://docs.pytorch.org/docs/stable/generated/torch.ger.html */
 export function ger(input: Tensor, vec2: Tensor): Tensor;
 /** With `vec2` by name. */
 export function ger(input: Tensor, options: { vec2: Tensor }): Tensor;
@@ -4167,7 +4167,7 @@ export function gradient(...args: unknown[]): Tensor[] {
   ) as Tensor[];
 }
 
-/** `torch.greater`: dtypes are promoted. https://docs.pytorch.org/docs/stable/generated/torch.greater.html */
+/** `torch.greater`: dtypes are promoted; `float32[3, 4], float32[3, 4]` gives `bool[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.greater.html */
 export function greater(input: Tensor, other: Tensor): Tensor;
 /** With `other` by name. */
 export function greater(input: Tensor, options: { other: Tensor }): Tensor;
@@ -4179,7 +4179,7 @@ export function greater(...args: unknown[]): Tensor {
   return call("greater", "greater.Tensor greater.Scalar", args) as Tensor;
 }
 
-/** `torch.greaterEqual`: dtypes are promoted. https://docs.pytorch.org/docs/stable/generated/torch.greater_equal.html */
+/** `torch.greaterEqual`: dtypes are promoted; `float32[3, 4], float32[3, 4]` gives `bool[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.greater_equal.html */
 export function greaterEqual(input: Tensor, other: Tensor): Tensor;
 /** With `other` by name. */
 export function greaterEqual(input: Tensor, options: { other: Tensor }): Tensor;
@@ -4305,7 +4305,7 @@ export function gridSampler3d(...args: unknown[]): Tensor {
   return call("gridSampler3d", "grid_sampler_3d", args) as Tensor;
 }
 
-/** `torch.groupNorm`. https://docs.pytorch.org/docs/stable/generated/torch.group_norm.html */
+/** `torch.groupNorm`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.group_norm.html */
 export function groupNorm(
   input: Tensor,
   numGroups: number,
@@ -4353,7 +4353,7 @@ export function groupNorm(...args: unknown[]): Tensor {
   return call("groupNorm", "group_norm", args) as Tensor;
 }
 
-/** `torch.gru`. https://docs.pytorch.org/docs/stable/generated/torch.gru.html */
+/** `torch.gru`: `float32[3, 4], float32[3, 4]` gives `[float32[3, 4], float32[3, 4]]`. https://docs.pytorch.org/docs/stable/generated/torch.gru.html */
 export function gru(
   input: Tensor,
   hx: Tensor,
@@ -4461,7 +4461,7 @@ export function gru(...args: unknown[]): [Tensor, Tensor] {
   return call("gru", "gru.input", args) as [Tensor, Tensor];
 }
 
-/** `torch.gruCell`. https://docs.pytorch.org/docs/stable/generated/torch.gru_cell.html */
+/** `torch.gruCell`: `float32[3, 4], float32[3, 4], float32[3, 4], float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.gru_cell.html */
 export function gruCell(
   input: Tensor,
   hx: Tensor,
@@ -4509,7 +4509,7 @@ export function gruCell(...args: unknown[]): Tensor {
   return call("gruCell", "gru_cell", args) as Tensor;
 }
 
-/** `torch.gt`: elementwise; dtypes are promoted. https://docs.pytorch.org/docs/stable/generated/torch.gt.html */
+/** `torch.gt`: elementwise; dtypes are promoted; `float32[3, 4], float32[3, 4]` gives `bool[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.gt.html */
 export function gt(input: Tensor, other: Tensor): Tensor;
 /** With `other` by name. */
 export function gt(input: Tensor, options: { other: Tensor }): Tensor;
@@ -4630,7 +4630,7 @@ export function hannWindow(...args: unknown[]): Tensor {
   return call("hannWindow", "hann_window hann_window.periodic", args) as Tensor;
 }
 
-/** `torch.hardshrink`. https://docs.pytorch.org/docs/stable/generated/torch.hardshrink.html */
+/** `torch.hardshrink`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.hardshrink.html */
 export function hardshrink(input: Tensor, lambd?: Scalar): Tensor;
 /** With `lambd` by name. */
 export function hardshrink(input: Tensor, options: { lambd?: Scalar }): Tensor;
@@ -4638,7 +4638,7 @@ export function hardshrink(...args: unknown[]): Tensor {
   return call("hardshrink", "hardshrink", args) as Tensor;
 }
 
-/** `torch.hashTensor`. https://docs.pytorch.org/docs/stable/generated/torch.hash_tensor.html */
+/** `torch.hashTensor`: `float32[3, 4]` gives `uint64[]`. https://docs.pytorch.org/docs/stable/generated/torch.hash_tensor.html */
 export function hashTensor(
   input: Tensor,
   dim?: number | readonly number[],
@@ -4653,7 +4653,7 @@ export function hashTensor(...args: unknown[]): Tensor {
   return call("hashTensor", "hash_tensor", args) as Tensor;
 }
 
-/** `torch.heaviside`. https://docs.pytorch.org/docs/stable/generated/torch.heaviside.html */
+/** `torch.heaviside`: `float32[3, 4], float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.heaviside.html */
 export function heaviside(input: Tensor, values: Tensor): Tensor;
 /** With `values` by name. */
 export function heaviside(input: Tensor, options: { values: Tensor }): Tensor;
@@ -4661,7 +4661,7 @@ export function heaviside(...args: unknown[]): Tensor {
   return call("heaviside", "heaviside", args) as Tensor;
 }
 
-/** `torch.hingeEmbeddingLoss`. https://docs.pytorch.org/docs/stable/generated/torch.hinge_embedding_loss.html */
+/** `torch.hingeEmbeddingLoss`: `float32[3, 4], float32[3, 4]` gives `float32[]`. https://docs.pytorch.org/docs/stable/generated/torch.hinge_embedding_loss.html */
 export function hingeEmbeddingLoss(input: Tensor, target: Tensor, margin?: number, reduction?: number): Tensor;
 /** With `reduction` by name. */
 export function hingeEmbeddingLoss(
@@ -4685,7 +4685,7 @@ export function hingeEmbeddingLoss(...args: unknown[]): Tensor {
   return call("hingeEmbeddingLoss", "hinge_embedding_loss", args) as Tensor;
 }
 
-/** `torch.histc`. https://docs.pytorch.org/docs/stable/generated/torch.histc.html */
+/** `torch.histc`: `float32[3, 4]` gives `float32[100]`. https://docs.pytorch.org/docs/stable/generated/torch.histc.html */
 export function histc(input: Tensor, bins?: number, min?: Scalar, max?: Scalar): Tensor;
 /** With `max` by name. */
 export function histc(input: Tensor, bins: number, min: Scalar, options: { max?: Scalar }): Tensor;
@@ -4697,7 +4697,7 @@ export function histc(...args: unknown[]): Tensor {
   return call("histc", "histc", args) as Tensor;
 }
 
-/** `torch.histogram`. https://docs.pytorch.org/docs/stable/generated/torch.histogram.html */
+/** `torch.histogram`: `float32[4], float32[4]` gives `[float32[3], float32[4]]`. https://docs.pytorch.org/docs/stable/generated/torch.histogram.html */
 export function histogram(
   input: Tensor,
   bins: Tensor,
@@ -4723,7 +4723,7 @@ export function histogram(...args: unknown[]): Named<"hist" | "bin_edges"> {
   return call("histogram", "histogram.bins_tensor histogram.bin_ct", args) as Named<"hist" | "bin_edges">;
 }
 
-/** `torch.histogramdd`. https://docs.pytorch.org/docs/stable/generated/torch.histogramdd.html */
+/** `torch.histogramdd`: `float32[3, 4]` gives `[float32[1, 1, 1, 1], [float32[2], float32[2], float32[2], float32[2]]]`. https://docs.pytorch.org/docs/stable/generated/torch.histogramdd.html */
 export function histogramdd(
   input: Tensor,
   bins: number,
@@ -4832,7 +4832,7 @@ export function histogramdd(...args: unknown[]): [Tensor, readonly Tensor[]] {
   ];
 }
 
-/** `torch.hsplit`: a view of the same elements. https://docs.pytorch.org/docs/stable/generated/torch.hsplit.html */
+/** `torch.hsplit`: a view of the same elements; `float32[3, 4]` gives `[float32[3, 4]]`. https://docs.pytorch.org/docs/stable/generated/torch.hsplit.html */
 export function hsplit(input: Tensor, sections: number): Tensor[];
 /** With `sections` by name. */
 export function hsplit(input: Tensor, options: { sections: number }): Tensor[];
@@ -4854,7 +4854,7 @@ export function hstack(...args: unknown[]): Tensor {
   return call("hstack", "hstack", args) as Tensor;
 }
 
-/** `torch.hypot`: elementwise; dtypes are promoted. https://docs.pytorch.org/docs/stable/generated/torch.hypot.html */
+/** `torch.hypot`: elementwise; dtypes are promoted; `float32[3, 4], float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.hypot.html */
 export function hypot(input: Tensor, other: Tensor): Tensor;
 /** With `other` by name. */
 export function hypot(input: Tensor, options: { other: Tensor }): Tensor;
@@ -4862,7 +4862,7 @@ export function hypot(...args: unknown[]): Tensor {
   return call("hypot", "hypot", args) as Tensor;
 }
 
-/** `torch.i0`: elementwise; integers become floats. https://docs.pytorch.org/docs/stable/generated/torch.i0.html */
+/** `torch.i0`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.i0.html */
 export function i0(input: Tensor): Tensor;
 export function i0(...args: unknown[]): Tensor {
   return call("i0", "i0", args) as Tensor;
@@ -4874,7 +4874,7 @@ export function i0_(...args: unknown[]): Tensor {
   return call("i0_", "i0_", args) as Tensor;
 }
 
-/** `torch.igamma`: elementwise; integers become floats. https://docs.pytorch.org/docs/stable/generated/torch.igamma.html */
+/** `torch.igamma`: elementwise; integers become floats; `float32[3, 4], float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.igamma.html */
 export function igamma(input: Tensor, other: Tensor): Tensor;
 /** With `other` by name. */
 export function igamma(input: Tensor, options: { other: Tensor }): Tensor;
@@ -4882,7 +4882,7 @@ export function igamma(...args: unknown[]): Tensor {
   return call("igamma", "igamma", args) as Tensor;
 }
 
-/** `torch.igammac`: elementwise; integers become floats. https://docs.pytorch.org/docs/stable/generated/torch.igammac.html */
+/** `torch.igammac`: elementwise; integers become floats; `float32[3, 4], float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.igammac.html */
 export function igammac(input: Tensor, other: Tensor): Tensor;
 /** With `other` by name. */
 export function igammac(input: Tensor, options: { other: Tensor }): Tensor;
@@ -4890,7 +4890,7 @@ export function igammac(...args: unknown[]): Tensor {
   return call("igammac", "igammac", args) as Tensor;
 }
 
-/** `torch.imag`: a view of the same elements. https://docs.pytorch.org/docs/stable/generated/torch.imag.html */
+/** `torch.imag`: a view of the same elements; `complex64[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.imag.html */
 export function imag(input: Tensor): Tensor;
 export function imag(...args: unknown[]): Tensor {
   return call("imag", "imag", args) as Tensor;
@@ -4958,7 +4958,7 @@ export function indexFill(...args: unknown[]): Tensor {
   return call("indexFill", "index_fill.int_Tensor index_fill.int_Scalar", args) as Tensor;
 }
 
-/** `torch.indexPut`. https://docs.pytorch.org/docs/stable/generated/torch.index_put.html */
+/** `torch.indexPut`: `float32[3, 4], float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.index_put.html */
 export function indexPut(
   input: Tensor,
   indices: readonly (Tensor | null)[],
@@ -5065,7 +5065,7 @@ export function indexSelect(...args: unknown[]): Tensor {
   return call("indexSelect", "index_select", args) as Tensor;
 }
 
-/** `torch.inner`. https://docs.pytorch.org/docs/stable/generated/torch.inner.html */
+/** `torch.inner`: `float32[3, 4], float32[3, 4]` gives `float32[3, 3]`. https://docs.pytorch.org/docs/stable/generated/torch.inner.html */
 export function inner(input: Tensor, other: Tensor): Tensor;
 /** With `other` by name. */
 export function inner(input: Tensor, options: { other: Tensor }): Tensor;
@@ -5181,7 +5181,7 @@ export function instanceNorm(...args: unknown[]): Tensor {
   return call("instanceNorm", "instance_norm", args) as Tensor;
 }
 
-/** `torch.inverse`. https://docs.pytorch.org/docs/stable/generated/torch.inverse.html */
+/** `torch.inverse`: `float32[3, 3]` gives `float32[3, 3]`. https://docs.pytorch.org/docs/stable/generated/torch.inverse.html */
 export function inverse(input: Tensor): Tensor;
 export function inverse(...args: unknown[]): Tensor {
   return call("inverse", "inverse", args) as Tensor;
@@ -5225,7 +5225,7 @@ export function isSameSize(...args: unknown[]): boolean {
   return call("isSameSize", "is_same_size", args) as boolean;
 }
 
-/** `torch.isclose`: elementwise; dtypes are promoted. https://docs.pytorch.org/docs/stable/generated/torch.isclose.html */
+/** `torch.isclose`: elementwise; dtypes are promoted; `float32[3, 4], float32[3, 4]` gives `bool[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.isclose.html */
 export function isclose(input: Tensor, other: Tensor, rtol?: number, atol?: number, equalNan?: boolean): Tensor;
 /** With `equalNan` by name. */
 export function isclose(
@@ -5257,13 +5257,13 @@ export function isclose(...args: unknown[]): Tensor {
   return call("isclose", "isclose", args) as Tensor;
 }
 
-/** `torch.isfinite`: elementwise. https://docs.pytorch.org/docs/stable/generated/torch.isfinite.html */
+/** `torch.isfinite`: elementwise; `float32[3, 4]` gives `bool[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.isfinite.html */
 export function isfinite(input: Tensor): Tensor;
 export function isfinite(...args: unknown[]): Tensor {
   return call("isfinite", "isfinite", args) as Tensor;
 }
 
-/** `torch.isin`: dtypes are promoted. https://docs.pytorch.org/docs/stable/generated/torch.isin.html */
+/** `torch.isin`: dtypes are promoted; `float32[3, 4], float32[3, 4]` gives `bool[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.isin.html */
 export function isin(
   elements: Tensor,
   testElements: Tensor,
@@ -5304,31 +5304,31 @@ export function isin(...args: unknown[]): Tensor {
   return call("isin", "isin.Tensor_Tensor isin.Scalar_Tensor isin.Tensor_Scalar", args) as Tensor;
 }
 
-/** `torch.isinf`: elementwise. https://docs.pytorch.org/docs/stable/generated/torch.isinf.html */
+/** `torch.isinf`: elementwise; `float32[3, 4]` gives `bool[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.isinf.html */
 export function isinf(input: Tensor): Tensor;
 export function isinf(...args: unknown[]): Tensor {
   return call("isinf", "isinf", args) as Tensor;
 }
 
-/** `torch.isnan`: elementwise. https://docs.pytorch.org/docs/stable/generated/torch.isnan.html */
+/** `torch.isnan`: elementwise; `float32[3, 4]` gives `bool[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.isnan.html */
 export function isnan(input: Tensor): Tensor;
 export function isnan(...args: unknown[]): Tensor {
   return call("isnan", "isnan", args) as Tensor;
 }
 
-/** `torch.isneginf`: elementwise. https://docs.pytorch.org/docs/stable/generated/torch.isneginf.html */
+/** `torch.isneginf`: elementwise; `float32[3, 4]` gives `bool[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.isneginf.html */
 export function isneginf(input: Tensor): Tensor;
 export function isneginf(...args: unknown[]): Tensor {
   return call("isneginf", "isneginf", args) as Tensor;
 }
 
-/** `torch.isposinf`: elementwise. https://docs.pytorch.org/docs/stable/generated/torch.isposinf.html */
+/** `torch.isposinf`: elementwise; `float32[3, 4]` gives `bool[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.isposinf.html */
 export function isposinf(input: Tensor): Tensor;
 export function isposinf(...args: unknown[]): Tensor {
   return call("isposinf", "isposinf", args) as Tensor;
 }
 
-/** `torch.isreal`. https://docs.pytorch.org/docs/stable/generated/torch.isreal.html */
+/** `torch.isreal`: `float32[3, 4]` gives `bool[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.isreal.html */
 export function isreal(input: Tensor): Tensor;
 export function isreal(...args: unknown[]): Tensor {
   return call("isreal", "isreal", args) as Tensor;
@@ -5517,7 +5517,7 @@ export function kaiserWindow(...args: unknown[]): Tensor {
   return call("kaiserWindow", "kaiser_window kaiser_window.periodic kaiser_window.beta", args) as Tensor;
 }
 
-/** `torch.klDiv`. https://docs.pytorch.org/docs/stable/generated/torch.kl_div.html */
+/** `torch.klDiv`: `float32[3, 4], float32[3, 4]` gives `float32[]`. https://docs.pytorch.org/docs/stable/generated/torch.kl_div.html */
 export function klDiv(input: Tensor, target: Tensor, reduction?: number, options?: { logTarget?: boolean }): Tensor;
 /** With `reduction` by name. */
 export function klDiv(input: Tensor, target: Tensor, options: { reduction?: number; logTarget?: boolean }): Tensor;
@@ -5527,7 +5527,7 @@ export function klDiv(...args: unknown[]): Tensor {
   return call("klDiv", "kl_div", args) as Tensor;
 }
 
-/** `torch.kron`: dtypes are promoted. https://docs.pytorch.org/docs/stable/generated/torch.kron.html */
+/** `torch.kron`: dtypes are promoted; `float32[3, 4], float32[3, 4]` gives `float32[9, 16]`. https://docs.pytorch.org/docs/stable/generated/torch.kron.html */
 export function kron(input: Tensor, other: Tensor): Tensor;
 /** With `other` by name. */
 export function kron(input: Tensor, options: { other: Tensor }): Tensor;
@@ -5535,7 +5535,7 @@ export function kron(...args: unknown[]): Tensor {
   return call("kron", "kron", args) as Tensor;
 }
 
-/** `torch.kthvalue`. https://docs.pytorch.org/docs/stable/generated/torch.kthvalue.html */
+/** `torch.kthvalue`: `float32[3, 4]` gives `[float32[3], int64[3]]`. https://docs.pytorch.org/docs/stable/generated/torch.kthvalue.html */
 export function kthvalue(input: Tensor, k: number, dim?: number, keepdim?: boolean): Named<"values" | "indices">;
 /** With `keepdim` by name. */
 export function kthvalue(
@@ -5613,7 +5613,7 @@ export function layerNorm(...args: unknown[]): Tensor {
   return call("layerNorm", "layer_norm", args) as Tensor;
 }
 
-/** `torch.lcm`: dtypes are promoted. https://docs.pytorch.org/docs/stable/generated/torch.lcm.html */
+/** `torch.lcm`: dtypes are promoted; `int64[3, 4], int64[3, 4]` gives `int64[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.lcm.html */
 export function lcm(input: Tensor, other: Tensor): Tensor;
 /** With `other` by name. */
 export function lcm(input: Tensor, options: { other: Tensor }): Tensor;
@@ -5629,7 +5629,7 @@ export function lcm_(...args: unknown[]): Tensor {
   return call("lcm_", "lcm_", args) as Tensor;
 }
 
-/** `torch.ldexp`. https://docs.pytorch.org/docs/stable/generated/torch.ldexp.html */
+/** `torch.ldexp`: `float32[3, 4], float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.ldexp.html */
 export function ldexp(input: Tensor, other: Tensor): Tensor;
 /** With `other` by name. */
 export function ldexp(input: Tensor, options: { other: Tensor }): Tensor;
@@ -5645,7 +5645,7 @@ export function ldexp_(...args: unknown[]): Tensor {
   return call("ldexp_", "ldexp_", args) as Tensor;
 }
 
-/** `torch.le`: elementwise; dtypes are promoted. https://docs.pytorch.org/docs/stable/generated/torch.le.html */
+/** `torch.le`: elementwise; dtypes are promoted; `float32[3, 4], float32[3, 4]` gives `bool[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.le.html */
 export function le(input: Tensor, other: Tensor): Tensor;
 /** With `other` by name. */
 export function le(input: Tensor, options: { other: Tensor }): Tensor;
@@ -5657,7 +5657,7 @@ export function le(...args: unknown[]): Tensor {
   return call("le", "le.Tensor le.Scalar", args) as Tensor;
 }
 
-/** `torch.lerp`: dtypes are promoted. https://docs.pytorch.org/docs/stable/generated/torch.lerp.html */
+/** `torch.lerp`: dtypes are promoted; `float32[3, 4], float32[3, 4], float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.lerp.html */
 export function lerp(input: Tensor, end: Tensor, weight: Tensor): Tensor;
 /** With `weight` by name. */
 export function lerp(input: Tensor, end: Tensor, options: { weight: Tensor }): Tensor;
@@ -5673,7 +5673,7 @@ export function lerp(...args: unknown[]): Tensor {
   return call("lerp", "lerp.Tensor lerp.Scalar", args) as Tensor;
 }
 
-/** `torch.less`: dtypes are promoted. https://docs.pytorch.org/docs/stable/generated/torch.less.html */
+/** `torch.less`: dtypes are promoted; `float32[3, 4], float32[3, 4]` gives `bool[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.less.html */
 export function less(input: Tensor, other: Tensor): Tensor;
 /** With `other` by name. */
 export function less(input: Tensor, options: { other: Tensor }): Tensor;
@@ -5685,7 +5685,7 @@ export function less(...args: unknown[]): Tensor {
   return call("less", "less.Tensor less.Scalar", args) as Tensor;
 }
 
-/** `torch.lessEqual`: dtypes are promoted. https://docs.pytorch.org/docs/stable/generated/torch.less_equal.html */
+/** `torch.lessEqual`: dtypes are promoted; `float32[3, 4], float32[3, 4]` gives `bool[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.less_equal.html */
 export function lessEqual(input: Tensor, other: Tensor): Tensor;
 /** With `other` by name. */
 export function lessEqual(input: Tensor, options: { other: Tensor }): Tensor;
@@ -5697,7 +5697,7 @@ export function lessEqual(...args: unknown[]): Tensor {
   return call("lessEqual", "less_equal.Tensor less_equal.Scalar", args) as Tensor;
 }
 
-/** `torch.lgamma`: elementwise; integers become floats. https://docs.pytorch.org/docs/stable/generated/torch.lgamma.html */
+/** `torch.lgamma`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.lgamma.html */
 export function lgamma(input: Tensor): Tensor;
 export function lgamma(...args: unknown[]): Tensor {
   return call("lgamma", "lgamma", args) as Tensor;
@@ -5791,13 +5791,13 @@ export function linspace(...args: unknown[]): Tensor {
   ) as Tensor;
 }
 
-/** `torch.log`: elementwise; integers become floats. https://docs.pytorch.org/docs/stable/generated/torch.log.html */
+/** `torch.log`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.log.html */
 export function log(input: Tensor): Tensor;
 export function log(...args: unknown[]): Tensor {
   return call("log", "log", args) as Tensor;
 }
 
-/** `torch.log10`: elementwise; integers become floats. https://docs.pytorch.org/docs/stable/generated/torch.log10.html */
+/** `torch.log10`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.log10.html */
 export function log10(input: Tensor): Tensor;
 export function log10(...args: unknown[]): Tensor {
   return call("log10", "log10", args) as Tensor;
@@ -5809,7 +5809,7 @@ export function log10_(...args: unknown[]): Tensor {
   return call("log10_", "log10_", args) as Tensor;
 }
 
-/** `torch.log1p`: elementwise; integers become floats. https://docs.pytorch.org/docs/stable/generated/torch.log1p.html */
+/** `torch.log1p`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.log1p.html */
 export function log1p(input: Tensor): Tensor;
 export function log1p(...args: unknown[]): Tensor {
   return call("log1p", "log1p", args) as Tensor;
@@ -5821,7 +5821,7 @@ export function log1p_(...args: unknown[]): Tensor {
   return call("log1p_", "log1p_", args) as Tensor;
 }
 
-/** `torch.log2`: elementwise; integers become floats. https://docs.pytorch.org/docs/stable/generated/torch.log2.html */
+/** `torch.log2`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.log2.html */
 export function log2(input: Tensor): Tensor;
 export function log2(...args: unknown[]): Tensor {
   return call("log2", "log2", args) as Tensor;
@@ -5839,7 +5839,7 @@ export function log_(...args: unknown[]): Tensor {
   return call("log_", "log_", args) as Tensor;
 }
 
-/** `torch.logSoftmax`. https://docs.pytorch.org/docs/stable/generated/torch.log_softmax.html */
+/** `torch.logSoftmax`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.log_softmax.html */
 export function logSoftmax(input: Tensor, dim: number, dtype?: DType | null): Tensor;
 /** With `dtype` by name. */
 export function logSoftmax(input: Tensor, dim: number, options: { dtype?: DType | null }): Tensor;
@@ -5849,7 +5849,7 @@ export function logSoftmax(...args: unknown[]): Tensor {
   return call("logSoftmax", "log_softmax.int", args) as Tensor;
 }
 
-/** `torch.logaddexp`: elementwise; integers become floats. https://docs.pytorch.org/docs/stable/generated/torch.logaddexp.html */
+/** `torch.logaddexp`: elementwise; integers become floats; `float32[3, 4], float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.logaddexp.html */
 export function logaddexp(input: Tensor, other: Tensor): Tensor;
 /** With `other` by name. */
 export function logaddexp(input: Tensor, options: { other: Tensor }): Tensor;
@@ -5857,7 +5857,7 @@ export function logaddexp(...args: unknown[]): Tensor {
   return call("logaddexp", "logaddexp", args) as Tensor;
 }
 
-/** `torch.logaddexp2`: elementwise; integers become floats. https://docs.pytorch.org/docs/stable/generated/torch.logaddexp2.html */
+/** `torch.logaddexp2`: elementwise; integers become floats; `float32[3, 4], float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.logaddexp2.html */
 export function logaddexp2(input: Tensor, other: Tensor): Tensor;
 /** With `other` by name. */
 export function logaddexp2(input: Tensor, options: { other: Tensor }): Tensor;
@@ -5865,7 +5865,7 @@ export function logaddexp2(...args: unknown[]): Tensor {
   return call("logaddexp2", "logaddexp2", args) as Tensor;
 }
 
-/** `torch.logcumsumexp`. https://docs.pytorch.org/docs/stable/generated/torch.logcumsumexp.html */
+/** `torch.logcumsumexp`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.logcumsumexp.html */
 export function logcumsumexp(input: Tensor, dim: number): Tensor;
 /** With `dim` by name. */
 export function logcumsumexp(input: Tensor, options: { dim: number }): Tensor;
@@ -5873,13 +5873,13 @@ export function logcumsumexp(...args: unknown[]): Tensor {
   return call("logcumsumexp", "logcumsumexp", args) as Tensor;
 }
 
-/** `torch.logdet`. https://docs.pytorch.org/docs/stable/generated/torch.logdet.html */
+/** `torch.logdet`: `float32[3, 3]` gives `float32[]`. https://docs.pytorch.org/docs/stable/generated/torch.logdet.html */
 export function logdet(input: Tensor): Tensor;
 export function logdet(...args: unknown[]): Tensor {
   return call("logdet", "logdet", args) as Tensor;
 }
 
-/** `torch.logicalAnd`: elementwise. https://docs.pytorch.org/docs/stable/generated/torch.logical_and.html */
+/** `torch.logicalAnd`: elementwise; `float32[3, 4], float32[3, 4]` gives `bool[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.logical_and.html */
 export function logicalAnd(input: Tensor, other: Tensor): Tensor;
 /** With `other` by name. */
 export function logicalAnd(input: Tensor, options: { other: Tensor }): Tensor;
@@ -5887,13 +5887,13 @@ export function logicalAnd(...args: unknown[]): Tensor {
   return call("logicalAnd", "logical_and", args) as Tensor;
 }
 
-/** `torch.logicalNot`. https://docs.pytorch.org/docs/stable/generated/torch.logical_not.html */
+/** `torch.logicalNot`: `float32[3, 4]` gives `bool[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.logical_not.html */
 export function logicalNot(input: Tensor): Tensor;
 export function logicalNot(...args: unknown[]): Tensor {
   return call("logicalNot", "logical_not", args) as Tensor;
 }
 
-/** `torch.logicalOr`: elementwise. https://docs.pytorch.org/docs/stable/generated/torch.logical_or.html */
+/** `torch.logicalOr`: elementwise; `float32[3, 4], float32[3, 4]` gives `bool[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.logical_or.html */
 export function logicalOr(input: Tensor, other: Tensor): Tensor;
 /** With `other` by name. */
 export function logicalOr(input: Tensor, options: { other: Tensor }): Tensor;
@@ -5901,7 +5901,7 @@ export function logicalOr(...args: unknown[]): Tensor {
   return call("logicalOr", "logical_or", args) as Tensor;
 }
 
-/** `torch.logicalXor`: elementwise. https://docs.pytorch.org/docs/stable/generated/torch.logical_xor.html */
+/** `torch.logicalXor`: elementwise; `float32[3, 4], float32[3, 4]` gives `bool[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.logical_xor.html */
 export function logicalXor(input: Tensor, other: Tensor): Tensor;
 /** With `other` by name. */
 export function logicalXor(input: Tensor, options: { other: Tensor }): Tensor;
@@ -5909,7 +5909,7 @@ export function logicalXor(...args: unknown[]): Tensor {
   return call("logicalXor", "logical_xor", args) as Tensor;
 }
 
-/** `torch.logit`: integers become floats. https://docs.pytorch.org/docs/stable/generated/torch.logit.html */
+/** `torch.logit`: integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.logit.html */
 export function logit(input: Tensor, eps?: number | null): Tensor;
 /** With `eps` by name. */
 export function logit(input: Tensor, options: { eps?: number | null }): Tensor;
@@ -6045,7 +6045,7 @@ export function logspace(...args: unknown[]): Tensor {
   ) as Tensor;
 }
 
-/** `torch.logsumexp`: integers become floats. https://docs.pytorch.org/docs/stable/generated/torch.logsumexp.html */
+/** `torch.logsumexp`: integers become floats; `float32[3, 4]` gives `float32[3]`. https://docs.pytorch.org/docs/stable/generated/torch.logsumexp.html */
 export function logsumexp(input: Tensor, dim: number | readonly number[], keepdim?: boolean): Tensor;
 /** With `keepdim` by name. */
 export function logsumexp(input: Tensor, dim: number | readonly number[], options: { keepdim?: boolean }): Tensor;
@@ -6055,7 +6055,7 @@ export function logsumexp(...args: unknown[]): Tensor {
   return call("logsumexp", "logsumexp", args) as Tensor;
 }
 
-/** `torch.lstm`. https://docs.pytorch.org/docs/stable/generated/torch.lstm.html */
+/** `torch.lstm`: `float32[3, 4]` gives `[float32[3, 4], float32[3, 4], float32[3, 4]]`. https://docs.pytorch.org/docs/stable/generated/torch.lstm.html */
 export function lstm(
   input: Tensor,
   hx: readonly Tensor[],
@@ -6163,7 +6163,7 @@ export function lstm(...args: unknown[]): [Tensor, Tensor, Tensor] {
   return call("lstm", "lstm.input", args) as [Tensor, Tensor, Tensor];
 }
 
-/** `torch.lstmCell`. https://docs.pytorch.org/docs/stable/generated/torch.lstm_cell.html */
+/** `torch.lstmCell`: `float32[3, 4], float32[3, 4], float32[3, 4]` gives `[float32[3, 4], float32[3, 4]]`. https://docs.pytorch.org/docs/stable/generated/torch.lstm_cell.html */
 export function lstmCell(
   input: Tensor,
   hx: readonly Tensor[],
@@ -6211,7 +6211,7 @@ export function lstmCell(...args: unknown[]): [Tensor, Tensor] {
   return call("lstmCell", "lstm_cell", args) as [Tensor, Tensor];
 }
 
-/** `torch.lt`: elementwise; dtypes are promoted. https://docs.pytorch.org/docs/stable/generated/torch.lt.html */
+/** `torch.lt`: elementwise; dtypes are promoted; `float32[3, 4], float32[3, 4]` gives `bool[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.lt.html */
 export function lt(input: Tensor, other: Tensor): Tensor;
 /** With `other` by name. */
 export function lt(input: Tensor, options: { other: Tensor }): Tensor;
@@ -6223,7 +6223,7 @@ export function lt(...args: unknown[]): Tensor {
   return call("lt", "lt.Tensor lt.Scalar", args) as Tensor;
 }
 
-/** `torch.luSolve`. https://docs.pytorch.org/docs/stable/generated/torch.lu_solve.html */
+/** `torch.luSolve`: `float32[3, 3], float32[3, 3], float32[3, 3]` gives `float32[3, 3]`. https://docs.pytorch.org/docs/stable/generated/torch.lu_solve.html */
 export function luSolve(input: Tensor, LUData: Tensor, LUPivots: Tensor): Tensor;
 /** With `LUPivots` by name. */
 export function luSolve(input: Tensor, LUData: Tensor, options: { LUPivots: Tensor }): Tensor;
@@ -6233,7 +6233,7 @@ export function luSolve(...args: unknown[]): Tensor {
   return call("luSolve", "lu_solve", args) as Tensor;
 }
 
-/** `torch.luUnpack`. https://docs.pytorch.org/docs/stable/generated/torch.lu_unpack.html */
+/** `torch.luUnpack`: `float32[3, 4], float32[3, 4]` gives `[float32[3, 3], float32[3, 3], float32[3, 4]]`. https://docs.pytorch.org/docs/stable/generated/torch.lu_unpack.html */
 export function luUnpack(
   LUData: Tensor,
   LUPivots: Tensor,
@@ -6262,7 +6262,7 @@ export function luUnpack(...args: unknown[]): Named<"P" | "L" | "U"> {
   return call("luUnpack", "lu_unpack", args) as Named<"P" | "L" | "U">;
 }
 
-/** `torch.marginRankingLoss`. https://docs.pytorch.org/docs/stable/generated/torch.margin_ranking_loss.html */
+/** `torch.marginRankingLoss`: `float32[3, 4], float32[3, 4], float32[3, 4]` gives `float32[]`. https://docs.pytorch.org/docs/stable/generated/torch.margin_ranking_loss.html */
 export function marginRankingLoss(
   input1: Tensor,
   input2: Tensor,
@@ -6300,7 +6300,7 @@ export function marginRankingLoss(...args: unknown[]): Tensor {
   return call("marginRankingLoss", "margin_ranking_loss", args) as Tensor;
 }
 
-/** `torch.maskedFill`. https://docs.pytorch.org/docs/stable/generated/torch.masked_fill.html */
+/** `torch.maskedFill`: `float32[3, 4], float32[3, 4], float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.masked_fill.html */
 export function maskedFill(input: Tensor, mask: Tensor, value: Tensor): Tensor;
 /** With `value` by name. */
 export function maskedFill(input: Tensor, mask: Tensor, options: { value: Tensor }): Tensor;
@@ -6316,7 +6316,7 @@ export function maskedFill(...args: unknown[]): Tensor {
   return call("maskedFill", "masked_fill.Tensor masked_fill.Scalar", args) as Tensor;
 }
 
-/** `torch.maskedScatter`. https://docs.pytorch.org/docs/stable/generated/torch.masked_scatter.html */
+/** `torch.maskedScatter`: `bool[3, 4], bool[3, 4], bool[3, 4]` gives `bool[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.masked_scatter.html */
 export function maskedScatter(input: Tensor, mask: Tensor, source: Tensor): Tensor;
 /** With `source` by name. */
 export function maskedScatter(input: Tensor, mask: Tensor, options: { source: Tensor }): Tensor;
@@ -6334,7 +6334,7 @@ export function maskedSelect(...args: unknown[]): Tensor {
   return call("maskedSelect", "masked_select", args) as Tensor;
 }
 
-/** `torch.matmul`. https://docs.pytorch.org/docs/stable/generated/torch.matmul.html */
+/** `torch.matmul`: `float32[3, 3], float32[3, 3]` gives `float32[3, 3]`. https://docs.pytorch.org/docs/stable/generated/torch.matmul.html */
 export function matmul(input: Tensor, other: Tensor): Tensor;
 /** With `other` by name. */
 export function matmul(input: Tensor, options: { other: Tensor }): Tensor;
@@ -6342,13 +6342,13 @@ export function matmul(...args: unknown[]): Tensor {
   return call("matmul", "matmul", args) as Tensor;
 }
 
-/** `torch.matrixExp`. https://docs.pytorch.org/docs/stable/generated/torch.matrix_exp.html */
+/** `torch.matrixExp`: `float32[3, 3]` gives `float32[3, 3]`. https://docs.pytorch.org/docs/stable/generated/torch.matrix_exp.html */
 export function matrixExp(input: Tensor): Tensor;
 export function matrixExp(...args: unknown[]): Tensor {
   return call("matrixExp", "matrix_exp", args) as Tensor;
 }
 
-/** `torch.matrixPower`. https://docs.pytorch.org/docs/stable/generated/torch.matrix_power.html */
+/** `torch.matrixPower`: `float32[3, 3]` gives `float32[3, 3]`. https://docs.pytorch.org/docs/stable/generated/torch.matrix_power.html */
 export function matrixPower(input: Tensor, n: number): Tensor;
 /** With `n` by name. */
 export function matrixPower(input: Tensor, options: { n: number }): Tensor;
@@ -6356,7 +6356,7 @@ export function matrixPower(...args: unknown[]): Tensor {
   return call("matrixPower", "matrix_power", args) as Tensor;
 }
 
-/** `torch.max`. https://docs.pytorch.org/docs/stable/generated/torch.max.html */
+/** `torch.max`: `float32[3, 4]` gives `float32[]`. https://docs.pytorch.org/docs/stable/generated/torch.max.html */
 export function max(input: Tensor): Tensor;
 /** Another form. */
 export function max(input: Tensor, other: Tensor): Tensor;
@@ -6372,7 +6372,7 @@ export function max(...args: unknown[]): Tensor | Named<"values" | "indices"> {
   return call("max", "max max.other max.dim", args) as Tensor | Named<"values" | "indices">;
 }
 
-/** `torch.maxPool1d`. https://docs.pytorch.org/docs/stable/generated/torch.max_pool1d.html */
+/** `torch.maxPool1d`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.max_pool1d.html */
 export function maxPool1d(
   input: Tensor,
   kernelSize: number | readonly number[],
@@ -6431,7 +6431,7 @@ export function maxPool1d(...args: unknown[]): Tensor {
   return call("maxPool1d", "max_pool1d", args) as Tensor;
 }
 
-/** `torch.maxPool1dWithIndices`. https://docs.pytorch.org/docs/stable/generated/torch.max_pool1d_with_indices.html */
+/** `torch.maxPool1dWithIndices`: `float32[3, 4]` gives `[float32[3, 4], int64[3, 4]]`. https://docs.pytorch.org/docs/stable/generated/torch.max_pool1d_with_indices.html */
 export function maxPool1dWithIndices(
   input: Tensor,
   kernelSize: number | readonly number[],
@@ -6490,7 +6490,7 @@ export function maxPool1dWithIndices(...args: unknown[]): [Tensor, Tensor] {
   return call("maxPool1dWithIndices", "max_pool1d_with_indices", args) as [Tensor, Tensor];
 }
 
-/** `torch.maxPool2d`. https://docs.pytorch.org/docs/stable/generated/torch.max_pool2d.html */
+/** `torch.maxPool2d`: `float32[2, 3, 4]` gives `float32[2, 3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.max_pool2d.html */
 export function maxPool2d(
   input: Tensor,
   kernelSize: number | readonly number[],
@@ -6549,7 +6549,7 @@ export function maxPool2d(...args: unknown[]): Tensor {
   return call("maxPool2d", "max_pool2d", args) as Tensor;
 }
 
-/** `torch.maxPool3d`. https://docs.pytorch.org/docs/stable/generated/torch.max_pool3d.html */
+/** `torch.maxPool3d`: `float32[2, 3, 8, 8]` gives `float32[2, 3, 8, 8]`. https://docs.pytorch.org/docs/stable/generated/torch.max_pool3d.html */
 export function maxPool3d(
   input: Tensor,
   kernelSize: number | readonly number[],
@@ -6608,7 +6608,7 @@ export function maxPool3d(...args: unknown[]): Tensor {
   return call("maxPool3d", "max_pool3d", args) as Tensor;
 }
 
-/** `torch.maximum`: elementwise; dtypes are promoted. https://docs.pytorch.org/docs/stable/generated/torch.maximum.html */
+/** `torch.maximum`: elementwise; dtypes are promoted; `float32[3, 4], float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.maximum.html */
 export function maximum(input: Tensor, other: Tensor): Tensor;
 /** With `other` by name. */
 export function maximum(input: Tensor, options: { other: Tensor }): Tensor;
@@ -6616,7 +6616,7 @@ export function maximum(...args: unknown[]): Tensor {
   return call("maximum", "maximum", args) as Tensor;
 }
 
-/** `torch.mean`. https://docs.pytorch.org/docs/stable/generated/torch.mean.html */
+/** `torch.mean`: `float32[3, 4]` gives `float32[]`. https://docs.pytorch.org/docs/stable/generated/torch.mean.html */
 export function mean(input: Tensor, options?: { dtype?: DType | null }): Tensor;
 /** Another form. */
 export function mean(
@@ -6640,7 +6640,7 @@ export function mean(...args: unknown[]): Tensor {
   return call("mean", "mean mean.dim", args) as Tensor;
 }
 
-/** `torch.median`. https://docs.pytorch.org/docs/stable/generated/torch.median.html */
+/** `torch.median`: `float32[3, 4]` gives `float32[]`. https://docs.pytorch.org/docs/stable/generated/torch.median.html */
 export function median(input: Tensor): Tensor;
 /** Another form. */
 export function median(input: Tensor, dim: number, keepdim?: boolean): Named<"values" | "indices">;
@@ -6652,7 +6652,7 @@ export function median(...args: unknown[]): Tensor | Named<"values" | "indices">
   return call("median", "median median.dim", args) as Tensor | Named<"values" | "indices">;
 }
 
-/** `torch.min`. https://docs.pytorch.org/docs/stable/generated/torch.min.html */
+/** `torch.min`: `float32[3, 4]` gives `float32[]`. https://docs.pytorch.org/docs/stable/generated/torch.min.html */
 export function min(input: Tensor): Tensor;
 /** Another form. */
 export function min(input: Tensor, other: Tensor): Tensor;
@@ -6668,7 +6668,7 @@ export function min(...args: unknown[]): Tensor | Named<"values" | "indices"> {
   return call("min", "min min.other min.dim", args) as Tensor | Named<"values" | "indices">;
 }
 
-/** `torch.minimum`: elementwise; dtypes are promoted. https://docs.pytorch.org/docs/stable/generated/torch.minimum.html */
+/** `torch.minimum`: elementwise; dtypes are promoted; `float32[3, 4], float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.minimum.html */
 export function minimum(input: Tensor, other: Tensor): Tensor;
 /** With `other` by name. */
 export function minimum(input: Tensor, options: { other: Tensor }): Tensor;
@@ -6676,7 +6676,7 @@ export function minimum(...args: unknown[]): Tensor {
   return call("minimum", "minimum", args) as Tensor;
 }
 
-/** `torch.mkldnnConvolution`. https://docs.pytorch.org/docs/stable/generated/torch.mkldnn_convolution.html */
+/** `torch.mkldnnConvolution`: `float32[2, 3, 8, 8], float32[2, 3, 8, 8]` gives `float32[2, 2, 3, 3]`. https://docs.pytorch.org/docs/stable/generated/torch.mkldnn_convolution.html */
 export function mkldnnConvolution(
   input: Tensor,
   weight: Tensor,
@@ -7066,7 +7066,7 @@ export function mkldnnRnnLayer(...args: unknown[]): [Tensor, Tensor, Tensor, Ten
   return call("mkldnnRnnLayer", "mkldnn_rnn_layer", args) as [Tensor, Tensor, Tensor, Tensor];
 }
 
-/** `torch.mm`. https://docs.pytorch.org/docs/stable/generated/torch.mm.html */
+/** `torch.mm`: `float32[3, 3], float32[3, 3]` gives `float32[3, 3]`. https://docs.pytorch.org/docs/stable/generated/torch.mm.html */
 export function mm(input: Tensor, mat2: Tensor): Tensor;
 /** With `mat2` by name. */
 export function mm(input: Tensor, options: { mat2: Tensor }): Tensor;
@@ -7080,7 +7080,7 @@ export function mm(...args: unknown[]): Tensor {
   return call("mm", "mm mm.dtype", args) as Tensor;
 }
 
-/** `torch.mode`. https://docs.pytorch.org/docs/stable/generated/torch.mode.html */
+/** `torch.mode`: `float32[3, 4]` gives `[float32[3], int64[3]]`. https://docs.pytorch.org/docs/stable/generated/torch.mode.html */
 export function mode(input: Tensor, dim?: number, keepdim?: boolean): Named<"values" | "indices">;
 /** With `keepdim` by name. */
 export function mode(input: Tensor, dim: number, options: { keepdim?: boolean }): Named<"values" | "indices">;
@@ -7090,7 +7090,7 @@ export function mode(...args: unknown[]): Named<"values" | "indices"> {
   return call("mode", "mode", args) as Named<"values" | "indices">;
 }
 
-/** `torch.moveaxis`: a view of the same elements. https://docs.pytorch.org/docs/stable/generated/torch.moveaxis.html */
+/** `torch.moveaxis`: a view of the same elements; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.moveaxis.html */
 export function moveaxis(input: Tensor, source: number, destination: number): Tensor;
 /** With `destination` by name. */
 export function moveaxis(input: Tensor, source: number, options: { destination: number }): Tensor;
@@ -7106,7 +7106,7 @@ export function moveaxis(...args: unknown[]): Tensor {
   return call("moveaxis", "moveaxis.int moveaxis.intlist", args) as Tensor;
 }
 
-/** `torch.movedim`: a view of the same elements. https://docs.pytorch.org/docs/stable/generated/torch.movedim.html */
+/** `torch.movedim`: a view of the same elements; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.movedim.html */
 export function movedim(input: Tensor, source: number, destination: number): Tensor;
 /** With `destination` by name. */
 export function movedim(input: Tensor, source: number, options: { destination: number }): Tensor;
@@ -7122,13 +7122,13 @@ export function movedim(...args: unknown[]): Tensor {
   return call("movedim", "movedim.int movedim.intlist", args) as Tensor;
 }
 
-/** `torch.msort`. https://docs.pytorch.org/docs/stable/generated/torch.msort.html */
+/** `torch.msort`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.msort.html */
 export function msort(input: Tensor): Tensor;
 export function msort(...args: unknown[]): Tensor {
   return call("msort", "msort", args) as Tensor;
 }
 
-/** `torch.mul`: elementwise; dtypes are promoted. https://docs.pytorch.org/docs/stable/generated/torch.mul.html */
+/** `torch.mul`: elementwise; dtypes are promoted; `float32[3, 4], float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.mul.html */
 export function mul(input: Tensor | Scalar, other: Tensor | Scalar): Tensor;
 /** With `other` by name. */
 export function mul(input: Tensor | Scalar, options: { other: Tensor | Scalar }): Tensor;
@@ -7136,7 +7136,7 @@ export function mul(...args: unknown[]): Tensor {
   return call("mul", "mul.Tensor", args) as Tensor;
 }
 
-/** `torch.multinomial`: random numbers. https://docs.pytorch.org/docs/stable/generated/torch.multinomial.html */
+/** `torch.multinomial`: random numbers; `float32[3, 4]` gives `int64[3, 1]`. https://docs.pytorch.org/docs/stable/generated/torch.multinomial.html */
 export function multinomial(input: Tensor, numSamples: number, replacement?: boolean): Tensor;
 /** With `replacement` by name. */
 export function multinomial(input: Tensor, numSamples: number, options: { replacement?: boolean }): Tensor;
@@ -7146,7 +7146,7 @@ export function multinomial(...args: unknown[]): Tensor {
   return call("multinomial", "multinomial", args) as Tensor;
 }
 
-/** `torch.multiply`: dtypes are promoted. https://docs.pytorch.org/docs/stable/generated/torch.multiply.html */
+/** `torch.multiply`: dtypes are promoted; `float32[3, 4], float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.multiply.html */
 export function multiply(input: Tensor | Scalar, other: Tensor | Scalar): Tensor;
 /** With `other` by name. */
 export function multiply(input: Tensor | Scalar, options: { other: Tensor | Scalar }): Tensor;
@@ -7158,7 +7158,7 @@ export function multiply(...args: unknown[]): Tensor {
   return call("multiply", "multiply.Tensor multiply.Scalar", args) as Tensor;
 }
 
-/** `torch.mv`. https://docs.pytorch.org/docs/stable/generated/torch.mv.html */
+/** `torch.mv`: `float32[3, 3], float32[3, 3]` gives `float32[3, 3]`. https://docs.pytorch.org/docs/stable/generated/torch.mv.html */
 export function mv(input: Tensor, vec: Tensor): Tensor;
 /** With `vec` by name. */
 export function mv(input: Tensor, options: { vec: Tensor }): Tensor;
@@ -7166,7 +7166,7 @@ export function mv(...args: unknown[]): Tensor {
   return call("mv", "mv", args) as Tensor;
 }
 
-/** `torch.mvlgamma`: integers become floats. https://docs.pytorch.org/docs/stable/generated/torch.mvlgamma.html */
+/** `torch.mvlgamma`: integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.mvlgamma.html */
 export function mvlgamma(input: Tensor, p: number): Tensor;
 /** With `p` by name. */
 export function mvlgamma(input: Tensor, options: { p: number }): Tensor;
@@ -7174,7 +7174,7 @@ export function mvlgamma(...args: unknown[]): Tensor {
   return call("mvlgamma", "mvlgamma", args) as Tensor;
 }
 
-/** `torch.nanToNum`. https://docs.pytorch.org/docs/stable/generated/torch.nan_to_num.html */
+/** `torch.nanToNum`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.nan_to_num.html */
 export function nanToNum(input: Tensor, nan?: number | null, posinf?: number | null, neginf?: number | null): Tensor;
 /** With `neginf` by name. */
 export function nanToNum(
@@ -7222,7 +7222,7 @@ export function nanToNum_(...args: unknown[]): Tensor {
   return call("nanToNum_", "nan_to_num_", args) as Tensor;
 }
 
-/** `torch.nanmean`. https://docs.pytorch.org/docs/stable/generated/torch.nanmean.html */
+/** `torch.nanmean`: `float32[3, 4]` gives `float32[]`. https://docs.pytorch.org/docs/stable/generated/torch.nanmean.html */
 export function nanmean(
   input: Tensor,
   dim?: number | readonly number[] | null,
@@ -7244,7 +7244,7 @@ export function nanmean(...args: unknown[]): Tensor {
   return call("nanmean", "nanmean", args) as Tensor;
 }
 
-/** `torch.nanmedian`. https://docs.pytorch.org/docs/stable/generated/torch.nanmedian.html */
+/** `torch.nanmedian`: `float32[3, 4]` gives `float32[]`. https://docs.pytorch.org/docs/stable/generated/torch.nanmedian.html */
 export function nanmedian(input: Tensor): Tensor;
 /** Another form. */
 export function nanmedian(input: Tensor, dim: number, keepdim?: boolean): Named<"values" | "indices">;
@@ -7256,7 +7256,7 @@ export function nanmedian(...args: unknown[]): Tensor | Named<"values" | "indice
   return call("nanmedian", "nanmedian nanmedian.dim", args) as Tensor | Named<"values" | "indices">;
 }
 
-/** `torch.nanquantile`. https://docs.pytorch.org/docs/stable/generated/torch.nanquantile.html */
+/** `torch.nanquantile`: `float32[4], float32[4]` gives `float32[4]`. https://docs.pytorch.org/docs/stable/generated/torch.nanquantile.html */
 export function nanquantile(
   input: Tensor,
   q: Tensor,
@@ -7312,7 +7312,7 @@ export function nanquantile(...args: unknown[]): Tensor {
   return call("nanquantile", "nanquantile nanquantile.scalar", args) as Tensor;
 }
 
-/** `torch.nansum`. https://docs.pytorch.org/docs/stable/generated/torch.nansum.html */
+/** `torch.nansum`: `float32[3, 4]` gives `float32[]`. https://docs.pytorch.org/docs/stable/generated/torch.nansum.html */
 export function nansum(
   input: Tensor,
   dim?: number | readonly number[] | null,
@@ -7334,7 +7334,7 @@ export function nansum(...args: unknown[]): Tensor {
   return call("nansum", "nansum", args) as Tensor;
 }
 
-/** `torch.narrow`: a view of the same elements. https://docs.pytorch.org/docs/stable/generated/torch.narrow.html */
+/** `torch.narrow`: a view of the same elements; `float32[3, 4], float32[3, 4]` gives `float32[3, 1]`. https://docs.pytorch.org/docs/stable/generated/torch.narrow.html */
 export function narrow(input: Tensor, dim: number, start: Tensor, length: number): Tensor;
 /** With `length` by name. */
 export function narrow(input: Tensor, dim: number, start: Tensor, options: { length: number }): Tensor;
@@ -7354,7 +7354,7 @@ export function narrow(...args: unknown[]): Tensor {
   return call("narrow", "narrow.Tensor narrow", args) as Tensor;
 }
 
-/** `torch.narrowCopy`. https://docs.pytorch.org/docs/stable/generated/torch.narrow_copy.html */
+/** `torch.narrowCopy`: `float32[3, 4]` gives `float32[3, 1]`. https://docs.pytorch.org/docs/stable/generated/torch.narrow_copy.html */
 export function narrowCopy(input: Tensor, dim: number, start: number, length: number): Tensor;
 /** With `length` by name. */
 export function narrowCopy(input: Tensor, dim: number, start: number, options: { length: number }): Tensor;
@@ -7366,7 +7366,7 @@ export function narrowCopy(...args: unknown[]): Tensor {
   return call("narrowCopy", "narrow_copy", args) as Tensor;
 }
 
-/** `torch.nativeBatchNorm`. https://docs.pytorch.org/docs/stable/generated/torch.native_batch_norm.html */
+/** `torch.nativeBatchNorm`: `float32[3, 4]` gives `[float32[3, 4], float32[4], float32[4]]`. https://docs.pytorch.org/docs/stable/generated/torch.native_batch_norm.html */
 export function nativeBatchNorm(
   input: Tensor,
   weight: Tensor | null,
@@ -7452,7 +7452,7 @@ export function nativeBatchNorm(...args: unknown[]): [Tensor, Tensor, Tensor] {
   return call("nativeBatchNorm", "native_batch_norm", args) as [Tensor, Tensor, Tensor];
 }
 
-/** `torch.nativeChannelShuffle`. https://docs.pytorch.org/docs/stable/generated/torch.native_channel_shuffle.html */
+/** `torch.nativeChannelShuffle`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.native_channel_shuffle.html */
 export function nativeChannelShuffle(input: Tensor, groups: number): Tensor;
 /** With `groups` by name. */
 export function nativeChannelShuffle(input: Tensor, options: { groups: number }): Tensor;
@@ -7460,7 +7460,7 @@ export function nativeChannelShuffle(...args: unknown[]): Tensor {
   return call("nativeChannelShuffle", "native_channel_shuffle", args) as Tensor;
 }
 
-/** `torch.nativeDropout`: random numbers. https://docs.pytorch.org/docs/stable/generated/torch.native_dropout.html */
+/** `torch.nativeDropout`: random numbers; `float32[3, 4]` gives `[float32[3, 4], bool[3, 4]]`. https://docs.pytorch.org/docs/stable/generated/torch.native_dropout.html */
 export function nativeDropout(input: Tensor, p: number, train: boolean | null): [Tensor, Tensor];
 /** With `train` by name. */
 export function nativeDropout(input: Tensor, p: number, options: { train: boolean | null }): [Tensor, Tensor];
@@ -7470,7 +7470,7 @@ export function nativeDropout(...args: unknown[]): [Tensor, Tensor] {
   return call("nativeDropout", "native_dropout", args) as [Tensor, Tensor];
 }
 
-/** `torch.nativeGroupNorm`. https://docs.pytorch.org/docs/stable/generated/torch.native_group_norm.html */
+/** `torch.nativeGroupNorm`: `float32[3, 4]` gives `[float32[3, 4], float32[1, 1], float32[1, 1]]`. https://docs.pytorch.org/docs/stable/generated/torch.native_group_norm.html */
 export function nativeGroupNorm(
   input: Tensor,
   weight: Tensor | null,
@@ -7587,7 +7587,7 @@ export function nativeLayerNorm(...args: unknown[]): [Tensor, Tensor, Tensor] {
   return call("nativeLayerNorm", "native_layer_norm", args) as [Tensor, Tensor, Tensor];
 }
 
-/** `torch.ne`: elementwise; dtypes are promoted. https://docs.pytorch.org/docs/stable/generated/torch.ne.html */
+/** `torch.ne`: elementwise; dtypes are promoted; `float32[3, 4], float32[3, 4]` gives `bool[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.ne.html */
 export function ne(input: Tensor, other: Tensor): Tensor;
 /** With `other` by name. */
 export function ne(input: Tensor, options: { other: Tensor }): Tensor;
@@ -7599,7 +7599,7 @@ export function ne(...args: unknown[]): Tensor {
   return call("ne", "ne.Tensor ne.Scalar", args) as Tensor;
 }
 
-/** `torch.neg`. https://docs.pytorch.org/docs/stable/generated/torch.neg.html */
+/** `torch.neg`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.neg.html */
 export function neg(input: Tensor): Tensor;
 export function neg(...args: unknown[]): Tensor {
   return call("neg", "neg", args) as Tensor;
@@ -7611,7 +7611,7 @@ export function neg_(...args: unknown[]): Tensor {
   return call("neg_", "neg_", args) as Tensor;
 }
 
-/** `torch.negative`. https://docs.pytorch.org/docs/stable/generated/torch.negative.html */
+/** `torch.negative`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.negative.html */
 export function negative(input: Tensor): Tensor;
 export function negative(...args: unknown[]): Tensor {
   return call("negative", "negative", args) as Tensor;
@@ -7623,7 +7623,7 @@ export function negative_(...args: unknown[]): Tensor {
   return call("negative_", "negative_", args) as Tensor;
 }
 
-/** `torch.nextafter`: dtypes are promoted. https://docs.pytorch.org/docs/stable/generated/torch.nextafter.html */
+/** `torch.nextafter`: dtypes are promoted; `float32[3, 4], float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.nextafter.html */
 export function nextafter(input: Tensor, other: Tensor): Tensor;
 /** With `other` by name. */
 export function nextafter(input: Tensor, options: { other: Tensor }): Tensor;
@@ -7631,13 +7631,13 @@ export function nextafter(...args: unknown[]): Tensor {
   return call("nextafter", "nextafter", args) as Tensor;
 }
 
-/** `torch.nonzeroStatic`. https://docs.pytorch.org/docs/stable/generated/torch.nonzero_static.html */
+/** `torch.nonzeroStatic`: `float32[3, 4]` gives `int64[1, 2]`. https://docs.pytorch.org/docs/stable/generated/torch.nonzero_static.html */
 export function nonzeroStatic(input: Tensor, options: { size: number; fillValue?: number }): Tensor;
 export function nonzeroStatic(...args: unknown[]): Tensor {
   return call("nonzeroStatic", "nonzero_static", args) as Tensor;
 }
 
-/** `torch.normExceptDim`. https://docs.pytorch.org/docs/stable/generated/torch.norm_except_dim.html */
+/** `torch.normExceptDim`: `float32[3, 4]` gives `float32[3, 1]`. https://docs.pytorch.org/docs/stable/generated/torch.norm_except_dim.html */
 export function normExceptDim(v: Tensor, pow?: number, dim?: number): Tensor;
 /** With `dim` by name. */
 export function normExceptDim(v: Tensor, pow: number, options: { dim?: number }): Tensor;
@@ -7647,7 +7647,7 @@ export function normExceptDim(...args: unknown[]): Tensor {
   return call("normExceptDim", "norm_except_dim", args) as Tensor;
 }
 
-/** `torch.normal`: random numbers. https://docs.pytorch.org/docs/stable/generated/torch.normal.html */
+/** `torch.normal`: random numbers; `float32[3, 4], float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.normal.html */
 export function normal(mean: Tensor, std: Tensor): Tensor;
 /** With `std` by name. */
 export function normal(mean: Tensor, options: { std: Tensor }): Tensor;
@@ -7691,7 +7691,7 @@ export function normal(...args: unknown[]): Tensor {
   ) as Tensor;
 }
 
-/** `torch.notEqual`: dtypes are promoted. https://docs.pytorch.org/docs/stable/generated/torch.not_equal.html */
+/** `torch.notEqual`: dtypes are promoted; `float32[3, 4], float32[3, 4]` gives `bool[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.not_equal.html */
 export function notEqual(input: Tensor, other: Tensor): Tensor;
 /** With `other` by name. */
 export function notEqual(input: Tensor, options: { other: Tensor }): Tensor;
@@ -7727,7 +7727,7 @@ export function ones(...args: unknown[]): Tensor {
   return call("ones", "ones", args) as Tensor;
 }
 
-/** `torch.onesLike`. https://docs.pytorch.org/docs/stable/generated/torch.ones_like.html */
+/** `torch.onesLike`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.ones_like.html */
 export function onesLike(
   input: Tensor,
   options?: { dtype?: DType | null; device?: string | null; memoryFormat?: string | null },
@@ -7736,7 +7736,7 @@ export function onesLike(...args: unknown[]): Tensor {
   return call("onesLike", "ones_like", args) as Tensor;
 }
 
-/** `torch.orgqr`. https://docs.pytorch.org/docs/stable/generated/torch.orgqr.html */
+/** `torch.orgqr`: `float32[3, 3], float32[3, 3]` gives `float32[3, 3]`. https://docs.pytorch.org/docs/stable/generated/torch.orgqr.html */
 export function orgqr(input: Tensor, input2: Tensor): Tensor;
 /** With `input2` by name. */
 export function orgqr(input: Tensor, options: { input2: Tensor }): Tensor;
@@ -7744,7 +7744,7 @@ export function orgqr(...args: unknown[]): Tensor {
   return call("orgqr", "orgqr", args) as Tensor;
 }
 
-/** `torch.ormqr`. https://docs.pytorch.org/docs/stable/generated/torch.ormqr.html */
+/** `torch.ormqr`: `float32[3, 4], float32[3, 4], float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.ormqr.html */
 export function ormqr(input: Tensor, input2: Tensor, input3: Tensor, left?: boolean, transpose?: boolean): Tensor;
 /** With `transpose` by name. */
 export function ormqr(
@@ -7776,7 +7776,7 @@ export function ormqr(...args: unknown[]): Tensor {
   return call("ormqr", "ormqr", args) as Tensor;
 }
 
-/** `torch.outer`: dtypes are promoted. https://docs.pytorch.org/docs/stable/generated/torch.outer.html */
+/** `torch.outer`: dtypes are promoted; `float32[3, 4], float32[3, 4]` gives `float32[3, 3]`. https://docs.pytorch.org/docs/stable/generated/torch.outer.html */
 export function outer(input: Tensor, vec2: Tensor): Tensor;
 /** With `vec2` by name. */
 export function outer(input: Tensor, options: { vec2: Tensor }): Tensor;
@@ -7784,7 +7784,7 @@ export function outer(...args: unknown[]): Tensor {
   return call("outer", "outer", args) as Tensor;
 }
 
-/** `torch.pairwiseDistance`. https://docs.pytorch.org/docs/stable/generated/torch.pairwise_distance.html */
+/** `torch.pairwiseDistance`: `float32[3, 4], float32[3, 4]` gives `float32[3]`. https://docs.pytorch.org/docs/stable/generated/torch.pairwise_distance.html */
 export function pairwiseDistance(x1: Tensor, x2: Tensor, p?: number, eps?: number, keepdim?: boolean): Tensor;
 /** With `keepdim` by name. */
 export function pairwiseDistance(
@@ -7816,7 +7816,7 @@ export function pairwiseDistance(...args: unknown[]): Tensor {
   return call("pairwiseDistance", "pairwise_distance", args) as Tensor;
 }
 
-/** `torch.pdist`. https://docs.pytorch.org/docs/stable/generated/torch.pdist.html */
+/** `torch.pdist`: `float32[3, 4]` gives `float32[3]`. https://docs.pytorch.org/docs/stable/generated/torch.pdist.html */
 export function pdist(input: Tensor, p?: number): Tensor;
 /** With `p` by name. */
 export function pdist(input: Tensor, options: { p?: number }): Tensor;
@@ -7840,7 +7840,7 @@ export function permuteCopy(...args: unknown[]): Tensor {
   return call("permuteCopy", "permute_copy", args) as Tensor;
 }
 
-/** `torch.pinverse`. https://docs.pytorch.org/docs/stable/generated/torch.pinverse.html */
+/** `torch.pinverse`: `float32[3, 4]` gives `float32[4, 3]`. https://docs.pytorch.org/docs/stable/generated/torch.pinverse.html */
 export function pinverse(input: Tensor, rcond?: number): Tensor;
 /** With `rcond` by name. */
 export function pinverse(input: Tensor, options: { rcond?: number }): Tensor;
@@ -7848,7 +7848,7 @@ export function pinverse(...args: unknown[]): Tensor {
   return call("pinverse", "pinverse", args) as Tensor;
 }
 
-/** `torch.pixelShuffle`. https://docs.pytorch.org/docs/stable/generated/torch.pixel_shuffle.html */
+/** `torch.pixelShuffle`: `float32[2, 3, 4]` gives `float32[2, 3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.pixel_shuffle.html */
 export function pixelShuffle(input: Tensor, upscaleFactor: number): Tensor;
 /** With `upscaleFactor` by name. */
 export function pixelShuffle(input: Tensor, options: { upscaleFactor: number }): Tensor;
@@ -7856,7 +7856,7 @@ export function pixelShuffle(...args: unknown[]): Tensor {
   return call("pixelShuffle", "pixel_shuffle", args) as Tensor;
 }
 
-/** `torch.pixelUnshuffle`. https://docs.pytorch.org/docs/stable/generated/torch.pixel_unshuffle.html */
+/** `torch.pixelUnshuffle`: `float32[2, 3, 4]` gives `float32[2, 3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.pixel_unshuffle.html */
 export function pixelUnshuffle(input: Tensor, downscaleFactor: number): Tensor;
 /** With `downscaleFactor` by name. */
 export function pixelUnshuffle(input: Tensor, options: { downscaleFactor: number }): Tensor;
@@ -7864,13 +7864,13 @@ export function pixelUnshuffle(...args: unknown[]): Tensor {
   return call("pixelUnshuffle", "pixel_unshuffle", args) as Tensor;
 }
 
-/** `torch.poisson`: random numbers. https://docs.pytorch.org/docs/stable/generated/torch.poisson.html */
+/** `torch.poisson`: random numbers; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.poisson.html */
 export function poisson(input: Tensor): Tensor;
 export function poisson(...args: unknown[]): Tensor {
   return call("poisson", "poisson", args) as Tensor;
 }
 
-/** `torch.poissonNllLoss`. https://docs.pytorch.org/docs/stable/generated/torch.poisson_nll_loss.html */
+/** `torch.poissonNllLoss`: `float32[3, 4], float32[3, 4]` gives `float32[]`. https://docs.pytorch.org/docs/stable/generated/torch.poisson_nll_loss.html */
 export function poissonNllLoss(
   input: Tensor,
   target: Tensor,
@@ -7918,7 +7918,7 @@ export function poissonNllLoss(...args: unknown[]): Tensor {
   return call("poissonNllLoss", "poisson_nll_loss", args) as Tensor;
 }
 
-/** `torch.polar`. https://docs.pytorch.org/docs/stable/generated/torch.polar.html */
+/** `torch.polar`: `float32[3, 4], float32[3, 4]` gives `complex64[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.polar.html */
 export function polar(abs: Tensor, angle: Tensor): Tensor;
 /** With `angle` by name. */
 export function polar(abs: Tensor, options: { angle: Tensor }): Tensor;
@@ -7926,7 +7926,7 @@ export function polar(...args: unknown[]): Tensor {
   return call("polar", "polar", args) as Tensor;
 }
 
-/** `torch.polygamma`: integers become floats. https://docs.pytorch.org/docs/stable/generated/torch.polygamma.html */
+/** `torch.polygamma`: integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.polygamma.html */
 export function polygamma(n: number, input: Tensor): Tensor;
 /** With `input` by name. */
 export function polygamma(n: number, options: { input: Tensor }): Tensor;
@@ -7936,13 +7936,13 @@ export function polygamma(...args: unknown[]): Tensor {
   return call("polygamma", "polygamma", args) as Tensor;
 }
 
-/** `torch.positive`: a view of the same elements. https://docs.pytorch.org/docs/stable/generated/torch.positive.html */
+/** `torch.positive`: a view of the same elements; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.positive.html */
 export function positive(input: Tensor): Tensor;
 export function positive(...args: unknown[]): Tensor {
   return call("positive", "positive", args) as Tensor;
 }
 
-/** `torch.pow`: dtypes are promoted. https://docs.pytorch.org/docs/stable/generated/torch.pow.html */
+/** `torch.pow`: dtypes are promoted; `float32[3, 4], float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.pow.html */
 export function pow(input: Tensor, exponent: Tensor): Tensor;
 /** With `exponent` by name. */
 export function pow(input: Tensor, options: { exponent: Tensor }): Tensor;
@@ -7968,7 +7968,7 @@ export function prelu(...args: unknown[]): Tensor {
   return call("prelu", "prelu", args) as Tensor;
 }
 
-/** `torch.prod`. https://docs.pytorch.org/docs/stable/generated/torch.prod.html */
+/** `torch.prod`: `float32[3, 4]` gives `float32[]`. https://docs.pytorch.org/docs/stable/generated/torch.prod.html */
 export function prod(input: Tensor, options?: { dtype?: DType | null }): Tensor;
 /** Another form. */
 export function prod(input: Tensor, dim: number, keepdim?: boolean, options?: { dtype?: DType | null }): Tensor;
@@ -7990,7 +7990,7 @@ export function promoteTypes(...args: unknown[]): DType {
   return call("promoteTypes", "promote_types", args) as DType;
 }
 
-/** `torch.put`. https://docs.pytorch.org/docs/stable/generated/torch.put.html */
+/** `torch.put`: `int64[3, 4], int64[3, 4], int64[3, 4]` gives `int64[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.put.html */
 export function put(input: Tensor, index: Tensor, source: Tensor, accumulate?: boolean): Tensor;
 /** With `accumulate` by name. */
 export function put(input: Tensor, index: Tensor, source: Tensor, options: { accumulate?: boolean }): Tensor;
@@ -8002,7 +8002,7 @@ export function put(...args: unknown[]): Tensor {
   return call("put", "put", args) as Tensor;
 }
 
-/** `torch.qr`. https://docs.pytorch.org/docs/stable/generated/torch.qr.html */
+/** `torch.qr`: `float32[3, 4]` gives `[float32[3, 3], float32[3, 4]]`. https://docs.pytorch.org/docs/stable/generated/torch.qr.html */
 export function qr(input: Tensor, some?: boolean): Named<"Q" | "R">;
 /** With `some` by name. */
 export function qr(input: Tensor, options: { some?: boolean }): Named<"Q" | "R">;
@@ -8010,7 +8010,7 @@ export function qr(...args: unknown[]): Named<"Q" | "R"> {
   return call("qr", "qr", args) as Named<"Q" | "R">;
 }
 
-/** `torch.quantile`. https://docs.pytorch.org/docs/stable/generated/torch.quantile.html */
+/** `torch.quantile`: `float32[4], float32[4]` gives `float32[4]`. https://docs.pytorch.org/docs/stable/generated/torch.quantile.html */
 export function quantile(
   input: Tensor,
   q: Tensor,
@@ -8066,7 +8066,7 @@ export function quantile(...args: unknown[]): Tensor {
   return call("quantile", "quantile quantile.scalar", args) as Tensor;
 }
 
-/** `torch.rad2deg`: elementwise; integers become floats. https://docs.pytorch.org/docs/stable/generated/torch.rad2deg.html */
+/** `torch.rad2deg`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.rad2deg.html */
 export function rad2deg(input: Tensor): Tensor;
 export function rad2deg(...args: unknown[]): Tensor {
   return call("rad2deg", "rad2deg", args) as Tensor;
@@ -8088,7 +8088,7 @@ export function rand(...args: unknown[]): Tensor {
   return call("rand", "rand", args) as Tensor;
 }
 
-/** `torch.randLike`: random numbers. https://docs.pytorch.org/docs/stable/generated/torch.rand_like.html */
+/** `torch.randLike`: random numbers; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.rand_like.html */
 export function randLike(
   input: Tensor,
   options?: { dtype?: DType | null; device?: string | null; memoryFormat?: string | null },
@@ -8192,7 +8192,7 @@ export function randn(...args: unknown[]): Tensor {
   return call("randn", "randn", args) as Tensor;
 }
 
-/** `torch.randnLike`: random numbers. https://docs.pytorch.org/docs/stable/generated/torch.randn_like.html */
+/** `torch.randnLike`: random numbers; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.randn_like.html */
 export function randnLike(
   input: Tensor,
   options?: { dtype?: DType | null; device?: string | null; memoryFormat?: string | null },
@@ -8209,19 +8209,19 @@ export function randperm(...args: unknown[]): Tensor {
   return call("randperm", "randperm", args) as Tensor;
 }
 
-/** `torch.ravel`: a view where strides allow it, else a copy. https://docs.pytorch.org/docs/stable/generated/torch.ravel.html */
+/** `torch.ravel`: a view where strides allow it, else a copy; `float32[3, 4]` gives `float32[12]`. https://docs.pytorch.org/docs/stable/generated/torch.ravel.html */
 export function ravel(input: Tensor): Tensor;
 export function ravel(...args: unknown[]): Tensor {
   return call("ravel", "ravel", args) as Tensor;
 }
 
-/** `torch.real`: a view of the same elements. https://docs.pytorch.org/docs/stable/generated/torch.real.html */
+/** `torch.real`: a view of the same elements; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.real.html */
 export function real(input: Tensor): Tensor;
 export function real(...args: unknown[]): Tensor {
   return call("real", "real", args) as Tensor;
 }
 
-/** `torch.reciprocal`: elementwise; integers become floats. https://docs.pytorch.org/docs/stable/generated/torch.reciprocal.html */
+/** `torch.reciprocal`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.reciprocal.html */
 export function reciprocal(input: Tensor): Tensor;
 export function reciprocal(...args: unknown[]): Tensor {
   return call("reciprocal", "reciprocal", args) as Tensor;
@@ -8233,7 +8233,7 @@ export function reciprocal_(...args: unknown[]): Tensor {
   return call("reciprocal_", "reciprocal_", args) as Tensor;
 }
 
-/** `torch.relu`. https://docs.pytorch.org/docs/stable/generated/torch.relu.html */
+/** `torch.relu`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.relu.html */
 export function relu(input: Tensor): Tensor;
 export function relu(...args: unknown[]): Tensor {
   return call("relu", "relu", args) as Tensor;
@@ -8245,7 +8245,7 @@ export function relu_(...args: unknown[]): Tensor {
   return call("relu_", "relu_", args) as Tensor;
 }
 
-/** `torch.remainder`: elementwise; dtypes are promoted. https://docs.pytorch.org/docs/stable/generated/torch.remainder.html */
+/** `torch.remainder`: elementwise; dtypes are promoted; `float32[3, 4], float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.remainder.html */
 export function remainder(input: Tensor, other: Tensor): Tensor;
 /** With `other` by name. */
 export function remainder(input: Tensor, options: { other: Tensor }): Tensor;
@@ -8263,7 +8263,7 @@ export function remainder(...args: unknown[]): Tensor {
   return call("remainder", "remainder.Tensor remainder.Scalar_Tensor remainder.Scalar", args) as Tensor;
 }
 
-/** `torch.renorm`. https://docs.pytorch.org/docs/stable/generated/torch.renorm.html */
+/** `torch.renorm`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.renorm.html */
 export function renorm(input: Tensor, p: Scalar, dim: number, maxnorm: Scalar): Tensor;
 /** With `maxnorm` by name. */
 export function renorm(input: Tensor, p: Scalar, dim: number, options: { maxnorm: Scalar }): Tensor;
@@ -8337,13 +8337,13 @@ export function resizeAs_(...args: unknown[]): Tensor {
   return call("resizeAs_", "resize_as_", args) as Tensor;
 }
 
-/** `torch.resolveConj`: a view of the same elements. https://docs.pytorch.org/docs/stable/generated/torch.resolve_conj.html */
+/** `torch.resolveConj`: a view of the same elements; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.resolve_conj.html */
 export function resolveConj(input: Tensor): Tensor;
 export function resolveConj(...args: unknown[]): Tensor {
   return call("resolveConj", "resolve_conj", args) as Tensor;
 }
 
-/** `torch.resolveNeg`: a view of the same elements. https://docs.pytorch.org/docs/stable/generated/torch.resolve_neg.html */
+/** `torch.resolveNeg`: a view of the same elements; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.resolve_neg.html */
 export function resolveNeg(input: Tensor): Tensor;
 export function resolveNeg(...args: unknown[]): Tensor {
   return call("resolveNeg", "resolve_neg", args) as Tensor;
@@ -8378,7 +8378,7 @@ export function rmsNorm(...args: unknown[]): Tensor {
   return call("rmsNorm", "rms_norm", args) as Tensor;
 }
 
-/** `torch.rnnRelu`. https://docs.pytorch.org/docs/stable/generated/torch.rnn_relu.html */
+/** `torch.rnnRelu`: `float32[3, 4], float32[3, 4]` gives `[float32[3, 4], float32[3, 4]]`. https://docs.pytorch.org/docs/stable/generated/torch.rnn_relu.html */
 export function rnnRelu(
   input: Tensor,
   hx: Tensor,
@@ -8486,7 +8486,7 @@ export function rnnRelu(...args: unknown[]): [Tensor, Tensor] {
   return call("rnnRelu", "rnn_relu.input", args) as [Tensor, Tensor];
 }
 
-/** `torch.rnnReluCell`. https://docs.pytorch.org/docs/stable/generated/torch.rnn_relu_cell.html */
+/** `torch.rnnReluCell`: `float32[3, 4], float32[3, 4], float32[3, 4], float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.rnn_relu_cell.html */
 export function rnnReluCell(
   input: Tensor,
   hx: Tensor,
@@ -8534,7 +8534,7 @@ export function rnnReluCell(...args: unknown[]): Tensor {
   return call("rnnReluCell", "rnn_relu_cell", args) as Tensor;
 }
 
-/** `torch.rnnTanh`. https://docs.pytorch.org/docs/stable/generated/torch.rnn_tanh.html */
+/** `torch.rnnTanh`: `float32[3, 4], float32[3, 4]` gives `[float32[3, 4], float32[3, 4]]`. https://docs.pytorch.org/docs/stable/generated/torch.rnn_tanh.html */
 export function rnnTanh(
   input: Tensor,
   hx: Tensor,
@@ -8642,7 +8642,7 @@ export function rnnTanh(...args: unknown[]): [Tensor, Tensor] {
   return call("rnnTanh", "rnn_tanh.input", args) as [Tensor, Tensor];
 }
 
-/** `torch.rnnTanhCell`. https://docs.pytorch.org/docs/stable/generated/torch.rnn_tanh_cell.html */
+/** `torch.rnnTanhCell`: `float32[3, 4], float32[3, 4], float32[3, 4], float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.rnn_tanh_cell.html */
 export function rnnTanhCell(
   input: Tensor,
   hx: Tensor,
@@ -8690,7 +8690,7 @@ export function rnnTanhCell(...args: unknown[]): Tensor {
   return call("rnnTanhCell", "rnn_tanh_cell", args) as Tensor;
 }
 
-/** `torch.roll`. https://docs.pytorch.org/docs/stable/generated/torch.roll.html */
+/** `torch.roll`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.roll.html */
 export function roll(input: Tensor, shifts: number | readonly number[], dims?: number | readonly number[]): Tensor;
 /** With `dims` by name. */
 export function roll(
@@ -8707,7 +8707,7 @@ export function roll(...args: unknown[]): Tensor {
   return call("roll", "roll", args) as Tensor;
 }
 
-/** `torch.rot90`. https://docs.pytorch.org/docs/stable/generated/torch.rot90.html */
+/** `torch.rot90`: `float32[3, 4]` gives `float32[4, 3]`. https://docs.pytorch.org/docs/stable/generated/torch.rot90.html */
 export function rot90(input: Tensor, k?: number, dims?: readonly number[]): Tensor;
 /** With `dims` by name. */
 export function rot90(input: Tensor, k: number, options: { dims?: readonly number[] }): Tensor;
@@ -8717,7 +8717,7 @@ export function rot90(...args: unknown[]): Tensor {
   return call("rot90", "rot90", args) as Tensor;
 }
 
-/** `torch.round`. https://docs.pytorch.org/docs/stable/generated/torch.round.html */
+/** `torch.round`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.round.html */
 export function round(input: Tensor): Tensor;
 /** Another form. */
 export function round(input: Tensor, options: { decimals: number }): Tensor;
@@ -8743,7 +8743,7 @@ export function rowStack(...args: unknown[]): Tensor {
   return call("rowStack", "row_stack", args) as Tensor;
 }
 
-/** `torch.rrelu`: random numbers. https://docs.pytorch.org/docs/stable/generated/torch.rrelu.html */
+/** `torch.rrelu`: random numbers; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.rrelu.html */
 export function rrelu(input: Tensor, lower?: Scalar, upper?: Scalar, training?: boolean): Tensor;
 /** With `training` by name. */
 export function rrelu(input: Tensor, lower: Scalar, upper: Scalar, options: { training?: boolean }): Tensor;
@@ -8767,7 +8767,7 @@ export function rrelu_(...args: unknown[]): Tensor {
   return call("rrelu_", "rrelu_", args) as Tensor;
 }
 
-/** `torch.rsqrt`: elementwise; integers become floats. https://docs.pytorch.org/docs/stable/generated/torch.rsqrt.html */
+/** `torch.rsqrt`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.rsqrt.html */
 export function rsqrt(input: Tensor): Tensor;
 export function rsqrt(...args: unknown[]): Tensor {
   return call("rsqrt", "rsqrt", args) as Tensor;
@@ -8779,7 +8779,7 @@ export function rsqrt_(...args: unknown[]): Tensor {
   return call("rsqrt_", "rsqrt_", args) as Tensor;
 }
 
-/** `torch.rsub`: dtypes are promoted. https://docs.pytorch.org/docs/stable/generated/torch.rsub.html */
+/** `torch.rsub`: dtypes are promoted; `float32[3, 4], float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.rsub.html */
 export function rsub(input: Tensor, other: Tensor, options?: { alpha?: Scalar }): Tensor;
 /** With `other` by name. */
 export function rsub(input: Tensor, options: { other: Tensor; alpha?: Scalar }): Tensor;
@@ -8801,7 +8801,7 @@ export function scalarTensor(...args: unknown[]): Tensor {
   return call("scalarTensor", "scalar_tensor", args) as Tensor;
 }
 
-/** `torch.scatter`. https://docs.pytorch.org/docs/stable/generated/torch.scatter.html */
+/** `torch.scatter`: `int64[3, 4], int64[3, 4], int64[3, 4]` gives `int64[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.scatter.html */
 export function scatter(input: Tensor, dim: number, index: Tensor, src: Tensor): Tensor;
 /** With `src` by name. */
 export function scatter(input: Tensor, dim: number, index: Tensor, options: { src: Tensor }): Tensor;
@@ -8837,7 +8837,7 @@ export function scatter(...args: unknown[]): Tensor {
   return call("scatter", "scatter.src scatter.reduce scatter.value scatter.value_reduce", args) as Tensor;
 }
 
-/** `torch.scatterAdd`. https://docs.pytorch.org/docs/stable/generated/torch.scatter_add.html */
+/** `torch.scatterAdd`: `int64[3, 4], int64[3, 4], int64[3, 4]` gives `int64[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.scatter_add.html */
 export function scatterAdd(input: Tensor, dim: number, index: Tensor, src: Tensor): Tensor;
 /** With `src` by name. */
 export function scatterAdd(input: Tensor, dim: number, index: Tensor, options: { src: Tensor }): Tensor;
@@ -8888,7 +8888,7 @@ export function scatterReduce(...args: unknown[]): Tensor {
   return call("scatterReduce", "scatter_reduce.two", args) as Tensor;
 }
 
-/** `torch.searchsorted`: dtypes are promoted. https://docs.pytorch.org/docs/stable/generated/torch.searchsorted.html */
+/** `torch.searchsorted`: dtypes are promoted; `float32[3, 4], float32[3, 4]` gives `int64[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.searchsorted.html */
 export function searchsorted(
   sortedSequence: Tensor,
   input: Tensor,
@@ -8944,7 +8944,7 @@ export function segmentReduce(...args: unknown[]): Tensor {
   return call("segmentReduce", "segment_reduce", args) as Tensor;
 }
 
-/** `torch.select`: a view of the same elements. https://docs.pytorch.org/docs/stable/generated/torch.select.html */
+/** `torch.select`: a view of the same elements; `float32[3, 4]` gives `float32[3]`. https://docs.pytorch.org/docs/stable/generated/torch.select.html */
 export function select(input: Tensor, dim: number, index: number): Tensor;
 /** With `index` by name. */
 export function select(input: Tensor, dim: number, options: { index: number }): Tensor;
@@ -8954,7 +8954,7 @@ export function select(...args: unknown[]): Tensor {
   return call("select", "select.int", args) as Tensor;
 }
 
-/** `torch.selectCopy`. https://docs.pytorch.org/docs/stable/generated/torch.select_copy.html */
+/** `torch.selectCopy`: `float32[3, 4]` gives `float32[3]`. https://docs.pytorch.org/docs/stable/generated/torch.select_copy.html */
 export function selectCopy(input: Tensor, dim: number, index: number): Tensor;
 /** With `index` by name. */
 export function selectCopy(input: Tensor, dim: number, options: { index: number }): Tensor;
@@ -8964,7 +8964,7 @@ export function selectCopy(...args: unknown[]): Tensor {
   return call("selectCopy", "select_copy.int", args) as Tensor;
 }
 
-/** `torch.selectScatter`. https://docs.pytorch.org/docs/stable/generated/torch.select_scatter.html */
+/** `torch.selectScatter`: `float32[3, 4], float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.select_scatter.html */
 export function selectScatter(input: Tensor, src: Tensor, dim: number, index: number): Tensor;
 /** With `index` by name. */
 export function selectScatter(input: Tensor, src: Tensor, dim: number, options: { index: number }): Tensor;
@@ -8976,7 +8976,7 @@ export function selectScatter(...args: unknown[]): Tensor {
   return call("selectScatter", "select_scatter", args) as Tensor;
 }
 
-/** `torch.selu`: elementwise. https://docs.pytorch.org/docs/stable/generated/torch.selu.html */
+/** `torch.selu`: elementwise; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.selu.html */
 export function selu(input: Tensor): Tensor;
 export function selu(...args: unknown[]): Tensor {
   return call("selu", "selu", args) as Tensor;
@@ -8988,13 +8988,13 @@ export function selu_(...args: unknown[]): Tensor {
   return call("selu_", "selu_", args) as Tensor;
 }
 
-/** `torch.sgn`. https://docs.pytorch.org/docs/stable/generated/torch.sgn.html */
+/** `torch.sgn`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.sgn.html */
 export function sgn(input: Tensor): Tensor;
 export function sgn(...args: unknown[]): Tensor {
   return call("sgn", "sgn", args) as Tensor;
 }
 
-/** `torch.sigmoid`: elementwise; integers become floats. https://docs.pytorch.org/docs/stable/generated/torch.sigmoid.html */
+/** `torch.sigmoid`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.sigmoid.html */
 export function sigmoid(input: Tensor): Tensor;
 export function sigmoid(...args: unknown[]): Tensor {
   return call("sigmoid", "sigmoid", args) as Tensor;
@@ -9006,19 +9006,19 @@ export function sigmoid_(...args: unknown[]): Tensor {
   return call("sigmoid_", "sigmoid_", args) as Tensor;
 }
 
-/** `torch.sign`: elementwise. https://docs.pytorch.org/docs/stable/generated/torch.sign.html */
+/** `torch.sign`: elementwise; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.sign.html */
 export function sign(input: Tensor): Tensor;
 export function sign(...args: unknown[]): Tensor {
   return call("sign", "sign", args) as Tensor;
 }
 
-/** `torch.signbit`: elementwise. https://docs.pytorch.org/docs/stable/generated/torch.signbit.html */
+/** `torch.signbit`: elementwise; `float32[3, 4]` gives `bool[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.signbit.html */
 export function signbit(input: Tensor): Tensor;
 export function signbit(...args: unknown[]): Tensor {
   return call("signbit", "signbit", args) as Tensor;
 }
 
-/** `torch.sin`: elementwise; integers become floats. https://docs.pytorch.org/docs/stable/generated/torch.sin.html */
+/** `torch.sin`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.sin.html */
 export function sin(input: Tensor): Tensor;
 export function sin(...args: unknown[]): Tensor {
   return call("sin", "sin", args) as Tensor;
@@ -9030,7 +9030,7 @@ export function sin_(...args: unknown[]): Tensor {
   return call("sin_", "sin_", args) as Tensor;
 }
 
-/** `torch.sinc`: elementwise; integers become floats. https://docs.pytorch.org/docs/stable/generated/torch.sinc.html */
+/** `torch.sinc`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.sinc.html */
 export function sinc(input: Tensor): Tensor;
 export function sinc(...args: unknown[]): Tensor {
   return call("sinc", "sinc", args) as Tensor;
@@ -9042,7 +9042,7 @@ export function sinc_(...args: unknown[]): Tensor {
   return call("sinc_", "sinc_", args) as Tensor;
 }
 
-/** `torch.sinh`: elementwise; integers become floats. https://docs.pytorch.org/docs/stable/generated/torch.sinh.html */
+/** `torch.sinh`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.sinh.html */
 export function sinh(input: Tensor): Tensor;
 export function sinh(...args: unknown[]): Tensor {
   return call("sinh", "sinh", args) as Tensor;
@@ -9054,7 +9054,7 @@ export function sinh_(...args: unknown[]): Tensor {
   return call("sinh_", "sinh_", args) as Tensor;
 }
 
-/** `torch.sliceCopy`. https://docs.pytorch.org/docs/stable/generated/torch.slice_copy.html */
+/** `torch.sliceCopy`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.slice_copy.html */
 export function sliceCopy(
   input: Tensor,
   dim?: number,
@@ -9092,7 +9092,7 @@ export function sliceCopy(...args: unknown[]): Tensor {
   return call("sliceCopy", "slice_copy.Tensor", args) as Tensor;
 }
 
-/** `torch.sliceScatter`. https://docs.pytorch.org/docs/stable/generated/torch.slice_scatter.html */
+/** `torch.sliceScatter`: `float32[3, 4], float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.slice_scatter.html */
 export function sliceScatter(
   input: Tensor,
   src: Tensor,
@@ -9140,13 +9140,13 @@ export function sliceScatter(...args: unknown[]): Tensor {
   return call("sliceScatter", "slice_scatter", args) as Tensor;
 }
 
-/** `torch.slogdet`. https://docs.pytorch.org/docs/stable/generated/torch.slogdet.html */
+/** `torch.slogdet`: `float32[3, 3]` gives `[float32[], float32[]]`. https://docs.pytorch.org/docs/stable/generated/torch.slogdet.html */
 export function slogdet(input: Tensor): Named<"sign" | "logabsdet">;
 export function slogdet(...args: unknown[]): Named<"sign" | "logabsdet"> {
   return call("slogdet", "slogdet", args) as Named<"sign" | "logabsdet">;
 }
 
-/** `torch.softmax`. https://docs.pytorch.org/docs/stable/generated/torch.softmax.html */
+/** `torch.softmax`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.softmax.html */
 export function softmax(input: Tensor, dim: number, dtype?: DType | null): Tensor;
 /** With `dtype` by name. */
 export function softmax(input: Tensor, dim: number, options: { dtype?: DType | null }): Tensor;
@@ -9156,7 +9156,7 @@ export function softmax(...args: unknown[]): Tensor {
   return call("softmax", "softmax.int", args) as Tensor;
 }
 
-/** `torch.sort`. https://docs.pytorch.org/docs/stable/generated/torch.sort.html */
+/** `torch.sort`: `float32[3, 4]` gives `[float32[3, 4], int64[3, 4]]`. https://docs.pytorch.org/docs/stable/generated/torch.sort.html */
 export function sort(
   input: Tensor,
   options: { stable: boolean | null; dim?: number; descending?: boolean },
@@ -9171,7 +9171,7 @@ export function sort(...args: unknown[]): Named<"values" | "indices"> {
   return call("sort", "sort.stable sort", args) as Named<"values" | "indices">;
 }
 
-/** `torch.splitCopy`. https://docs.pytorch.org/docs/stable/generated/torch.split_copy.html */
+/** `torch.splitCopy`: `float32[3, 4]` gives `[float32[1, 4], float32[1, 4], float32[1, 4]]`. https://docs.pytorch.org/docs/stable/generated/torch.split_copy.html */
 export function splitCopy(input: Tensor, splitSize: number, dim?: number): Tensor[];
 /** With `dim` by name. */
 export function splitCopy(input: Tensor, splitSize: number, options: { dim?: number }): Tensor[];
@@ -9181,7 +9181,7 @@ export function splitCopy(...args: unknown[]): Tensor[] {
   return call("splitCopy", "split_copy.Tensor", args) as Tensor[];
 }
 
-/** `torch.splitWithSizes`: a view of the same elements. https://docs.pytorch.org/docs/stable/generated/torch.split_with_sizes.html */
+/** `torch.splitWithSizes`: a view of the same elements; `float32[2, 3, 4]` gives `[float32[1, 3, 4], float32[1, 3, 4]]`. https://docs.pytorch.org/docs/stable/generated/torch.split_with_sizes.html */
 export function splitWithSizes(input: Tensor, splitSizes: readonly number[], dim?: number): Tensor[];
 /** With `dim` by name. */
 export function splitWithSizes(input: Tensor, splitSizes: readonly number[], options: { dim?: number }): Tensor[];
@@ -9191,7 +9191,7 @@ export function splitWithSizes(...args: unknown[]): Tensor[] {
   return call("splitWithSizes", "split_with_sizes", args) as Tensor[];
 }
 
-/** `torch.sqrt`: elementwise; integers become floats. https://docs.pytorch.org/docs/stable/generated/torch.sqrt.html */
+/** `torch.sqrt`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.sqrt.html */
 export function sqrt(input: Tensor): Tensor;
 export function sqrt(...args: unknown[]): Tensor {
   return call("sqrt", "sqrt", args) as Tensor;
@@ -9203,7 +9203,7 @@ export function sqrt_(...args: unknown[]): Tensor {
   return call("sqrt_", "sqrt_", args) as Tensor;
 }
 
-/** `torch.square`. https://docs.pytorch.org/docs/stable/generated/torch.square.html */
+/** `torch.square`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.square.html */
 export function square(input: Tensor): Tensor;
 export function square(...args: unknown[]): Tensor {
   return call("square", "square", args) as Tensor;
@@ -9215,7 +9215,7 @@ export function square_(...args: unknown[]): Tensor {
   return call("square_", "square_", args) as Tensor;
 }
 
-/** `torch.squeeze`: a view of the same elements. https://docs.pytorch.org/docs/stable/generated/torch.squeeze.html */
+/** `torch.squeeze`: a view of the same elements; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.squeeze.html */
 export function squeeze(input: Tensor): Tensor;
 /** Another form. */
 export function squeeze(input: Tensor, dim: number): Tensor;
@@ -9229,7 +9229,7 @@ export function squeeze(...args: unknown[]): Tensor {
   return call("squeeze", "squeeze squeeze.dim squeeze.dims", args) as Tensor;
 }
 
-/** `torch.squeezeCopy`. https://docs.pytorch.org/docs/stable/generated/torch.squeeze_copy.html */
+/** `torch.squeezeCopy`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.squeeze_copy.html */
 export function squeezeCopy(input: Tensor): Tensor;
 /** Another form. */
 export function squeezeCopy(input: Tensor, dim: number): Tensor;
@@ -9253,7 +9253,7 @@ export function stack(...args: unknown[]): Tensor {
   return call("stack", "stack", args) as Tensor;
 }
 
-/** `torch.std`. https://docs.pytorch.org/docs/stable/generated/torch.std.html */
+/** `torch.std`: `float32[3, 4]` gives `float32[]`. https://docs.pytorch.org/docs/stable/generated/torch.std.html */
 export function std(
   input: Tensor,
   dim: number | readonly number[] | null,
@@ -9297,7 +9297,7 @@ export function std(...args: unknown[]): Tensor {
   return call("std", "std.dim std.correction std", args) as Tensor;
 }
 
-/** `torch.stdMean`. https://docs.pytorch.org/docs/stable/generated/torch.std_mean.html */
+/** `torch.stdMean`: `float32[3, 4]` gives `[float32[], float32[]]`. https://docs.pytorch.org/docs/stable/generated/torch.std_mean.html */
 export function stdMean(
   input: Tensor,
   dim: number | readonly number[] | null,
@@ -9341,7 +9341,7 @@ export function stdMean(...args: unknown[]): [Tensor, Tensor] {
   return call("stdMean", "std_mean.dim std_mean.correction std_mean", args) as [Tensor, Tensor];
 }
 
-/** `torch.sub`: elementwise; dtypes are promoted. https://docs.pytorch.org/docs/stable/generated/torch.sub.html */
+/** `torch.sub`: elementwise; dtypes are promoted; `float32[3, 4], float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.sub.html */
 export function sub(input: Tensor | Scalar, other: Tensor | Scalar, options?: { alpha?: Scalar }): Tensor;
 /** With `other` by name. */
 export function sub(input: Tensor | Scalar, options: { other: Tensor | Scalar; alpha?: Scalar }): Tensor;
@@ -9349,7 +9349,7 @@ export function sub(...args: unknown[]): Tensor {
   return call("sub", "sub.Tensor", args) as Tensor;
 }
 
-/** `torch.subtract`: dtypes are promoted. https://docs.pytorch.org/docs/stable/generated/torch.subtract.html */
+/** `torch.subtract`: dtypes are promoted; `float32[3, 4], float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.subtract.html */
 export function subtract(input: Tensor | Scalar, other: Tensor | Scalar, options?: { alpha?: Scalar }): Tensor;
 /** With `other` by name. */
 export function subtract(input: Tensor | Scalar, options: { other: Tensor | Scalar; alpha?: Scalar }): Tensor;
@@ -9363,7 +9363,7 @@ export function subtract(...args: unknown[]): Tensor {
   return call("subtract", "subtract.Tensor subtract.Scalar", args) as Tensor;
 }
 
-/** `torch.sum`. https://docs.pytorch.org/docs/stable/generated/torch.sum.html */
+/** `torch.sum`: `float32[3, 4]` gives `float32[]`. https://docs.pytorch.org/docs/stable/generated/torch.sum.html */
 export function sum(input: Tensor, options?: { dtype?: DType | null }): Tensor;
 /** Another form. */
 export function sum(
@@ -9387,7 +9387,7 @@ export function sum(...args: unknown[]): Tensor {
   return call("sum", "sum sum.dim_IntList", args) as Tensor;
 }
 
-/** `torch.svd`. https://docs.pytorch.org/docs/stable/generated/torch.svd.html */
+/** `torch.svd`: `float32[3, 4]` gives `[float32[3, 3], float32[3], float32[4, 3]]`. https://docs.pytorch.org/docs/stable/generated/torch.svd.html */
 export function svd(input: Tensor, some?: boolean, computeUv?: boolean): Named<"U" | "S" | "V">;
 /** With `computeUv` by name. */
 export function svd(input: Tensor, some: boolean, options: { computeUv?: boolean }): Named<"U" | "S" | "V">;
@@ -9397,7 +9397,7 @@ export function svd(...args: unknown[]): Named<"U" | "S" | "V"> {
   return call("svd", "svd", args) as Named<"U" | "S" | "V">;
 }
 
-/** `torch.swapaxes`: a view of the same elements. https://docs.pytorch.org/docs/stable/generated/torch.swapaxes.html */
+/** `torch.swapaxes`: a view of the same elements; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.swapaxes.html */
 export function swapaxes(input: Tensor, axis0: number, axis1: number): Tensor;
 /** With `axis1` by name. */
 export function swapaxes(input: Tensor, axis0: number, options: { axis1: number }): Tensor;
@@ -9407,7 +9407,7 @@ export function swapaxes(...args: unknown[]): Tensor {
   return call("swapaxes", "swapaxes", args) as Tensor;
 }
 
-/** `torch.swapdims`: a view of the same elements. https://docs.pytorch.org/docs/stable/generated/torch.swapdims.html */
+/** `torch.swapdims`: a view of the same elements; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.swapdims.html */
 export function swapdims(input: Tensor, dim0: number, dim1: number): Tensor;
 /** With `dim1` by name. */
 export function swapdims(input: Tensor, dim0: number, options: { dim1: number }): Tensor;
@@ -9433,19 +9433,19 @@ export function symConstrainRangeForSize(...args: unknown[]): void {
   call("symConstrainRangeForSize", "sym_constrain_range_for_size", args);
 }
 
-/** `torch.t`: a view of the same elements. https://docs.pytorch.org/docs/stable/generated/torch.t.html */
+/** `torch.t`: a view of the same elements; `float32[3, 4]` gives `float32[4, 3]`. https://docs.pytorch.org/docs/stable/generated/torch.t.html */
 export function t(input: Tensor): Tensor;
 export function t(...args: unknown[]): Tensor {
   return call("t", "t", args) as Tensor;
 }
 
-/** `torch.tCopy`. https://docs.pytorch.org/docs/stable/generated/torch.t_copy.html */
+/** `torch.tCopy`: `float32[3, 4]` gives `float32[4, 3]`. https://docs.pytorch.org/docs/stable/generated/torch.t_copy.html */
 export function tCopy(input: Tensor): Tensor;
 export function tCopy(...args: unknown[]): Tensor {
   return call("tCopy", "t_copy", args) as Tensor;
 }
 
-/** `torch.take`. https://docs.pytorch.org/docs/stable/generated/torch.take.html */
+/** `torch.take`: `int64[3, 4], int64[3, 4]` gives `int64[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.take.html */
 export function take(input: Tensor, index: Tensor): Tensor;
 /** With `index` by name. */
 export function take(input: Tensor, options: { index: Tensor }): Tensor;
@@ -9453,7 +9453,7 @@ export function take(...args: unknown[]): Tensor {
   return call("take", "take", args) as Tensor;
 }
 
-/** `torch.takeAlongDim`. https://docs.pytorch.org/docs/stable/generated/torch.take_along_dim.html */
+/** `torch.takeAlongDim`: `int64[3, 4], int64[3, 4]` gives `int64[12]`. https://docs.pytorch.org/docs/stable/generated/torch.take_along_dim.html */
 export function takeAlongDim(input: Tensor, indices: Tensor, dim?: number | null): Tensor;
 /** With `dim` by name. */
 export function takeAlongDim(input: Tensor, indices: Tensor, options: { dim?: number | null }): Tensor;
@@ -9463,7 +9463,7 @@ export function takeAlongDim(...args: unknown[]): Tensor {
   return call("takeAlongDim", "take_along_dim", args) as Tensor;
 }
 
-/** `torch.tan`: elementwise; integers become floats. https://docs.pytorch.org/docs/stable/generated/torch.tan.html */
+/** `torch.tan`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.tan.html */
 export function tan(input: Tensor): Tensor;
 export function tan(...args: unknown[]): Tensor {
   return call("tan", "tan", args) as Tensor;
@@ -9475,7 +9475,7 @@ export function tan_(...args: unknown[]): Tensor {
   return call("tan_", "tan_", args) as Tensor;
 }
 
-/** `torch.tanh`: elementwise; integers become floats. https://docs.pytorch.org/docs/stable/generated/torch.tanh.html */
+/** `torch.tanh`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.tanh.html */
 export function tanh(input: Tensor): Tensor;
 export function tanh(...args: unknown[]): Tensor {
   return call("tanh", "tanh", args) as Tensor;
@@ -9487,7 +9487,7 @@ export function tanh_(...args: unknown[]): Tensor {
   return call("tanh_", "tanh_", args) as Tensor;
 }
 
-/** `torch.tensorSplit`: a view of the same elements. https://docs.pytorch.org/docs/stable/generated/torch.tensor_split.html */
+/** `torch.tensorSplit`: a view of the same elements; `float32[3, 4]` gives `[float32[1, 4], float32[0, 4], float32[2, 4]]`. https://docs.pytorch.org/docs/stable/generated/torch.tensor_split.html */
 export function tensorSplit(input: Tensor, indices: readonly number[], dim?: number): Tensor[];
 /** With `dim` by name. */
 export function tensorSplit(input: Tensor, indices: readonly number[], options: { dim?: number }): Tensor[];
@@ -9513,7 +9513,7 @@ export function tensorSplit(...args: unknown[]): Tensor[] {
   ) as Tensor[];
 }
 
-/** `torch.threshold`. https://docs.pytorch.org/docs/stable/generated/torch.threshold.html */
+/** `torch.threshold`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.threshold.html */
 export function threshold(input: Tensor, threshold: Scalar, value: Scalar): Tensor;
 /** With `value` by name. */
 export function threshold(input: Tensor, threshold: Scalar, options: { value: Scalar }): Tensor;
@@ -9533,7 +9533,7 @@ export function threshold_(...args: unknown[]): Tensor {
   return call("threshold_", "threshold_", args) as Tensor;
 }
 
-/** `torch.tile`. https://docs.pytorch.org/docs/stable/generated/torch.tile.html */
+/** `torch.tile`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.tile.html */
 export function tile(input: Tensor, dims: readonly number[]): Tensor;
 /** With `dims` by name. */
 export function tile(input: Tensor, options: { dims: readonly number[] }): Tensor;
@@ -9541,7 +9541,7 @@ export function tile(...args: unknown[]): Tensor {
   return call("tile", "tile", args) as Tensor;
 }
 
-/** `torch.topk`. https://docs.pytorch.org/docs/stable/generated/torch.topk.html */
+/** `torch.topk`: `float32[3, 4]` gives `[float32[3, 1], int64[3, 1]]`. https://docs.pytorch.org/docs/stable/generated/torch.topk.html */
 export function topk(
   input: Tensor,
   k: number,
@@ -9579,13 +9579,13 @@ export function topk(...args: unknown[]): Named<"values" | "indices"> {
   return call("topk", "topk", args) as Named<"values" | "indices">;
 }
 
-/** `torch.trace`. https://docs.pytorch.org/docs/stable/generated/torch.trace.html */
+/** `torch.trace`: `float32[3, 4]` gives `float32[]`. https://docs.pytorch.org/docs/stable/generated/torch.trace.html */
 export function trace(input: Tensor): Tensor;
 export function trace(...args: unknown[]): Tensor {
   return call("trace", "trace", args) as Tensor;
 }
 
-/** `torch.transpose`: a view of the same elements. https://docs.pytorch.org/docs/stable/generated/torch.transpose.html */
+/** `torch.transpose`: a view of the same elements; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.transpose.html */
 export function transpose(input: Tensor, dim0: number, dim1: number): Tensor;
 /** With `dim1` by name. */
 export function transpose(input: Tensor, dim0: number, options: { dim1: number }): Tensor;
@@ -9595,7 +9595,7 @@ export function transpose(...args: unknown[]): Tensor {
   return call("transpose", "transpose.int", args) as Tensor;
 }
 
-/** `torch.transposeCopy`. https://docs.pytorch.org/docs/stable/generated/torch.transpose_copy.html */
+/** `torch.transposeCopy`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.transpose_copy.html */
 export function transposeCopy(input: Tensor, dim0: number, dim1: number): Tensor;
 /** With `dim1` by name. */
 export function transposeCopy(input: Tensor, dim0: number, options: { dim1: number }): Tensor;
@@ -9605,7 +9605,7 @@ export function transposeCopy(...args: unknown[]): Tensor {
   return call("transposeCopy", "transpose_copy.int", args) as Tensor;
 }
 
-/** `torch.trapezoid`. https://docs.pytorch.org/docs/stable/generated/torch.trapezoid.html */
+/** `torch.trapezoid`: `float32[3, 4], float32[3, 4]` gives `float32[3]`. https://docs.pytorch.org/docs/stable/generated/torch.trapezoid.html */
 export function trapezoid(y: Tensor, x: Tensor, options?: { dim?: number }): Tensor;
 /** With `x` by name. */
 export function trapezoid(y: Tensor, options: { x: Tensor; dim?: number }): Tensor;
@@ -9615,7 +9615,7 @@ export function trapezoid(...args: unknown[]): Tensor {
   return call("trapezoid", "trapezoid.x trapezoid.dx", args) as Tensor;
 }
 
-/** `torch.trapz`. https://docs.pytorch.org/docs/stable/generated/torch.trapz.html */
+/** `torch.trapz`: `float32[3, 4]` gives `float32[3]`. https://docs.pytorch.org/docs/stable/generated/torch.trapz.html */
 export function trapz(y: Tensor, options?: { dx?: number; dim?: number }): Tensor;
 /** Another form. */
 export function trapz(y: Tensor, x: Tensor, options?: { dim?: number }): Tensor;
@@ -9625,7 +9625,7 @@ export function trapz(...args: unknown[]): Tensor {
   return call("trapz", "trapz.dx trapz.x", args) as Tensor;
 }
 
-/** `torch.triangularSolve`. https://docs.pytorch.org/docs/stable/generated/torch.triangular_solve.html */
+/** `torch.triangularSolve`: `float32[3, 3], float32[3, 3]` gives `[float32[3, 3], float32[3, 3]]`. https://docs.pytorch.org/docs/stable/generated/torch.triangular_solve.html */
 export function triangularSolve(
   input: Tensor,
   A: Tensor,
@@ -9663,7 +9663,7 @@ export function triangularSolve(...args: unknown[]): Named<"solution" | "cloned_
   return call("triangularSolve", "triangular_solve", args) as Named<"solution" | "cloned_coefficient">;
 }
 
-/** `torch.tril`. https://docs.pytorch.org/docs/stable/generated/torch.tril.html */
+/** `torch.tril`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.tril.html */
 export function tril(input: Tensor, diagonal?: number): Tensor;
 /** With `diagonal` by name. */
 export function tril(input: Tensor, options: { diagonal?: number }): Tensor;
@@ -9697,7 +9697,7 @@ export function trilIndices(...args: unknown[]): Tensor {
   return call("trilIndices", "tril_indices", args) as Tensor;
 }
 
-/** `torch.tripletMarginLoss`. https://docs.pytorch.org/docs/stable/generated/torch.triplet_margin_loss.html */
+/** `torch.tripletMarginLoss`: `float32[3, 4], float32[3, 4], float32[3, 4]` gives `float32[]`. https://docs.pytorch.org/docs/stable/generated/torch.triplet_margin_loss.html */
 export function tripletMarginLoss(
   anchor: Tensor,
   positive: Tensor,
@@ -9776,7 +9776,7 @@ export function tripletMarginLoss(...args: unknown[]): Tensor {
   return call("tripletMarginLoss", "triplet_margin_loss", args) as Tensor;
 }
 
-/** `torch.triu`. https://docs.pytorch.org/docs/stable/generated/torch.triu.html */
+/** `torch.triu`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.triu.html */
 export function triu(input: Tensor, diagonal?: number): Tensor;
 /** With `diagonal` by name. */
 export function triu(input: Tensor, options: { diagonal?: number }): Tensor;
@@ -9810,7 +9810,7 @@ export function triuIndices(...args: unknown[]): Tensor {
   return call("triuIndices", "triu_indices", args) as Tensor;
 }
 
-/** `torch.trueDivide`: integers become floats. https://docs.pytorch.org/docs/stable/generated/torch.true_divide.html */
+/** `torch.trueDivide`: integers become floats; `float32[3, 4], float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.true_divide.html */
 export function trueDivide(input: Tensor | Scalar, other: Tensor | Scalar): Tensor;
 /** With `other` by name. */
 export function trueDivide(input: Tensor | Scalar, options: { other: Tensor | Scalar }): Tensor;
@@ -9822,7 +9822,7 @@ export function trueDivide(...args: unknown[]): Tensor {
   return call("trueDivide", "true_divide.Tensor true_divide.Scalar", args) as Tensor;
 }
 
-/** `torch.trunc`. https://docs.pytorch.org/docs/stable/generated/torch.trunc.html */
+/** `torch.trunc`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.trunc.html */
 export function trunc(input: Tensor): Tensor;
 export function trunc(...args: unknown[]): Tensor {
   return call("trunc", "trunc", args) as Tensor;
@@ -9834,7 +9834,7 @@ export function trunc_(...args: unknown[]): Tensor {
   return call("trunc_", "trunc_", args) as Tensor;
 }
 
-/** `torch.unbind`: a view of the same elements. https://docs.pytorch.org/docs/stable/generated/torch.unbind.html */
+/** `torch.unbind`: a view of the same elements; `float32[3, 4]` gives `[float32[4], float32[4], float32[4]]`. https://docs.pytorch.org/docs/stable/generated/torch.unbind.html */
 export function unbind(input: Tensor, dim?: number): Tensor[];
 /** With `dim` by name. */
 export function unbind(input: Tensor, options: { dim?: number }): Tensor[];
@@ -9842,7 +9842,7 @@ export function unbind(...args: unknown[]): Tensor[] {
   return call("unbind", "unbind.int", args) as Tensor[];
 }
 
-/** `torch.unbindCopy`. https://docs.pytorch.org/docs/stable/generated/torch.unbind_copy.html */
+/** `torch.unbindCopy`: `float32[3, 4]` gives `[float32[4], float32[4], float32[4]]`. https://docs.pytorch.org/docs/stable/generated/torch.unbind_copy.html */
 export function unbindCopy(input: Tensor, dim?: number): Tensor[];
 /** With `dim` by name. */
 export function unbindCopy(input: Tensor, options: { dim?: number }): Tensor[];
@@ -9860,7 +9860,7 @@ export function unflatten(...args: unknown[]): Tensor {
   return call("unflatten", "unflatten.int", args) as Tensor;
 }
 
-/** `torch.unfoldCopy`. https://docs.pytorch.org/docs/stable/generated/torch.unfold_copy.html */
+/** `torch.unfoldCopy`: `float32[3, 4]` gives `float32[3, 4, 1]`. https://docs.pytorch.org/docs/stable/generated/torch.unfold_copy.html */
 export function unfoldCopy(input: Tensor, dimension: number, size: number, step: number): Tensor;
 /** With `step` by name. */
 export function unfoldCopy(input: Tensor, dimension: number, size: number, options: { step: number }): Tensor;
@@ -9872,7 +9872,7 @@ export function unfoldCopy(...args: unknown[]): Tensor {
   return call("unfoldCopy", "unfold_copy", args) as Tensor;
 }
 
-/** `torch.unsafeChunk`. https://docs.pytorch.org/docs/stable/generated/torch.unsafe_chunk.html */
+/** `torch.unsafeChunk`: `float32[3, 4]` gives `[float32[3, 4]]`. https://docs.pytorch.org/docs/stable/generated/torch.unsafe_chunk.html */
 export function unsafeChunk(input: Tensor, chunks: number, dim?: number): Tensor[];
 /** With `dim` by name. */
 export function unsafeChunk(input: Tensor, chunks: number, options: { dim?: number }): Tensor[];
@@ -9882,7 +9882,7 @@ export function unsafeChunk(...args: unknown[]): Tensor[] {
   return call("unsafeChunk", "unsafe_chunk", args) as Tensor[];
 }
 
-/** `torch.unsafeSplit`. https://docs.pytorch.org/docs/stable/generated/torch.unsafe_split.html */
+/** `torch.unsafeSplit`: `float32[3, 4]` gives `[float32[1, 4], float32[1, 4], float32[1, 4]]`. https://docs.pytorch.org/docs/stable/generated/torch.unsafe_split.html */
 export function unsafeSplit(input: Tensor, splitSize: number, dim?: number): Tensor[];
 /** With `dim` by name. */
 export function unsafeSplit(input: Tensor, splitSize: number, options: { dim?: number }): Tensor[];
@@ -9892,7 +9892,7 @@ export function unsafeSplit(...args: unknown[]): Tensor[] {
   return call("unsafeSplit", "unsafe_split.Tensor", args) as Tensor[];
 }
 
-/** `torch.unsafeSplitWithSizes`. https://docs.pytorch.org/docs/stable/generated/torch.unsafe_split_with_sizes.html */
+/** `torch.unsafeSplitWithSizes`: `float32[2, 3, 4]` gives `[float32[1, 3, 4], float32[1, 3, 4]]`. https://docs.pytorch.org/docs/stable/generated/torch.unsafe_split_with_sizes.html */
 export function unsafeSplitWithSizes(input: Tensor, splitSizes: readonly number[], dim?: number): Tensor[];
 /** With `dim` by name. */
 export function unsafeSplitWithSizes(input: Tensor, splitSizes: readonly number[], options: { dim?: number }): Tensor[];
@@ -9902,7 +9902,7 @@ export function unsafeSplitWithSizes(...args: unknown[]): Tensor[] {
   return call("unsafeSplitWithSizes", "unsafe_split_with_sizes", args) as Tensor[];
 }
 
-/** `torch.unsqueeze`: a view of the same elements. https://docs.pytorch.org/docs/stable/generated/torch.unsqueeze.html */
+/** `torch.unsqueeze`: a view of the same elements; `float32[3, 4]` gives `float32[3, 1, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.unsqueeze.html */
 export function unsqueeze(input: Tensor, dim: number): Tensor;
 /** With `dim` by name. */
 export function unsqueeze(input: Tensor, options: { dim: number }): Tensor;
@@ -9910,7 +9910,7 @@ export function unsqueeze(...args: unknown[]): Tensor {
   return call("unsqueeze", "unsqueeze", args) as Tensor;
 }
 
-/** `torch.unsqueezeCopy`. https://docs.pytorch.org/docs/stable/generated/torch.unsqueeze_copy.html */
+/** `torch.unsqueezeCopy`: `float32[3, 4]` gives `float32[3, 1, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.unsqueeze_copy.html */
 export function unsqueezeCopy(input: Tensor, dim: number): Tensor;
 /** With `dim` by name. */
 export function unsqueezeCopy(input: Tensor, options: { dim: number }): Tensor;
@@ -9918,7 +9918,7 @@ export function unsqueezeCopy(...args: unknown[]): Tensor {
   return call("unsqueezeCopy", "unsqueeze_copy", args) as Tensor;
 }
 
-/** `torch.vander`. https://docs.pytorch.org/docs/stable/generated/torch.vander.html */
+/** `torch.vander`: `float32[4]` gives `float32[4, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.vander.html */
 export function vander(x: Tensor, N?: number | null, increasing?: boolean): Tensor;
 /** With `increasing` by name. */
 export function vander(x: Tensor, N: number | null, options: { increasing?: boolean }): Tensor;
@@ -9928,7 +9928,7 @@ export function vander(...args: unknown[]): Tensor {
   return call("vander", "vander", args) as Tensor;
 }
 
-/** `torch.var`. https://docs.pytorch.org/docs/stable/generated/torch.var.html */
+/** `torch.var`: `float32[3, 4]` gives `float32[]`. https://docs.pytorch.org/docs/stable/generated/torch.var.html */
 function var_(input: Tensor, dim: number | readonly number[] | null, unbiased?: boolean, keepdim?: boolean): Tensor;
 /** With `keepdim` by name. */
 function var_(
@@ -9968,7 +9968,7 @@ function var_(...args: unknown[]): Tensor {
 }
 export { var_ as var };
 
-/** `torch.varMean`. https://docs.pytorch.org/docs/stable/generated/torch.var_mean.html */
+/** `torch.varMean`: `float32[3, 4]` gives `[float32[], float32[]]`. https://docs.pytorch.org/docs/stable/generated/torch.var_mean.html */
 export function varMean(
   input: Tensor,
   dim: number | readonly number[] | null,
@@ -10012,7 +10012,7 @@ export function varMean(...args: unknown[]): [Tensor, Tensor] {
   return call("varMean", "var_mean.dim var_mean.correction var_mean", args) as [Tensor, Tensor];
 }
 
-/** `torch.vdot`. https://docs.pytorch.org/docs/stable/generated/torch.vdot.html */
+/** `torch.vdot`: `float32[3, 3], float32[3, 3]` gives `float32[3, 3]`. https://docs.pytorch.org/docs/stable/generated/torch.vdot.html */
 export function vdot(input: Tensor, other: Tensor): Tensor;
 /** With `other` by name. */
 export function vdot(input: Tensor, options: { other: Tensor }): Tensor;
@@ -10032,13 +10032,13 @@ export function viewAsComplexCopy(...args: unknown[]): Tensor {
   return call("viewAsComplexCopy", "view_as_complex_copy", args) as Tensor;
 }
 
-/** `torch.viewAsReal`: a view of the same elements. https://docs.pytorch.org/docs/stable/generated/torch.view_as_real.html */
+/** `torch.viewAsReal`: a view of the same elements; `complex64[3, 4]` gives `float32[3, 4, 2]`. https://docs.pytorch.org/docs/stable/generated/torch.view_as_real.html */
 export function viewAsReal(input: Tensor): Tensor;
 export function viewAsReal(...args: unknown[]): Tensor {
   return call("viewAsReal", "view_as_real", args) as Tensor;
 }
 
-/** `torch.viewAsRealCopy`. https://docs.pytorch.org/docs/stable/generated/torch.view_as_real_copy.html */
+/** `torch.viewAsRealCopy`: `complex64[3, 4]` gives `float32[3, 4, 2]`. https://docs.pytorch.org/docs/stable/generated/torch.view_as_real_copy.html */
 export function viewAsRealCopy(input: Tensor): Tensor;
 export function viewAsRealCopy(...args: unknown[]): Tensor {
   return call("viewAsRealCopy", "view_as_real_copy", args) as Tensor;
@@ -10056,7 +10056,7 @@ export function viewCopy(...args: unknown[]): Tensor {
   return call("viewCopy", "view_copy.dtype view_copy", args) as Tensor;
 }
 
-/** `torch.vsplit`: a view of the same elements. https://docs.pytorch.org/docs/stable/generated/torch.vsplit.html */
+/** `torch.vsplit`: a view of the same elements; `float32[3, 4]` gives `[float32[3, 4]]`. https://docs.pytorch.org/docs/stable/generated/torch.vsplit.html */
 export function vsplit(input: Tensor, sections: number): Tensor[];
 /** With `sections` by name. */
 export function vsplit(input: Tensor, options: { sections: number }): Tensor[];
@@ -10108,7 +10108,7 @@ export function where(...args: unknown[]): Tensor[] | Tensor {
   return call("where", "where where.self where.ScalarSelf where.ScalarOther where.Scalar", args) as Tensor[] | Tensor;
 }
 
-/** `torch.xlogy`: elementwise; integers become floats. https://docs.pytorch.org/docs/stable/generated/torch.xlogy.html */
+/** `torch.xlogy`: elementwise; integers become floats; `float32[3, 4], float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.xlogy.html */
 export function xlogy(input: Tensor, other: Tensor): Tensor;
 /** With `other` by name. */
 export function xlogy(input: Tensor, options: { other: Tensor }): Tensor;
@@ -10154,7 +10154,7 @@ export function zeros(...args: unknown[]): Tensor {
   return call("zeros", "zeros", args) as Tensor;
 }
 
-/** `torch.zerosLike`. https://docs.pytorch.org/docs/stable/generated/torch.zeros_like.html */
+/** `torch.zerosLike`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.zeros_like.html */
 export function zerosLike(
   input: Tensor,
   options?: { dtype?: DType | null; device?: string | null; memoryFormat?: string | null },

@@ -4,19 +4,19 @@ import type { Scalar } from "./scalar.ts";
 import type { Named } from "./methods.ts";
 import { call, type Tensor } from "./tensor.ts";
 
-/** `torch.linalg.cholesky`. https://docs.pytorch.org/docs/stable/generated/torch.linalg.cholesky.html */
+/** `torch.linalg.cholesky`: `float32[3, 3]` gives `float32[3, 3]`. https://docs.pytorch.org/docs/stable/generated/torch.linalg.cholesky.html */
 export function cholesky(input: Tensor, options?: { upper?: boolean }): Tensor;
 export function cholesky(...args: unknown[]): Tensor {
   return call("cholesky", "linalg_cholesky", args) as Tensor;
 }
 
-/** `torch.linalg.choleskyEx`. https://docs.pytorch.org/docs/stable/generated/torch.linalg.cholesky_ex.html */
+/** `torch.linalg.choleskyEx`: `float32[3, 3]` gives `[float32[3, 3], int32[]]`. https://docs.pytorch.org/docs/stable/generated/torch.linalg.cholesky_ex.html */
 export function choleskyEx(input: Tensor, options?: { upper?: boolean; checkErrors?: boolean }): Named<"L" | "info">;
 export function choleskyEx(...args: unknown[]): Named<"L" | "info"> {
   return call("choleskyEx", "linalg_cholesky_ex", args) as Named<"L" | "info">;
 }
 
-/** `torch.linalg.cond`. https://docs.pytorch.org/docs/stable/generated/torch.linalg.cond.html */
+/** `torch.linalg.cond`: `float32[3, 4]` gives `float32[]`. https://docs.pytorch.org/docs/stable/generated/torch.linalg.cond.html */
 export function cond(input: Tensor, p?: Scalar | null): Tensor;
 /** With `p` by name. */
 export function cond(input: Tensor, options: { p?: Scalar | null }): Tensor;
@@ -28,7 +28,7 @@ export function cond(...args: unknown[]): Tensor {
   return call("cond", "linalg_cond linalg_cond.p_str", args) as Tensor;
 }
 
-/** `torch.linalg.cross`: dtypes are promoted. https://docs.pytorch.org/docs/stable/generated/torch.linalg.cross.html */
+/** `torch.linalg.cross`: dtypes are promoted; `float32[3, 3], float32[3, 3]` gives `float32[3, 3]`. https://docs.pytorch.org/docs/stable/generated/torch.linalg.cross.html */
 export function cross(input: Tensor, other: Tensor, options?: { dim?: number }): Tensor;
 /** With `other` by name. */
 export function cross(input: Tensor, options: { other: Tensor; dim?: number }): Tensor;
@@ -36,25 +36,25 @@ export function cross(...args: unknown[]): Tensor {
   return call("cross", "linalg_cross", args) as Tensor;
 }
 
-/** `torch.linalg.det`. https://docs.pytorch.org/docs/stable/generated/torch.linalg.det.html */
+/** `torch.linalg.det`: `float32[3, 3]` gives `float32[]`. https://docs.pytorch.org/docs/stable/generated/torch.linalg.det.html */
 export function det(A: Tensor): Tensor;
 export function det(...args: unknown[]): Tensor {
   return call("det", "linalg_det", args) as Tensor;
 }
 
-/** `torch.linalg.diagonal`: a view of the same elements. https://docs.pytorch.org/docs/stable/generated/torch.linalg.diagonal.html */
+/** `torch.linalg.diagonal`: a view of the same elements; `float32[3, 4]` gives `float32[3]`. https://docs.pytorch.org/docs/stable/generated/torch.linalg.diagonal.html */
 export function diagonal(A: Tensor, options?: { offset?: number; dim1?: number; dim2?: number }): Tensor;
 export function diagonal(...args: unknown[]): Tensor {
   return call("diagonal", "linalg_diagonal", args) as Tensor;
 }
 
-/** `torch.linalg.eig`. https://docs.pytorch.org/docs/stable/generated/torch.linalg.eig.html */
+/** `torch.linalg.eig`: `float32[3, 3]` gives `[complex64[3], complex64[3, 3]]`. https://docs.pytorch.org/docs/stable/generated/torch.linalg.eig.html */
 export function eig(input: Tensor): Named<"eigenvalues" | "eigenvectors">;
 export function eig(...args: unknown[]): Named<"eigenvalues" | "eigenvectors"> {
   return call("eig", "linalg_eig", args) as Named<"eigenvalues" | "eigenvectors">;
 }
 
-/** `torch.linalg.eigh`. https://docs.pytorch.org/docs/stable/generated/torch.linalg.eigh.html */
+/** `torch.linalg.eigh`: `float32[3, 3]` gives `[float32[3], float32[3, 3]]`. https://docs.pytorch.org/docs/stable/generated/torch.linalg.eigh.html */
 export function eigh(input: Tensor, UPLO?: string): Named<"eigenvalues" | "eigenvectors">;
 /** With `UPLO` by name. */
 export function eigh(input: Tensor, options: { UPLO?: string }): Named<"eigenvalues" | "eigenvectors">;
@@ -62,13 +62,13 @@ export function eigh(...args: unknown[]): Named<"eigenvalues" | "eigenvectors"> 
   return call("eigh", "linalg_eigh", args) as Named<"eigenvalues" | "eigenvectors">;
 }
 
-/** `torch.linalg.eigvals`. https://docs.pytorch.org/docs/stable/generated/torch.linalg.eigvals.html */
+/** `torch.linalg.eigvals`: `float32[3, 3]` gives `complex64[3]`. https://docs.pytorch.org/docs/stable/generated/torch.linalg.eigvals.html */
 export function eigvals(input: Tensor): Tensor;
 export function eigvals(...args: unknown[]): Tensor {
   return call("eigvals", "linalg_eigvals", args) as Tensor;
 }
 
-/** `torch.linalg.eigvalsh`. https://docs.pytorch.org/docs/stable/generated/torch.linalg.eigvalsh.html */
+/** `torch.linalg.eigvalsh`: `float32[3, 3]` gives `float32[3]`. https://docs.pytorch.org/docs/stable/generated/torch.linalg.eigvalsh.html */
 export function eigvalsh(input: Tensor, UPLO?: string): Tensor;
 /** With `UPLO` by name. */
 export function eigvalsh(input: Tensor, options: { UPLO?: string }): Tensor;
@@ -76,7 +76,7 @@ export function eigvalsh(...args: unknown[]): Tensor {
   return call("eigvalsh", "linalg_eigvalsh", args) as Tensor;
 }
 
-/** `torch.linalg.householderProduct`. https://docs.pytorch.org/docs/stable/generated/torch.linalg.householder_product.html */
+/** `torch.linalg.householderProduct`: `float32[3, 3], float32[3, 3]` gives `float32[3, 3]`. https://docs.pytorch.org/docs/stable/generated/torch.linalg.householder_product.html */
 export function householderProduct(input: Tensor, tau: Tensor): Tensor;
 /** With `tau` by name. */
 export function householderProduct(input: Tensor, options: { tau: Tensor }): Tensor;
@@ -84,25 +84,25 @@ export function householderProduct(...args: unknown[]): Tensor {
   return call("householderProduct", "linalg_householder_product", args) as Tensor;
 }
 
-/** `torch.linalg.inv`. https://docs.pytorch.org/docs/stable/generated/torch.linalg.inv.html */
+/** `torch.linalg.inv`: `float32[3, 3]` gives `float32[3, 3]`. https://docs.pytorch.org/docs/stable/generated/torch.linalg.inv.html */
 export function inv(A: Tensor): Tensor;
 export function inv(...args: unknown[]): Tensor {
   return call("inv", "linalg_inv", args) as Tensor;
 }
 
-/** `torch.linalg.invEx`. https://docs.pytorch.org/docs/stable/generated/torch.linalg.inv_ex.html */
+/** `torch.linalg.invEx`: `float32[3, 3]` gives `[float32[3, 3], int32[]]`. https://docs.pytorch.org/docs/stable/generated/torch.linalg.inv_ex.html */
 export function invEx(A: Tensor, options?: { checkErrors?: boolean }): Named<"inverse" | "info">;
 export function invEx(...args: unknown[]): Named<"inverse" | "info"> {
   return call("invEx", "linalg_inv_ex", args) as Named<"inverse" | "info">;
 }
 
-/** `torch.linalg.ldlFactor`. https://docs.pytorch.org/docs/stable/generated/torch.linalg.ldl_factor.html */
+/** `torch.linalg.ldlFactor`: `float32[3, 3]` gives `[float32[3, 3], int32[3]]`. https://docs.pytorch.org/docs/stable/generated/torch.linalg.ldl_factor.html */
 export function ldlFactor(input: Tensor, options?: { hermitian?: boolean }): Named<"LD" | "pivots">;
 export function ldlFactor(...args: unknown[]): Named<"LD" | "pivots"> {
   return call("ldlFactor", "linalg_ldl_factor", args) as Named<"LD" | "pivots">;
 }
 
-/** `torch.linalg.ldlFactorEx`. https://docs.pytorch.org/docs/stable/generated/torch.linalg.ldl_factor_ex.html */
+/** `torch.linalg.ldlFactorEx`: `float32[3, 3]` gives `[float32[3, 3], int32[3], int32[]]`. https://docs.pytorch.org/docs/stable/generated/torch.linalg.ldl_factor_ex.html */
 export function ldlFactorEx(
   input: Tensor,
   options?: { hermitian?: boolean; checkErrors?: boolean },
@@ -111,7 +111,7 @@ export function ldlFactorEx(...args: unknown[]): Named<"LD" | "pivots" | "info">
   return call("ldlFactorEx", "linalg_ldl_factor_ex", args) as Named<"LD" | "pivots" | "info">;
 }
 
-/** `torch.linalg.ldlSolve`. https://docs.pytorch.org/docs/stable/generated/torch.linalg.ldl_solve.html */
+/** `torch.linalg.ldlSolve`: `float32[3, 3], float32[3, 3], float32[3, 3]` gives `float32[3, 3]`. https://docs.pytorch.org/docs/stable/generated/torch.linalg.ldl_solve.html */
 export function ldlSolve(LD: Tensor, pivots: Tensor, B: Tensor, options?: { hermitian?: boolean }): Tensor;
 /** With `B` by name. */
 export function ldlSolve(LD: Tensor, pivots: Tensor, options: { B: Tensor; hermitian?: boolean }): Tensor;
@@ -121,7 +121,7 @@ export function ldlSolve(...args: unknown[]): Tensor {
   return call("ldlSolve", "linalg_ldl_solve", args) as Tensor;
 }
 
-/** `torch.linalg.lstsq`. https://docs.pytorch.org/docs/stable/generated/torch.linalg.lstsq.html */
+/** `torch.linalg.lstsq`: `float32[3, 4], float32[3, 4]` gives `[float32[4, 4], float32[0], int64[], float32[0]]`. https://docs.pytorch.org/docs/stable/generated/torch.linalg.lstsq.html */
 export function lstsq(
   input: Tensor,
   b: Tensor,
@@ -143,19 +143,19 @@ export function lstsq(...args: unknown[]): Named<"solution" | "residuals" | "ran
   return call("lstsq", "linalg_lstsq", args) as Named<"solution" | "residuals" | "rank" | "singular_values">;
 }
 
-/** `torch.linalg.lu`. https://docs.pytorch.org/docs/stable/generated/torch.linalg.lu.html */
+/** `torch.linalg.lu`: `float32[3, 4]` gives `[float32[3, 3], float32[3, 3], float32[3, 4]]`. https://docs.pytorch.org/docs/stable/generated/torch.linalg.lu.html */
 export function lu(A: Tensor, options?: { pivot?: boolean }): Named<"P" | "L" | "U">;
 export function lu(...args: unknown[]): Named<"P" | "L" | "U"> {
   return call("lu", "linalg_lu", args) as Named<"P" | "L" | "U">;
 }
 
-/** `torch.linalg.luFactor`. https://docs.pytorch.org/docs/stable/generated/torch.linalg.lu_factor.html */
+/** `torch.linalg.luFactor`: `float32[3, 4]` gives `[float32[3, 4], int32[3]]`. https://docs.pytorch.org/docs/stable/generated/torch.linalg.lu_factor.html */
 export function luFactor(A: Tensor, options?: { pivot?: boolean }): Named<"LU" | "pivots">;
 export function luFactor(...args: unknown[]): Named<"LU" | "pivots"> {
   return call("luFactor", "linalg_lu_factor", args) as Named<"LU" | "pivots">;
 }
 
-/** `torch.linalg.luFactorEx`. https://docs.pytorch.org/docs/stable/generated/torch.linalg.lu_factor_ex.html */
+/** `torch.linalg.luFactorEx`: `float32[3, 4]` gives `[float32[3, 4], int32[3], int32[]]`. https://docs.pytorch.org/docs/stable/generated/torch.linalg.lu_factor_ex.html */
 export function luFactorEx(
   A: Tensor,
   options?: { pivot?: boolean; checkErrors?: boolean },
@@ -164,7 +164,7 @@ export function luFactorEx(...args: unknown[]): Named<"LU" | "pivots" | "info"> 
   return call("luFactorEx", "linalg_lu_factor_ex", args) as Named<"LU" | "pivots" | "info">;
 }
 
-/** `torch.linalg.luSolve`. https://docs.pytorch.org/docs/stable/generated/torch.linalg.lu_solve.html */
+/** `torch.linalg.luSolve`: `float32[3, 3], float32[3, 3], float32[3, 3]` gives `float32[3, 3]`. https://docs.pytorch.org/docs/stable/generated/torch.linalg.lu_solve.html */
 export function luSolve(LU: Tensor, pivots: Tensor, B: Tensor, options?: { left?: boolean; adjoint?: boolean }): Tensor;
 /** With `B` by name. */
 export function luSolve(LU: Tensor, pivots: Tensor, options: { B: Tensor; left?: boolean; adjoint?: boolean }): Tensor;
@@ -174,7 +174,7 @@ export function luSolve(...args: unknown[]): Tensor {
   return call("luSolve", "linalg_lu_solve", args) as Tensor;
 }
 
-/** `torch.linalg.matmul`. https://docs.pytorch.org/docs/stable/generated/torch.linalg.matmul.html */
+/** `torch.linalg.matmul`: `float32[3, 3], float32[3, 3]` gives `float32[3, 3]`. https://docs.pytorch.org/docs/stable/generated/torch.linalg.matmul.html */
 export function matmul(input: Tensor, other: Tensor): Tensor;
 /** With `other` by name. */
 export function matmul(input: Tensor, options: { other: Tensor }): Tensor;
@@ -182,13 +182,13 @@ export function matmul(...args: unknown[]): Tensor {
   return call("matmul", "linalg_matmul", args) as Tensor;
 }
 
-/** `torch.linalg.matrixExp`. https://docs.pytorch.org/docs/stable/generated/torch.linalg.matrix_exp.html */
+/** `torch.linalg.matrixExp`: `float32[3, 3]` gives `float32[3, 3]`. https://docs.pytorch.org/docs/stable/generated/torch.linalg.matrix_exp.html */
 export function matrixExp(input: Tensor): Tensor;
 export function matrixExp(...args: unknown[]): Tensor {
   return call("matrixExp", "linalg_matrix_exp", args) as Tensor;
 }
 
-/** `torch.linalg.matrixNorm`. https://docs.pytorch.org/docs/stable/generated/torch.linalg.matrix_norm.html */
+/** `torch.linalg.matrixNorm`: `float32[3, 4]` gives `float32[]`. https://docs.pytorch.org/docs/stable/generated/torch.linalg.matrix_norm.html */
 export function matrixNorm(
   input: Tensor,
   ord: Scalar,
@@ -244,7 +244,7 @@ export function matrixNorm(...args: unknown[]): Tensor {
   return call("matrixNorm", "linalg_matrix_norm linalg_matrix_norm.str_ord", args) as Tensor;
 }
 
-/** `torch.linalg.matrixPower`. https://docs.pytorch.org/docs/stable/generated/torch.linalg.matrix_power.html */
+/** `torch.linalg.matrixPower`: `float32[3, 3]` gives `float32[3, 3]`. https://docs.pytorch.org/docs/stable/generated/torch.linalg.matrix_power.html */
 export function matrixPower(input: Tensor, n: number): Tensor;
 /** With `n` by name. */
 export function matrixPower(input: Tensor, options: { n: number }): Tensor;
@@ -252,7 +252,7 @@ export function matrixPower(...args: unknown[]): Tensor {
   return call("matrixPower", "linalg_matrix_power", args) as Tensor;
 }
 
-/** `torch.linalg.matrixRank`. https://docs.pytorch.org/docs/stable/generated/torch.linalg.matrix_rank.html */
+/** `torch.linalg.matrixRank`: `float32[3, 4]` gives `int64[]`. https://docs.pytorch.org/docs/stable/generated/torch.linalg.matrix_rank.html */
 export function matrixRank(
   input: Tensor,
   options?: { atol?: Tensor | null; rtol?: Tensor | null; hermitian?: boolean },
@@ -292,7 +292,7 @@ export function multiDot(...args: unknown[]): Tensor {
   return call("multiDot", "linalg_multi_dot", args) as Tensor;
 }
 
-/** `torch.linalg.norm`. https://docs.pytorch.org/docs/stable/generated/torch.linalg.norm.html */
+/** `torch.linalg.norm`: `float32[3, 4]` gives `float32[]`. https://docs.pytorch.org/docs/stable/generated/torch.linalg.norm.html */
 export function norm(
   input: Tensor,
   ord?: Scalar | null,
@@ -348,7 +348,7 @@ export function norm(...args: unknown[]): Tensor {
   return call("norm", "linalg_norm linalg_norm.ord_str", args) as Tensor;
 }
 
-/** `torch.linalg.pinv`. https://docs.pytorch.org/docs/stable/generated/torch.linalg.pinv.html */
+/** `torch.linalg.pinv`: `float32[3, 4]` gives `float32[4, 3]`. https://docs.pytorch.org/docs/stable/generated/torch.linalg.pinv.html */
 export function pinv(
   input: Tensor,
   options?: { atol?: Tensor | null; rtol?: Tensor | null; hermitian?: boolean },
@@ -378,7 +378,7 @@ export function pinv(...args: unknown[]): Tensor {
   ) as Tensor;
 }
 
-/** `torch.linalg.qr`. https://docs.pytorch.org/docs/stable/generated/torch.linalg.qr.html */
+/** `torch.linalg.qr`: `float32[3, 4]` gives `[float32[3, 3], float32[3, 4]]`. https://docs.pytorch.org/docs/stable/generated/torch.linalg.qr.html */
 export function qr(A: Tensor, mode?: string): Named<"Q" | "R">;
 /** With `mode` by name. */
 export function qr(A: Tensor, options: { mode?: string }): Named<"Q" | "R">;
@@ -386,13 +386,13 @@ export function qr(...args: unknown[]): Named<"Q" | "R"> {
   return call("qr", "linalg_qr", args) as Named<"Q" | "R">;
 }
 
-/** `torch.linalg.slogdet`. https://docs.pytorch.org/docs/stable/generated/torch.linalg.slogdet.html */
+/** `torch.linalg.slogdet`: `float32[3, 3]` gives `[float32[], float32[]]`. https://docs.pytorch.org/docs/stable/generated/torch.linalg.slogdet.html */
 export function slogdet(A: Tensor): Named<"sign" | "logabsdet">;
 export function slogdet(...args: unknown[]): Named<"sign" | "logabsdet"> {
   return call("slogdet", "linalg_slogdet", args) as Named<"sign" | "logabsdet">;
 }
 
-/** `torch.linalg.solve`. https://docs.pytorch.org/docs/stable/generated/torch.linalg.solve.html */
+/** `torch.linalg.solve`: `float32[3, 3], float32[3, 3]` gives `float32[3, 3]`. https://docs.pytorch.org/docs/stable/generated/torch.linalg.solve.html */
 export function solve(A: Tensor, B: Tensor, options?: { left?: boolean }): Tensor;
 /** With `B` by name. */
 export function solve(A: Tensor, options: { B: Tensor; left?: boolean }): Tensor;
@@ -400,7 +400,7 @@ export function solve(...args: unknown[]): Tensor {
   return call("solve", "linalg_solve", args) as Tensor;
 }
 
-/** `torch.linalg.solveEx`. https://docs.pytorch.org/docs/stable/generated/torch.linalg.solve_ex.html */
+/** `torch.linalg.solveEx`: `float32[3, 3], float32[3, 3]` gives `[float32[3, 3], int32[]]`. https://docs.pytorch.org/docs/stable/generated/torch.linalg.solve_ex.html */
 export function solveEx(
   A: Tensor,
   B: Tensor,
@@ -415,7 +415,7 @@ export function solveEx(...args: unknown[]): Named<"result" | "info"> {
   return call("solveEx", "linalg_solve_ex", args) as Named<"result" | "info">;
 }
 
-/** `torch.linalg.solveTriangular`. https://docs.pytorch.org/docs/stable/generated/torch.linalg.solve_triangular.html */
+/** `torch.linalg.solveTriangular`: `float32[3, 3], float32[3, 3]` gives `float32[3, 3]`. https://docs.pytorch.org/docs/stable/generated/torch.linalg.solve_triangular.html */
 export function solveTriangular(
   input: Tensor,
   B: Tensor,
@@ -430,7 +430,7 @@ export function solveTriangular(...args: unknown[]): Tensor {
   return call("solveTriangular", "linalg_solve_triangular", args) as Tensor;
 }
 
-/** `torch.linalg.svd`. https://docs.pytorch.org/docs/stable/generated/torch.linalg.svd.html */
+/** `torch.linalg.svd`: `float32[3, 4]` gives `[float32[3, 3], float32[3], float32[4, 4]]`. https://docs.pytorch.org/docs/stable/generated/torch.linalg.svd.html */
 export function svd(A: Tensor, fullMatrices?: boolean, options?: { driver?: string | null }): Named<"U" | "S" | "Vh">;
 /** With `fullMatrices` by name. */
 export function svd(A: Tensor, options: { fullMatrices?: boolean; driver?: string | null }): Named<"U" | "S" | "Vh">;
@@ -438,7 +438,7 @@ export function svd(...args: unknown[]): Named<"U" | "S" | "Vh"> {
   return call("svd", "linalg_svd", args) as Named<"U" | "S" | "Vh">;
 }
 
-/** `torch.linalg.svdvals`. https://docs.pytorch.org/docs/stable/generated/torch.linalg.svdvals.html */
+/** `torch.linalg.svdvals`: `float32[3, 4]` gives `float32[3]`. https://docs.pytorch.org/docs/stable/generated/torch.linalg.svdvals.html */
 export function svdvals(A: Tensor, options?: { driver?: string | null }): Tensor;
 export function svdvals(...args: unknown[]): Tensor {
   return call("svdvals", "linalg_svdvals", args) as Tensor;
@@ -462,13 +462,13 @@ export function tensorsolve(...args: unknown[]): Tensor {
   return call("tensorsolve", "linalg_tensorsolve", args) as Tensor;
 }
 
-/** `torch.linalg.vander`. https://docs.pytorch.org/docs/stable/generated/torch.linalg.vander.html */
+/** `torch.linalg.vander`: `float32[3, 4]` gives `float32[3, 4, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.linalg.vander.html */
 export function vander(x: Tensor, options?: { N?: number | null }): Tensor;
 export function vander(...args: unknown[]): Tensor {
   return call("vander", "linalg_vander", args) as Tensor;
 }
 
-/** `torch.linalg.vecdot`. https://docs.pytorch.org/docs/stable/generated/torch.linalg.vecdot.html */
+/** `torch.linalg.vecdot`: `float32[3, 4], float32[3, 4]` gives `float32[3]`. https://docs.pytorch.org/docs/stable/generated/torch.linalg.vecdot.html */
 export function vecdot(x: Tensor, y: Tensor, options?: { dim?: number }): Tensor;
 /** With `y` by name. */
 export function vecdot(x: Tensor, options: { y: Tensor; dim?: number }): Tensor;
@@ -476,7 +476,7 @@ export function vecdot(...args: unknown[]): Tensor {
   return call("vecdot", "linalg_vecdot", args) as Tensor;
 }
 
-/** `torch.linalg.vectorNorm`. https://docs.pytorch.org/docs/stable/generated/torch.linalg.vector_norm.html */
+/** `torch.linalg.vectorNorm`: `float32[3, 4]` gives `float32[]`. https://docs.pytorch.org/docs/stable/generated/torch.linalg.vector_norm.html */
 export function vectorNorm(
   input: Tensor,
   ord?: Scalar,

@@ -3,37 +3,37 @@ import type { DType } from "../tensor/mod.ts";
 import type { Scalar } from "./scalar.ts";
 import { call, type Tensor } from "./tensor.ts";
 
-/** `torch.special.airyAi`: integers become floats. https://docs.pytorch.org/docs/stable/special.html#torch.special.airy_ai */
+/** `torch.special.airyAi`: integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/special.html#torch.special.airy_ai */
 export function airyAi(x: Tensor): Tensor;
 export function airyAi(...args: unknown[]): Tensor {
   return call("airyAi", "special_airy_ai", args) as Tensor;
 }
 
-/** `torch.special.besselJ0`: elementwise; integers become floats. https://docs.pytorch.org/docs/stable/special.html#torch.special.bessel_j0 */
+/** `torch.special.besselJ0`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/special.html#torch.special.bessel_j0 */
 export function besselJ0(input: Tensor): Tensor;
 export function besselJ0(...args: unknown[]): Tensor {
   return call("besselJ0", "special_bessel_j0", args) as Tensor;
 }
 
-/** `torch.special.besselJ1`: elementwise; integers become floats. https://docs.pytorch.org/docs/stable/special.html#torch.special.bessel_j1 */
+/** `torch.special.besselJ1`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/special.html#torch.special.bessel_j1 */
 export function besselJ1(input: Tensor): Tensor;
 export function besselJ1(...args: unknown[]): Tensor {
   return call("besselJ1", "special_bessel_j1", args) as Tensor;
 }
 
-/** `torch.special.besselY0`: elementwise; integers become floats. https://docs.pytorch.org/docs/stable/special.html#torch.special.bessel_y0 */
+/** `torch.special.besselY0`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/special.html#torch.special.bessel_y0 */
 export function besselY0(input: Tensor): Tensor;
 export function besselY0(...args: unknown[]): Tensor {
   return call("besselY0", "special_bessel_y0", args) as Tensor;
 }
 
-/** `torch.special.besselY1`: elementwise; integers become floats. https://docs.pytorch.org/docs/stable/special.html#torch.special.bessel_y1 */
+/** `torch.special.besselY1`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/special.html#torch.special.bessel_y1 */
 export function besselY1(input: Tensor): Tensor;
 export function besselY1(...args: unknown[]): Tensor {
   return call("besselY1", "special_bessel_y1", args) as Tensor;
 }
 
-/** `torch.special.chebyshevPolynomialT`: integers become floats. https://docs.pytorch.org/docs/stable/special.html#torch.special.chebyshev_polynomial_t */
+/** `torch.special.chebyshevPolynomialT`: integers become floats; `float32[3, 4], float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/special.html#torch.special.chebyshev_polynomial_t */
 export function chebyshevPolynomialT(x: Tensor, n: Tensor): Tensor;
 /** With `n` by name. */
 export function chebyshevPolynomialT(x: Tensor, options: { n: Tensor }): Tensor;
@@ -55,7 +55,7 @@ export function chebyshevPolynomialT(...args: unknown[]): Tensor {
   ) as Tensor;
 }
 
-/** `torch.special.chebyshevPolynomialU`: integers become floats. https://docs.pytorch.org/docs/stable/special.html#torch.special.chebyshev_polynomial_u */
+/** `torch.special.chebyshevPolynomialU`: integers become floats; `float32[3, 4], float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/special.html#torch.special.chebyshev_polynomial_u */
 export function chebyshevPolynomialU(x: Tensor, n: Tensor): Tensor;
 /** With `n` by name. */
 export function chebyshevPolynomialU(x: Tensor, options: { n: Tensor }): Tensor;
@@ -77,7 +77,7 @@ export function chebyshevPolynomialU(...args: unknown[]): Tensor {
   ) as Tensor;
 }
 
-/** `torch.special.chebyshevPolynomialV`: integers become floats. https://docs.pytorch.org/docs/stable/special.html#torch.special.chebyshev_polynomial_v */
+/** `torch.special.chebyshevPolynomialV`: integers become floats; `float32[3, 4], float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/special.html#torch.special.chebyshev_polynomial_v */
 export function chebyshevPolynomialV(x: Tensor, n: Tensor): Tensor;
 /** With `n` by name. */
 export function chebyshevPolynomialV(x: Tensor, options: { n: Tensor }): Tensor;
@@ -99,7 +99,7 @@ export function chebyshevPolynomialV(...args: unknown[]): Tensor {
   ) as Tensor;
 }
 
-/** `torch.special.chebyshevPolynomialW`: integers become floats. https://docs.pytorch.org/docs/stable/special.html#torch.special.chebyshev_polynomial_w */
+/** `torch.special.chebyshevPolynomialW`: integers become floats; `float32[3, 4], float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/special.html#torch.special.chebyshev_polynomial_w */
 export function chebyshevPolynomialW(x: Tensor, n: Tensor): Tensor;
 /** With `n` by name. */
 export function chebyshevPolynomialW(x: Tensor, options: { n: Tensor }): Tensor;
@@ -121,61 +121,61 @@ export function chebyshevPolynomialW(...args: unknown[]): Tensor {
   ) as Tensor;
 }
 
-/** `torch.special.digamma`. https://docs.pytorch.org/docs/stable/special.html#torch.special.digamma */
+/** `torch.special.digamma`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/special.html#torch.special.digamma */
 export function digamma(input: Tensor): Tensor;
 export function digamma(...args: unknown[]): Tensor {
   return call("digamma", "special_digamma", args) as Tensor;
 }
 
-/** `torch.special.entr`: integers become floats. https://docs.pytorch.org/docs/stable/special.html#torch.special.entr */
+/** `torch.special.entr`: integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/special.html#torch.special.entr */
 export function entr(input: Tensor): Tensor;
 export function entr(...args: unknown[]): Tensor {
   return call("entr", "special_entr", args) as Tensor;
 }
 
-/** `torch.special.erf`. https://docs.pytorch.org/docs/stable/special.html#torch.special.erf */
+/** `torch.special.erf`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/special.html#torch.special.erf */
 export function erf(input: Tensor): Tensor;
 export function erf(...args: unknown[]): Tensor {
   return call("erf", "special_erf", args) as Tensor;
 }
 
-/** `torch.special.erfc`. https://docs.pytorch.org/docs/stable/special.html#torch.special.erfc */
+/** `torch.special.erfc`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/special.html#torch.special.erfc */
 export function erfc(input: Tensor): Tensor;
 export function erfc(...args: unknown[]): Tensor {
   return call("erfc", "special_erfc", args) as Tensor;
 }
 
-/** `torch.special.erfcx`: elementwise; integers become floats. https://docs.pytorch.org/docs/stable/special.html#torch.special.erfcx */
+/** `torch.special.erfcx`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/special.html#torch.special.erfcx */
 export function erfcx(input: Tensor): Tensor;
 export function erfcx(...args: unknown[]): Tensor {
   return call("erfcx", "special_erfcx", args) as Tensor;
 }
 
-/** `torch.special.erfinv`. https://docs.pytorch.org/docs/stable/special.html#torch.special.erfinv */
+/** `torch.special.erfinv`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/special.html#torch.special.erfinv */
 export function erfinv(input: Tensor): Tensor;
 export function erfinv(...args: unknown[]): Tensor {
   return call("erfinv", "special_erfinv", args) as Tensor;
 }
 
-/** `torch.special.exp2`. https://docs.pytorch.org/docs/stable/special.html#torch.special.exp2 */
+/** `torch.special.exp2`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/special.html#torch.special.exp2 */
 export function exp2(input: Tensor): Tensor;
 export function exp2(...args: unknown[]): Tensor {
   return call("exp2", "special_exp2", args) as Tensor;
 }
 
-/** `torch.special.expit`. https://docs.pytorch.org/docs/stable/special.html#torch.special.expit */
+/** `torch.special.expit`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/special.html#torch.special.expit */
 export function expit(input: Tensor): Tensor;
 export function expit(...args: unknown[]): Tensor {
   return call("expit", "special_expit", args) as Tensor;
 }
 
-/** `torch.special.expm1`. https://docs.pytorch.org/docs/stable/special.html#torch.special.expm1 */
+/** `torch.special.expm1`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/special.html#torch.special.expm1 */
 export function expm1(input: Tensor): Tensor;
 export function expm1(...args: unknown[]): Tensor {
   return call("expm1", "special_expm1", args) as Tensor;
 }
 
-/** `torch.special.gammainc`: integers become floats. https://docs.pytorch.org/docs/stable/special.html#torch.special.gammainc */
+/** `torch.special.gammainc`: integers become floats; `float32[3, 4], float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/special.html#torch.special.gammainc */
 export function gammainc(input: Tensor, other: Tensor): Tensor;
 /** With `other` by name. */
 export function gammainc(input: Tensor, options: { other: Tensor }): Tensor;
@@ -183,7 +183,7 @@ export function gammainc(...args: unknown[]): Tensor {
   return call("gammainc", "special_gammainc", args) as Tensor;
 }
 
-/** `torch.special.gammaincc`: integers become floats. https://docs.pytorch.org/docs/stable/special.html#torch.special.gammaincc */
+/** `torch.special.gammaincc`: integers become floats; `float32[3, 4], float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/special.html#torch.special.gammaincc */
 export function gammaincc(input: Tensor, other: Tensor): Tensor;
 /** With `other` by name. */
 export function gammaincc(input: Tensor, options: { other: Tensor }): Tensor;
@@ -191,13 +191,13 @@ export function gammaincc(...args: unknown[]): Tensor {
   return call("gammaincc", "special_gammaincc", args) as Tensor;
 }
 
-/** `torch.special.gammaln`. https://docs.pytorch.org/docs/stable/special.html#torch.special.gammaln */
+/** `torch.special.gammaln`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/special.html#torch.special.gammaln */
 export function gammaln(input: Tensor): Tensor;
 export function gammaln(...args: unknown[]): Tensor {
   return call("gammaln", "special_gammaln", args) as Tensor;
 }
 
-/** `torch.special.hermitePolynomialH`: integers become floats. https://docs.pytorch.org/docs/stable/special.html#torch.special.hermite_polynomial_h */
+/** `torch.special.hermitePolynomialH`: integers become floats; `float32[3, 4], float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/special.html#torch.special.hermite_polynomial_h */
 export function hermitePolynomialH(x: Tensor, n: Tensor): Tensor;
 /** With `n` by name. */
 export function hermitePolynomialH(x: Tensor, options: { n: Tensor }): Tensor;
@@ -219,7 +219,7 @@ export function hermitePolynomialH(...args: unknown[]): Tensor {
   ) as Tensor;
 }
 
-/** `torch.special.hermitePolynomialHe`: integers become floats. https://docs.pytorch.org/docs/stable/special.html#torch.special.hermite_polynomial_he */
+/** `torch.special.hermitePolynomialHe`: integers become floats; `float32[3, 4], float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/special.html#torch.special.hermite_polynomial_he */
 export function hermitePolynomialHe(x: Tensor, n: Tensor): Tensor;
 /** With `n` by name. */
 export function hermitePolynomialHe(x: Tensor, options: { n: Tensor }): Tensor;
@@ -241,31 +241,31 @@ export function hermitePolynomialHe(...args: unknown[]): Tensor {
   ) as Tensor;
 }
 
-/** `torch.special.i0`: elementwise; integers become floats. https://docs.pytorch.org/docs/stable/special.html#torch.special.i0 */
+/** `torch.special.i0`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/special.html#torch.special.i0 */
 export function i0(input: Tensor): Tensor;
 export function i0(...args: unknown[]): Tensor {
   return call("i0", "special_i0", args) as Tensor;
 }
 
-/** `torch.special.i0e`: elementwise; integers become floats. https://docs.pytorch.org/docs/stable/special.html#torch.special.i0e */
+/** `torch.special.i0e`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/special.html#torch.special.i0e */
 export function i0e(input: Tensor): Tensor;
 export function i0e(...args: unknown[]): Tensor {
   return call("i0e", "special_i0e", args) as Tensor;
 }
 
-/** `torch.special.i1`: elementwise; integers become floats. https://docs.pytorch.org/docs/stable/special.html#torch.special.i1 */
+/** `torch.special.i1`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/special.html#torch.special.i1 */
 export function i1(input: Tensor): Tensor;
 export function i1(...args: unknown[]): Tensor {
   return call("i1", "special_i1", args) as Tensor;
 }
 
-/** `torch.special.i1e`: elementwise; integers become floats. https://docs.pytorch.org/docs/stable/special.html#torch.special.i1e */
+/** `torch.special.i1e`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/special.html#torch.special.i1e */
 export function i1e(input: Tensor): Tensor;
 export function i1e(...args: unknown[]): Tensor {
   return call("i1e", "special_i1e", args) as Tensor;
 }
 
-/** `torch.special.laguerrePolynomialL`: integers become floats. https://docs.pytorch.org/docs/stable/special.html#torch.special.laguerre_polynomial_l */
+/** `torch.special.laguerrePolynomialL`: integers become floats; `float32[3, 4], float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/special.html#torch.special.laguerre_polynomial_l */
 export function laguerrePolynomialL(x: Tensor, n: Tensor): Tensor;
 /** With `n` by name. */
 export function laguerrePolynomialL(x: Tensor, options: { n: Tensor }): Tensor;
@@ -287,7 +287,7 @@ export function laguerrePolynomialL(...args: unknown[]): Tensor {
   ) as Tensor;
 }
 
-/** `torch.special.legendrePolynomialP`: integers become floats. https://docs.pytorch.org/docs/stable/special.html#torch.special.legendre_polynomial_p */
+/** `torch.special.legendrePolynomialP`: integers become floats; `float32[3, 4], float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/special.html#torch.special.legendre_polynomial_p */
 export function legendrePolynomialP(x: Tensor, n: Tensor): Tensor;
 /** With `n` by name. */
 export function legendrePolynomialP(x: Tensor, options: { n: Tensor }): Tensor;
@@ -309,19 +309,19 @@ export function legendrePolynomialP(...args: unknown[]): Tensor {
   ) as Tensor;
 }
 
-/** `torch.special.log1p`. https://docs.pytorch.org/docs/stable/special.html#torch.special.log1p */
+/** `torch.special.log1p`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/special.html#torch.special.log1p */
 export function log1p(input: Tensor): Tensor;
 export function log1p(...args: unknown[]): Tensor {
   return call("log1p", "special_log1p", args) as Tensor;
 }
 
-/** `torch.special.logNdtr`: elementwise; integers become floats. https://docs.pytorch.org/docs/stable/special.html#torch.special.log_ndtr */
+/** `torch.special.logNdtr`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/special.html#torch.special.log_ndtr */
 export function logNdtr(input: Tensor): Tensor;
 export function logNdtr(...args: unknown[]): Tensor {
   return call("logNdtr", "special_log_ndtr", args) as Tensor;
 }
 
-/** `torch.special.logSoftmax`. https://docs.pytorch.org/docs/stable/special.html#torch.special.log_softmax */
+/** `torch.special.logSoftmax`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/special.html#torch.special.log_softmax */
 export function logSoftmax(input: Tensor, dim: number, options?: { dtype?: DType | null }): Tensor;
 /** With `dim` by name. */
 export function logSoftmax(input: Tensor, options: { dim: number; dtype?: DType | null }): Tensor;
@@ -329,7 +329,7 @@ export function logSoftmax(...args: unknown[]): Tensor {
   return call("logSoftmax", "special_log_softmax", args) as Tensor;
 }
 
-/** `torch.special.logit`. https://docs.pytorch.org/docs/stable/special.html#torch.special.logit */
+/** `torch.special.logit`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/special.html#torch.special.logit */
 export function logit(input: Tensor, eps?: number | null): Tensor;
 /** With `eps` by name. */
 export function logit(input: Tensor, options: { eps?: number | null }): Tensor;
@@ -337,7 +337,7 @@ export function logit(...args: unknown[]): Tensor {
   return call("logit", "special_logit", args) as Tensor;
 }
 
-/** `torch.special.logsumexp`. https://docs.pytorch.org/docs/stable/special.html#torch.special.logsumexp */
+/** `torch.special.logsumexp`: `float32[3, 4]` gives `float32[3]`. https://docs.pytorch.org/docs/stable/special.html#torch.special.logsumexp */
 export function logsumexp(input: Tensor, dim: number | readonly number[], keepdim?: boolean): Tensor;
 /** With `keepdim` by name. */
 export function logsumexp(input: Tensor, dim: number | readonly number[], options: { keepdim?: boolean }): Tensor;
@@ -347,31 +347,31 @@ export function logsumexp(...args: unknown[]): Tensor {
   return call("logsumexp", "special_logsumexp", args) as Tensor;
 }
 
-/** `torch.special.modifiedBesselI0`: elementwise; integers become floats. https://docs.pytorch.org/docs/stable/special.html#torch.special.modified_bessel_i0 */
+/** `torch.special.modifiedBesselI0`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/special.html#torch.special.modified_bessel_i0 */
 export function modifiedBesselI0(input: Tensor): Tensor;
 export function modifiedBesselI0(...args: unknown[]): Tensor {
   return call("modifiedBesselI0", "special_modified_bessel_i0", args) as Tensor;
 }
 
-/** `torch.special.modifiedBesselI1`: elementwise; integers become floats. https://docs.pytorch.org/docs/stable/special.html#torch.special.modified_bessel_i1 */
+/** `torch.special.modifiedBesselI1`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/special.html#torch.special.modified_bessel_i1 */
 export function modifiedBesselI1(input: Tensor): Tensor;
 export function modifiedBesselI1(...args: unknown[]): Tensor {
   return call("modifiedBesselI1", "special_modified_bessel_i1", args) as Tensor;
 }
 
-/** `torch.special.modifiedBesselK0`: elementwise; integers become floats. https://docs.pytorch.org/docs/stable/special.html#torch.special.modified_bessel_k0 */
+/** `torch.special.modifiedBesselK0`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/special.html#torch.special.modified_bessel_k0 */
 export function modifiedBesselK0(input: Tensor): Tensor;
 export function modifiedBesselK0(...args: unknown[]): Tensor {
   return call("modifiedBesselK0", "special_modified_bessel_k0", args) as Tensor;
 }
 
-/** `torch.special.modifiedBesselK1`: elementwise; integers become floats. https://docs.pytorch.org/docs/stable/special.html#torch.special.modified_bessel_k1 */
+/** `torch.special.modifiedBesselK1`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/special.html#torch.special.modified_bessel_k1 */
 export function modifiedBesselK1(input: Tensor): Tensor;
 export function modifiedBesselK1(...args: unknown[]): Tensor {
   return call("modifiedBesselK1", "special_modified_bessel_k1", args) as Tensor;
 }
 
-/** `torch.special.multigammaln`. https://docs.pytorch.org/docs/stable/special.html#torch.special.multigammaln */
+/** `torch.special.multigammaln`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/special.html#torch.special.multigammaln */
 export function multigammaln(input: Tensor, p: number): Tensor;
 /** With `p` by name. */
 export function multigammaln(input: Tensor, options: { p: number }): Tensor;
@@ -379,19 +379,19 @@ export function multigammaln(...args: unknown[]): Tensor {
   return call("multigammaln", "special_multigammaln", args) as Tensor;
 }
 
-/** `torch.special.ndtr`: integers become floats. https://docs.pytorch.org/docs/stable/special.html#torch.special.ndtr */
+/** `torch.special.ndtr`: integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/special.html#torch.special.ndtr */
 export function ndtr(input: Tensor): Tensor;
 export function ndtr(...args: unknown[]): Tensor {
   return call("ndtr", "special_ndtr", args) as Tensor;
 }
 
-/** `torch.special.ndtri`: elementwise; integers become floats. https://docs.pytorch.org/docs/stable/special.html#torch.special.ndtri */
+/** `torch.special.ndtri`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/special.html#torch.special.ndtri */
 export function ndtri(input: Tensor): Tensor;
 export function ndtri(...args: unknown[]): Tensor {
   return call("ndtri", "special_ndtri", args) as Tensor;
 }
 
-/** `torch.special.polygamma`. https://docs.pytorch.org/docs/stable/special.html#torch.special.polygamma */
+/** `torch.special.polygamma`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/special.html#torch.special.polygamma */
 export function polygamma(n: number, input: Tensor): Tensor;
 /** With `input` by name. */
 export function polygamma(n: number, options: { input: Tensor }): Tensor;
@@ -401,31 +401,31 @@ export function polygamma(...args: unknown[]): Tensor {
   return call("polygamma", "special_polygamma", args) as Tensor;
 }
 
-/** `torch.special.psi`. https://docs.pytorch.org/docs/stable/special.html#torch.special.psi */
+/** `torch.special.psi`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/special.html#torch.special.psi */
 export function psi(input: Tensor): Tensor;
 export function psi(...args: unknown[]): Tensor {
   return call("psi", "special_psi", args) as Tensor;
 }
 
-/** `torch.special.round`. https://docs.pytorch.org/docs/stable/special.html#torch.special.round */
+/** `torch.special.round`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/special.html#torch.special.round */
 export function round(input: Tensor, options?: { decimals?: number }): Tensor;
 export function round(...args: unknown[]): Tensor {
   return call("round", "special_round", args) as Tensor;
 }
 
-/** `torch.special.scaledModifiedBesselK0`: integers become floats. https://docs.pytorch.org/docs/stable/special.html#torch.special.scaled_modified_bessel_k0 */
+/** `torch.special.scaledModifiedBesselK0`: integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/special.html#torch.special.scaled_modified_bessel_k0 */
 export function scaledModifiedBesselK0(x: Tensor): Tensor;
 export function scaledModifiedBesselK0(...args: unknown[]): Tensor {
   return call("scaledModifiedBesselK0", "special_scaled_modified_bessel_k0", args) as Tensor;
 }
 
-/** `torch.special.scaledModifiedBesselK1`: integers become floats. https://docs.pytorch.org/docs/stable/special.html#torch.special.scaled_modified_bessel_k1 */
+/** `torch.special.scaledModifiedBesselK1`: integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/special.html#torch.special.scaled_modified_bessel_k1 */
 export function scaledModifiedBesselK1(x: Tensor): Tensor;
 export function scaledModifiedBesselK1(...args: unknown[]): Tensor {
   return call("scaledModifiedBesselK1", "special_scaled_modified_bessel_k1", args) as Tensor;
 }
 
-/** `torch.special.shiftedChebyshevPolynomialT`: integers become floats. https://docs.pytorch.org/docs/stable/special.html#torch.special.shifted_chebyshev_polynomial_t */
+/** `torch.special.shiftedChebyshevPolynomialT`: integers become floats; `float32[3, 4], float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/special.html#torch.special.shifted_chebyshev_polynomial_t */
 export function shiftedChebyshevPolynomialT(x: Tensor, n: Tensor): Tensor;
 /** With `n` by name. */
 export function shiftedChebyshevPolynomialT(x: Tensor, options: { n: Tensor }): Tensor;
@@ -447,7 +447,7 @@ export function shiftedChebyshevPolynomialT(...args: unknown[]): Tensor {
   ) as Tensor;
 }
 
-/** `torch.special.shiftedChebyshevPolynomialU`: integers become floats. https://docs.pytorch.org/docs/stable/special.html#torch.special.shifted_chebyshev_polynomial_u */
+/** `torch.special.shiftedChebyshevPolynomialU`: integers become floats; `float32[3, 4], float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/special.html#torch.special.shifted_chebyshev_polynomial_u */
 export function shiftedChebyshevPolynomialU(x: Tensor, n: Tensor): Tensor;
 /** With `n` by name. */
 export function shiftedChebyshevPolynomialU(x: Tensor, options: { n: Tensor }): Tensor;
@@ -469,7 +469,7 @@ export function shiftedChebyshevPolynomialU(...args: unknown[]): Tensor {
   ) as Tensor;
 }
 
-/** `torch.special.shiftedChebyshevPolynomialV`: integers become floats. https://docs.pytorch.org/docs/stable/special.html#torch.special.shifted_chebyshev_polynomial_v */
+/** `torch.special.shiftedChebyshevPolynomialV`: integers become floats; `float32[3, 4], float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/special.html#torch.special.shifted_chebyshev_polynomial_v */
 export function shiftedChebyshevPolynomialV(x: Tensor, n: Tensor): Tensor;
 /** With `n` by name. */
 export function shiftedChebyshevPolynomialV(x: Tensor, options: { n: Tensor }): Tensor;
@@ -491,7 +491,7 @@ export function shiftedChebyshevPolynomialV(...args: unknown[]): Tensor {
   ) as Tensor;
 }
 
-/** `torch.special.shiftedChebyshevPolynomialW`: integers become floats. https://docs.pytorch.org/docs/stable/special.html#torch.special.shifted_chebyshev_polynomial_w */
+/** `torch.special.shiftedChebyshevPolynomialW`: integers become floats; `float32[3, 4], float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/special.html#torch.special.shifted_chebyshev_polynomial_w */
 export function shiftedChebyshevPolynomialW(x: Tensor, n: Tensor): Tensor;
 /** With `n` by name. */
 export function shiftedChebyshevPolynomialW(x: Tensor, options: { n: Tensor }): Tensor;
@@ -513,13 +513,13 @@ export function shiftedChebyshevPolynomialW(...args: unknown[]): Tensor {
   ) as Tensor;
 }
 
-/** `torch.special.sinc`. https://docs.pytorch.org/docs/stable/special.html#torch.special.sinc */
+/** `torch.special.sinc`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/special.html#torch.special.sinc */
 export function sinc(input: Tensor): Tensor;
 export function sinc(...args: unknown[]): Tensor {
   return call("sinc", "special_sinc", args) as Tensor;
 }
 
-/** `torch.special.softmax`. https://docs.pytorch.org/docs/stable/special.html#torch.special.softmax */
+/** `torch.special.softmax`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/special.html#torch.special.softmax */
 export function softmax(input: Tensor, dim: number, dtype?: DType | null): Tensor;
 /** With `dtype` by name. */
 export function softmax(input: Tensor, dim: number, options: { dtype?: DType | null }): Tensor;
@@ -529,13 +529,13 @@ export function softmax(...args: unknown[]): Tensor {
   return call("softmax", "special_softmax", args) as Tensor;
 }
 
-/** `torch.special.sphericalBesselJ0`: integers become floats. https://docs.pytorch.org/docs/stable/special.html#torch.special.spherical_bessel_j0 */
+/** `torch.special.sphericalBesselJ0`: integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/special.html#torch.special.spherical_bessel_j0 */
 export function sphericalBesselJ0(x: Tensor): Tensor;
 export function sphericalBesselJ0(...args: unknown[]): Tensor {
   return call("sphericalBesselJ0", "special_spherical_bessel_j0", args) as Tensor;
 }
 
-/** `torch.special.xlog1py`: integers become floats. https://docs.pytorch.org/docs/stable/special.html#torch.special.xlog1py */
+/** `torch.special.xlog1py`: integers become floats; `float32[3, 4], float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/special.html#torch.special.xlog1py */
 export function xlog1py(input: Tensor, other: Tensor): Tensor;
 /** With `other` by name. */
 export function xlog1py(input: Tensor, options: { other: Tensor }): Tensor;
@@ -553,7 +553,7 @@ export function xlog1py(...args: unknown[]): Tensor {
   return call("xlog1py", "special_xlog1py special_xlog1py.self_scalar special_xlog1py.other_scalar", args) as Tensor;
 }
 
-/** `torch.special.xlogy`. https://docs.pytorch.org/docs/stable/special.html#torch.special.xlogy */
+/** `torch.special.xlogy`: `float32[3, 4], float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/special.html#torch.special.xlogy */
 export function xlogy(input: Tensor, other: Tensor): Tensor;
 /** With `other` by name. */
 export function xlogy(input: Tensor, options: { other: Tensor }): Tensor;
@@ -571,7 +571,7 @@ export function xlogy(...args: unknown[]): Tensor {
   return call("xlogy", "special_xlogy special_xlogy.self_scalar special_xlogy.other_scalar", args) as Tensor;
 }
 
-/** `torch.special.zeta`: elementwise; integers become floats. https://docs.pytorch.org/docs/stable/special.html#torch.special.zeta */
+/** `torch.special.zeta`: elementwise; integers become floats; `float32[3, 4], float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/special.html#torch.special.zeta */
 export function zeta(input: Tensor, other: Tensor): Tensor;
 /** With `other` by name. */
 export function zeta(input: Tensor, options: { other: Tensor }): Tensor;

@@ -18,7 +18,7 @@ export class Tensor extends TensorMethods {
     return new Tensor(value);
   }
 
-  /** `abs`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.abs.html */
+  /** `abs`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.abs.html */
   abs(): Tensor;
   abs(...args: unknown[]): Tensor {
     return this.invoke("abs", "abs", args) as Tensor;
@@ -30,7 +30,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("abs_", "abs_", args) as this;
   }
 
-  /** `absolute`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.absolute.html */
+  /** `absolute`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.absolute.html */
   absolute(): Tensor;
   absolute(...args: unknown[]): Tensor {
     return this.invoke("absolute", "absolute", args) as Tensor;
@@ -42,7 +42,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("absolute_", "absolute_", args) as this;
   }
 
-  /** `acos`: elementwise; integers become floats. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.acos.html */
+  /** `acos`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.acos.html */
   acos(): Tensor;
   acos(...args: unknown[]): Tensor {
     return this.invoke("acos", "acos", args) as Tensor;
@@ -54,7 +54,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("acos_", "acos_", args) as this;
   }
 
-  /** `acosh`: elementwise; integers become floats. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.acosh.html */
+  /** `acosh`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.acosh.html */
   acosh(): Tensor;
   acosh(...args: unknown[]): Tensor {
     return this.invoke("acosh", "acosh", args) as Tensor;
@@ -66,7 +66,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("acosh_", "acosh_", args) as this;
   }
 
-  /** `add`: elementwise; dtypes are promoted. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.add.html */
+  /** `add`: elementwise; dtypes are promoted; `float32[3, 4], float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.add.html */
   add(other: Tensor | Scalar, options?: { alpha?: Scalar }): Tensor;
   /** With `other` by name. */
   add(options: { other: Tensor | Scalar; alpha?: Scalar }): Tensor;
@@ -102,7 +102,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("addbmm_", "addbmm_", args) as this;
   }
 
-  /** `addcdiv`: dtypes are promoted. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.addcdiv.html */
+  /** `addcdiv`: dtypes are promoted; `float32[3, 4], float32[3, 4], float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.addcdiv.html */
   addcdiv(tensor1: Tensor, tensor2: Tensor, options?: { value?: Scalar }): Tensor;
   /** With `tensor2` by name. */
   addcdiv(tensor1: Tensor, options: { tensor2: Tensor; value?: Scalar }): Tensor;
@@ -122,7 +122,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("addcdiv_", "addcdiv_", args) as this;
   }
 
-  /** `addcmul`: dtypes are promoted. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.addcmul.html */
+  /** `addcmul`: dtypes are promoted; `float32[3, 4], float32[3, 4], float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.addcmul.html */
   addcmul(tensor1: Tensor, tensor2: Tensor, options?: { value?: Scalar }): Tensor;
   /** With `tensor2` by name. */
   addcmul(tensor1: Tensor, options: { tensor2: Tensor; value?: Scalar }): Tensor;
@@ -142,7 +142,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("addcmul_", "addcmul_", args) as this;
   }
 
-  /** `addmm`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.addmm.html */
+  /** `addmm`: `float32[3, 3], float32[3, 3], float32[3, 3]` gives `float32[3, 3]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.addmm.html */
   addmm(mat1: Tensor, mat2: Tensor, options?: { beta?: Scalar; alpha?: Scalar }): Tensor;
   /** With `mat2` by name. */
   addmm(mat1: Tensor, options: { mat2: Tensor; beta?: Scalar; alpha?: Scalar }): Tensor;
@@ -162,7 +162,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("addmm_", "addmm_", args) as this;
   }
 
-  /** `addmv`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.addmv.html */
+  /** `addmv`: `float32[3, 3], float32[3, 3], float32[3, 3]` gives `float32[3, 3]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.addmv.html */
   addmv(mat: Tensor, vec: Tensor, options?: { beta?: Scalar; alpha?: Scalar }): Tensor;
   /** With `vec` by name. */
   addmv(mat: Tensor, options: { vec: Tensor; beta?: Scalar; alpha?: Scalar }): Tensor;
@@ -182,7 +182,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("addmv_", "addmv_", args) as this;
   }
 
-  /** `addr`: dtypes are promoted. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.addr.html */
+  /** `addr`: dtypes are promoted; `float32[3, 3], float32[3, 3], float32[3, 3]` gives `float32[3, 3]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.addr.html */
   addr(vec1: Tensor, vec2: Tensor, options?: { beta?: Scalar; alpha?: Scalar }): Tensor;
   /** With `vec2` by name. */
   addr(vec1: Tensor, options: { vec2: Tensor; beta?: Scalar; alpha?: Scalar }): Tensor;
@@ -202,13 +202,13 @@ export class Tensor extends TensorMethods {
     return this.invoke("addr_", "addr_", args) as this;
   }
 
-  /** `adjoint`: a view of the same elements. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.adjoint.html */
+  /** `adjoint`: a view of the same elements; `float32[3, 4]` gives `float32[4, 3]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.adjoint.html */
   adjoint(): Tensor;
   adjoint(...args: unknown[]): Tensor {
     return this.invoke("adjoint", "adjoint", args) as Tensor;
   }
 
-  /** `all`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.all.html */
+  /** `all`: `float32[3, 4]` gives `bool[]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.all.html */
   all(): Tensor;
   /** Another form. */
   all(dim?: readonly number[] | null, keepdim?: boolean): Tensor;
@@ -240,7 +240,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("allclose", "allclose", args) as boolean;
   }
 
-  /** `amax`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.amax.html */
+  /** `amax`: `float32[3, 4]` gives `float32[]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.amax.html */
   amax(dim?: number | readonly number[], keepdim?: boolean): Tensor;
   /** With `keepdim` by name. */
   amax(dim: number | readonly number[], options: { keepdim?: boolean }): Tensor;
@@ -250,7 +250,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("amax", "amax", args) as Tensor;
   }
 
-  /** `amin`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.amin.html */
+  /** `amin`: `float32[3, 4]` gives `float32[]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.amin.html */
   amin(dim?: number | readonly number[], keepdim?: boolean): Tensor;
   /** With `keepdim` by name. */
   amin(dim: number | readonly number[], options: { keepdim?: boolean }): Tensor;
@@ -260,19 +260,19 @@ export class Tensor extends TensorMethods {
     return this.invoke("amin", "amin", args) as Tensor;
   }
 
-  /** `aminmax`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.aminmax.html */
+  /** `aminmax`: `float32[3, 4]` gives `[float32[], float32[]]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.aminmax.html */
   aminmax(options?: { dim?: number | null; keepdim?: boolean }): Named<"min" | "max">;
   aminmax(...args: unknown[]): Named<"min" | "max"> {
     return this.invoke("aminmax", "aminmax", args) as Named<"min" | "max">;
   }
 
-  /** `angle`: integers become floats. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.angle.html */
+  /** `angle`: integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.angle.html */
   angle(): Tensor;
   angle(...args: unknown[]): Tensor {
     return this.invoke("angle", "angle", args) as Tensor;
   }
 
-  /** `any`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.any.html */
+  /** `any`: `float32[3, 4]` gives `bool[]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.any.html */
   any(): Tensor;
   /** Another form. */
   any(dim?: readonly number[] | null, keepdim?: boolean): Tensor;
@@ -290,7 +290,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("any", "any any.dims any.dim", args) as Tensor;
   }
 
-  /** `arccos`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.arccos.html */
+  /** `arccos`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.arccos.html */
   arccos(): Tensor;
   arccos(...args: unknown[]): Tensor {
     return this.invoke("arccos", "arccos", args) as Tensor;
@@ -302,7 +302,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("arccos_", "arccos_", args) as this;
   }
 
-  /** `arccosh`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.arccosh.html */
+  /** `arccosh`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.arccosh.html */
   arccosh(): Tensor;
   arccosh(...args: unknown[]): Tensor {
     return this.invoke("arccosh", "arccosh", args) as Tensor;
@@ -314,7 +314,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("arccosh_", "arccosh_", args) as this;
   }
 
-  /** `arcsin`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.arcsin.html */
+  /** `arcsin`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.arcsin.html */
   arcsin(): Tensor;
   arcsin(...args: unknown[]): Tensor {
     return this.invoke("arcsin", "arcsin", args) as Tensor;
@@ -326,7 +326,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("arcsin_", "arcsin_", args) as this;
   }
 
-  /** `arcsinh`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.arcsinh.html */
+  /** `arcsinh`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.arcsinh.html */
   arcsinh(): Tensor;
   arcsinh(...args: unknown[]): Tensor {
     return this.invoke("arcsinh", "arcsinh", args) as Tensor;
@@ -338,13 +338,13 @@ export class Tensor extends TensorMethods {
     return this.invoke("arcsinh_", "arcsinh_", args) as this;
   }
 
-  /** `arctan`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.arctan.html */
+  /** `arctan`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.arctan.html */
   arctan(): Tensor;
   arctan(...args: unknown[]): Tensor {
     return this.invoke("arctan", "arctan", args) as Tensor;
   }
 
-  /** `arctan2`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.arctan2.html */
+  /** `arctan2`: `float32[3, 4], float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.arctan2.html */
   arctan2(other: Tensor): Tensor;
   /** With `other` by name. */
   arctan2(options: { other: Tensor }): Tensor;
@@ -366,7 +366,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("arctan_", "arctan_", args) as this;
   }
 
-  /** `arctanh`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.arctanh.html */
+  /** `arctanh`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.arctanh.html */
   arctanh(): Tensor;
   arctanh(...args: unknown[]): Tensor {
     return this.invoke("arctanh", "arctanh", args) as Tensor;
@@ -378,7 +378,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("arctanh_", "arctanh_", args) as this;
   }
 
-  /** `argmax`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.argmax.html */
+  /** `argmax`: `float32[3, 4]` gives `int64[]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.argmax.html */
   argmax(dim?: number | null, keepdim?: boolean): Tensor;
   /** With `keepdim` by name. */
   argmax(dim: number | null, options: { keepdim?: boolean }): Tensor;
@@ -388,7 +388,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("argmax", "argmax", args) as Tensor;
   }
 
-  /** `argmin`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.argmin.html */
+  /** `argmin`: `float32[3, 4]` gives `int64[]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.argmin.html */
   argmin(dim?: number | null, keepdim?: boolean): Tensor;
   /** With `keepdim` by name. */
   argmin(dim: number | null, options: { keepdim?: boolean }): Tensor;
@@ -398,7 +398,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("argmin", "argmin", args) as Tensor;
   }
 
-  /** `argsort`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.argsort.html */
+  /** `argsort`: `float32[3, 4]` gives `int64[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.argsort.html */
   argsort(options: { stable: boolean; dim?: number; descending?: boolean }): Tensor;
   /** Another form. */
   argsort(dim?: number, descending?: boolean): Tensor;
@@ -416,7 +416,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("argwhere", "argwhere", args) as Tensor;
   }
 
-  /** `asStrided`: a view of the same elements. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.as_strided.html */
+  /** `asStrided`: a view of the same elements; `float32[3, 4]` gives `float32[1, 1]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.as_strided.html */
   asStrided(size: readonly number[], stride: readonly number[], storageOffset?: number | null): Tensor;
   /** With `storageOffset` by name. */
   asStrided(size: readonly number[], stride: readonly number[], options: { storageOffset?: number | null }): Tensor;
@@ -440,7 +440,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("asStrided_", "as_strided_", args) as this;
   }
 
-  /** `asStridedScatter`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.as_strided_scatter.html */
+  /** `asStridedScatter`: `float32[3, 4], float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.as_strided_scatter.html */
   asStridedScatter(
     src: Tensor,
     size: readonly number[],
@@ -473,7 +473,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("asStridedScatter", "as_strided_scatter", args) as Tensor;
   }
 
-  /** `asin`: elementwise; integers become floats. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.asin.html */
+  /** `asin`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.asin.html */
   asin(): Tensor;
   asin(...args: unknown[]): Tensor {
     return this.invoke("asin", "asin", args) as Tensor;
@@ -485,7 +485,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("asin_", "asin_", args) as this;
   }
 
-  /** `asinh`: elementwise; integers become floats. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.asinh.html */
+  /** `asinh`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.asinh.html */
   asinh(): Tensor;
   asinh(...args: unknown[]): Tensor {
     return this.invoke("asinh", "asinh", args) as Tensor;
@@ -497,13 +497,13 @@ export class Tensor extends TensorMethods {
     return this.invoke("asinh_", "asinh_", args) as this;
   }
 
-  /** `atan`: elementwise; integers become floats. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.atan.html */
+  /** `atan`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.atan.html */
   atan(): Tensor;
   atan(...args: unknown[]): Tensor {
     return this.invoke("atan", "atan", args) as Tensor;
   }
 
-  /** `atan2`: elementwise; integers become floats. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.atan2.html */
+  /** `atan2`: elementwise; integers become floats; `float32[3, 4], float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.atan2.html */
   atan2(other: Tensor): Tensor;
   /** With `other` by name. */
   atan2(options: { other: Tensor }): Tensor;
@@ -525,7 +525,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("atan_", "atan_", args) as this;
   }
 
-  /** `atanh`: elementwise; integers become floats. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.atanh.html */
+  /** `atanh`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.atanh.html */
   atanh(): Tensor;
   atanh(...args: unknown[]): Tensor {
     return this.invoke("atanh", "atanh", args) as Tensor;
@@ -537,7 +537,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("atanh_", "atanh_", args) as this;
   }
 
-  /** `baddbmm`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.baddbmm.html */
+  /** `baddbmm`: `float32[3, 3], float32[3, 3], float32[3, 3]` gives `float32[3, 3]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.baddbmm.html */
   baddbmm(batch1: Tensor, batch2: Tensor, options?: { beta?: Scalar; alpha?: Scalar }): Tensor;
   /** With `batch2` by name. */
   baddbmm(batch1: Tensor, options: { batch2: Tensor; beta?: Scalar; alpha?: Scalar }): Tensor;
@@ -557,7 +557,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("baddbmm_", "baddbmm_", args) as this;
   }
 
-  /** `bernoulli`: random numbers. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.bernoulli.html */
+  /** `bernoulli`: random numbers; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.bernoulli.html */
   bernoulli(): Tensor;
   /** Another form. */
   bernoulli(p: number): Tensor;
@@ -589,7 +589,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("bincount", "bincount", args) as Tensor;
   }
 
-  /** `bitwiseAnd`: elementwise; dtypes are promoted. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.bitwise_and.html */
+  /** `bitwiseAnd`: elementwise; dtypes are promoted; `float32[3, 4], float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.bitwise_and.html */
   bitwiseAnd(other: Tensor): Tensor;
   /** With `other` by name. */
   bitwiseAnd(options: { other: Tensor }): Tensor;
@@ -613,7 +613,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("bitwiseAnd_", "bitwise_and_.Tensor bitwise_and_.Scalar", args) as this;
   }
 
-  /** `bitwiseLeftShift`: elementwise; dtypes are promoted. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.bitwise_left_shift.html */
+  /** `bitwiseLeftShift`: elementwise; dtypes are promoted; `float32[3, 4], float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.bitwise_left_shift.html */
   bitwiseLeftShift(other: Tensor): Tensor;
   /** With `other` by name. */
   bitwiseLeftShift(options: { other: Tensor }): Tensor;
@@ -645,7 +645,7 @@ export class Tensor extends TensorMethods {
     ) as this;
   }
 
-  /** `bitwiseNot`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.bitwise_not.html */
+  /** `bitwiseNot`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.bitwise_not.html */
   bitwiseNot(): Tensor;
   bitwiseNot(...args: unknown[]): Tensor {
     return this.invoke("bitwiseNot", "bitwise_not", args) as Tensor;
@@ -657,7 +657,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("bitwiseNot_", "bitwise_not_", args) as this;
   }
 
-  /** `bitwiseOr`: elementwise; dtypes are promoted. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.bitwise_or.html */
+  /** `bitwiseOr`: elementwise; dtypes are promoted; `float32[3, 4], float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.bitwise_or.html */
   bitwiseOr(other: Tensor): Tensor;
   /** With `other` by name. */
   bitwiseOr(options: { other: Tensor }): Tensor;
@@ -681,7 +681,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("bitwiseOr_", "bitwise_or_.Tensor bitwise_or_.Scalar", args) as this;
   }
 
-  /** `bitwiseRightShift`: elementwise; dtypes are promoted. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.bitwise_right_shift.html */
+  /** `bitwiseRightShift`: elementwise; dtypes are promoted; `float32[3, 4], float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.bitwise_right_shift.html */
   bitwiseRightShift(other: Tensor): Tensor;
   /** With `other` by name. */
   bitwiseRightShift(options: { other: Tensor }): Tensor;
@@ -713,7 +713,7 @@ export class Tensor extends TensorMethods {
     ) as this;
   }
 
-  /** `bitwiseXor`: elementwise; dtypes are promoted. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.bitwise_xor.html */
+  /** `bitwiseXor`: elementwise; dtypes are promoted; `float32[3, 4], float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.bitwise_xor.html */
   bitwiseXor(other: Tensor): Tensor;
   /** With `other` by name. */
   bitwiseXor(options: { other: Tensor }): Tensor;
@@ -737,7 +737,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("bitwiseXor_", "bitwise_xor_.Tensor bitwise_xor_.Scalar", args) as this;
   }
 
-  /** `bmm`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.bmm.html */
+  /** `bmm`: `float32[3, 3], float32[3, 3]` gives `float32[3, 3]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.bmm.html */
   bmm(mat2: Tensor): Tensor;
   /** With `mat2` by name. */
   bmm(options: { mat2: Tensor }): Tensor;
@@ -765,7 +765,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("cauchy_", "cauchy_", args) as this;
   }
 
-  /** `ceil`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.ceil.html */
+  /** `ceil`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.ceil.html */
   ceil(): Tensor;
   ceil(...args: unknown[]): Tensor {
     return this.invoke("ceil", "ceil", args) as Tensor;
@@ -777,13 +777,13 @@ export class Tensor extends TensorMethods {
     return this.invoke("ceil_", "ceil_", args) as this;
   }
 
-  /** `chalf`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.chalf.html */
+  /** `chalf`: `float32[3, 4]` gives `complex32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.chalf.html */
   chalf(options?: { memoryFormat?: string | null }): Tensor;
   chalf(...args: unknown[]): Tensor {
     return this.invoke("chalf", "chalf", args) as Tensor;
   }
 
-  /** `cholesky`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.cholesky.html */
+  /** `cholesky`: `float32[3, 3]` gives `float32[3, 3]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.cholesky.html */
   cholesky(upper?: boolean): Tensor;
   /** With `upper` by name. */
   cholesky(options: { upper?: boolean }): Tensor;
@@ -791,7 +791,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("cholesky", "cholesky", args) as Tensor;
   }
 
-  /** `choleskyInverse`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.cholesky_inverse.html */
+  /** `choleskyInverse`: `float32[3, 3]` gives `float32[3, 3]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.cholesky_inverse.html */
   choleskyInverse(upper?: boolean): Tensor;
   /** With `upper` by name. */
   choleskyInverse(options: { upper?: boolean }): Tensor;
@@ -799,7 +799,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("choleskyInverse", "cholesky_inverse", args) as Tensor;
   }
 
-  /** `choleskySolve`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.cholesky_solve.html */
+  /** `choleskySolve`: `float32[3, 3], float32[3, 3]` gives `float32[3, 3]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.cholesky_solve.html */
   choleskySolve(input2: Tensor, upper?: boolean): Tensor;
   /** With `upper` by name. */
   choleskySolve(input2: Tensor, options: { upper?: boolean }): Tensor;
@@ -809,7 +809,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("choleskySolve", "cholesky_solve", args) as Tensor;
   }
 
-  /** `chunk`: a view of the same elements. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.chunk.html */
+  /** `chunk`: a view of the same elements; `float32[3, 4]` gives `[float32[3, 4]]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.chunk.html */
   chunk(chunks: number, dim?: number): Tensor[];
   /** With `dim` by name. */
   chunk(chunks: number, options: { dim?: number }): Tensor[];
@@ -819,7 +819,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("chunk", "chunk", args) as Tensor[];
   }
 
-  /** `clamp`: dtypes are promoted. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.clamp.html */
+  /** `clamp`: dtypes are promoted; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.clamp.html */
   clamp(min?: Tensor | null, max?: Tensor | null): Tensor;
   /** With `max` by name. */
   clamp(min: Tensor | null, options: { max?: Tensor | null }): Tensor;
@@ -851,7 +851,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("clamp_", "clamp_.Tensor clamp_", args) as this;
   }
 
-  /** `clampMax`: dtypes are promoted. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.clamp_max.html */
+  /** `clampMax`: dtypes are promoted; `float32[3, 4], float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.clamp_max.html */
   clampMax(max: Tensor): Tensor;
   /** With `max` by name. */
   clampMax(options: { max: Tensor }): Tensor;
@@ -875,7 +875,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("clampMax_", "clamp_max_.Tensor clamp_max_", args) as this;
   }
 
-  /** `clampMin`: dtypes are promoted. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.clamp_min.html */
+  /** `clampMin`: dtypes are promoted; `float32[3, 4], float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.clamp_min.html */
   clampMin(min: Tensor): Tensor;
   /** With `min` by name. */
   clampMin(options: { min: Tensor }): Tensor;
@@ -899,7 +899,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("clampMin_", "clamp_min_.Tensor clamp_min_", args) as this;
   }
 
-  /** `clip`: dtypes are promoted. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.clip.html */
+  /** `clip`: dtypes are promoted; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.clip.html */
   clip(min?: Tensor | null, max?: Tensor | null): Tensor;
   /** With `max` by name. */
   clip(min: Tensor | null, options: { max?: Tensor | null }): Tensor;
@@ -931,19 +931,19 @@ export class Tensor extends TensorMethods {
     return this.invoke("clip_", "clip_.Tensor clip_", args) as this;
   }
 
-  /** `clone`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.clone.html */
+  /** `clone`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.clone.html */
   clone(options?: { memoryFormat?: string | null }): Tensor;
   clone(...args: unknown[]): Tensor {
     return this.invoke("clone", "clone", args) as Tensor;
   }
 
-  /** `conj`: a view of the same elements. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.conj.html */
+  /** `conj`: a view of the same elements; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.conj.html */
   conj(): Tensor;
   conj(...args: unknown[]): Tensor {
     return this.invoke("conj", "conj", args) as Tensor;
   }
 
-  /** `conjPhysical`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.conj_physical.html */
+  /** `conjPhysical`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.conj_physical.html */
   conjPhysical(): Tensor;
   conjPhysical(...args: unknown[]): Tensor {
     return this.invoke("conjPhysical", "conj_physical", args) as Tensor;
@@ -955,7 +955,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("conjPhysical_", "conj_physical_", args) as this;
   }
 
-  /** `copysign`: integers become floats. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.copysign.html */
+  /** `copysign`: integers become floats; `float32[3, 4], float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.copysign.html */
   copysign(other: Tensor): Tensor;
   /** With `other` by name. */
   copysign(options: { other: Tensor }): Tensor;
@@ -979,13 +979,13 @@ export class Tensor extends TensorMethods {
     return this.invoke("copysign_", "copysign_.Tensor copysign_.Scalar", args) as this;
   }
 
-  /** `corrcoef`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.corrcoef.html */
+  /** `corrcoef`: `float32[3, 4]` gives `float32[3, 3]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.corrcoef.html */
   corrcoef(): Tensor;
   corrcoef(...args: unknown[]): Tensor {
     return this.invoke("corrcoef", "corrcoef", args) as Tensor;
   }
 
-  /** `cos`: elementwise; integers become floats. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.cos.html */
+  /** `cos`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.cos.html */
   cos(): Tensor;
   cos(...args: unknown[]): Tensor {
     return this.invoke("cos", "cos", args) as Tensor;
@@ -997,7 +997,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("cos_", "cos_", args) as this;
   }
 
-  /** `cosh`: elementwise; integers become floats. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.cosh.html */
+  /** `cosh`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.cosh.html */
   cosh(): Tensor;
   cosh(...args: unknown[]): Tensor {
     return this.invoke("cosh", "cosh", args) as Tensor;
@@ -1009,7 +1009,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("cosh_", "cosh_", args) as this;
   }
 
-  /** `countNonzero`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.count_nonzero.html */
+  /** `countNonzero`: `float32[3, 4]` gives `int64[]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.count_nonzero.html */
   countNonzero(dim?: number | null): Tensor;
   /** With `dim` by name. */
   countNonzero(options: { dim?: number | null }): Tensor;
@@ -1023,13 +1023,13 @@ export class Tensor extends TensorMethods {
     return this.invoke("countNonzero", "count_nonzero count_nonzero.dim_IntList", args) as Tensor;
   }
 
-  /** `cov`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.cov.html */
+  /** `cov`: `float32[3, 4]` gives `float32[3, 3]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.cov.html */
   cov(options?: { correction?: number; fweights?: Tensor | null; aweights?: Tensor | null }): Tensor;
   cov(...args: unknown[]): Tensor {
     return this.invoke("cov", "cov", args) as Tensor;
   }
 
-  /** `cross`: dtypes are promoted. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.cross.html */
+  /** `cross`: dtypes are promoted; `float32[3, 4], float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.cross.html */
   cross(other: Tensor, dim?: number | null): Tensor;
   /** With `dim` by name. */
   cross(other: Tensor, options: { dim?: number | null }): Tensor;
@@ -1039,7 +1039,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("cross", "cross", args) as Tensor;
   }
 
-  /** `cummax`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.cummax.html */
+  /** `cummax`: `float32[3, 4]` gives `[float32[3, 4], int64[3, 4]]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.cummax.html */
   cummax(dim: number): Named<"values" | "indices">;
   /** With `dim` by name. */
   cummax(options: { dim: number }): Named<"values" | "indices">;
@@ -1047,7 +1047,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("cummax", "cummax", args) as Named<"values" | "indices">;
   }
 
-  /** `cummin`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.cummin.html */
+  /** `cummin`: `float32[3, 4]` gives `[float32[3, 4], int64[3, 4]]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.cummin.html */
   cummin(dim: number): Named<"values" | "indices">;
   /** With `dim` by name. */
   cummin(options: { dim: number }): Named<"values" | "indices">;
@@ -1055,7 +1055,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("cummin", "cummin", args) as Named<"values" | "indices">;
   }
 
-  /** `cumprod`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.cumprod.html */
+  /** `cumprod`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.cumprod.html */
   cumprod(dim: number, options?: { dtype?: DType | null }): Tensor;
   /** With `dim` by name. */
   cumprod(options: { dim: number; dtype?: DType | null }): Tensor;
@@ -1071,7 +1071,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("cumprod_", "cumprod_", args) as this;
   }
 
-  /** `cumsum`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.cumsum.html */
+  /** `cumsum`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.cumsum.html */
   cumsum(dim: number, options?: { dtype?: DType | null }): Tensor;
   /** With `dim` by name. */
   cumsum(options: { dim: number; dtype?: DType | null }): Tensor;
@@ -1087,7 +1087,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("cumsum_", "cumsum_", args) as this;
   }
 
-  /** `deg2rad`: elementwise; integers become floats. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.deg2rad.html */
+  /** `deg2rad`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.deg2rad.html */
   deg2rad(): Tensor;
   deg2rad(...args: unknown[]): Tensor {
     return this.invoke("deg2rad", "deg2rad", args) as Tensor;
@@ -1099,19 +1099,19 @@ export class Tensor extends TensorMethods {
     return this.invoke("deg2rad_", "deg2rad_", args) as this;
   }
 
-  /** `dequantize`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.dequantize.html */
+  /** `dequantize`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.dequantize.html */
   dequantize(): Tensor;
   dequantize(...args: unknown[]): Tensor {
     return this.invoke("dequantize", "dequantize.self", args) as Tensor;
   }
 
-  /** `det`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.det.html */
+  /** `det`: `float32[3, 3]` gives `float32[]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.det.html */
   det(): Tensor;
   det(...args: unknown[]): Tensor {
     return this.invoke("det", "det", args) as Tensor;
   }
 
-  /** `detach`: a view of the same elements. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.detach.html */
+  /** `detach`: a view of the same elements; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.detach.html */
   detach(): Tensor;
   detach(...args: unknown[]): Tensor {
     return this.invoke("detach", "detach", args) as Tensor;
@@ -1123,7 +1123,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("detach_", "detach_", args) as this;
   }
 
-  /** `diag`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.diag.html */
+  /** `diag`: `float32[3, 4]` gives `float32[3]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.diag.html */
   diag(diagonal?: number): Tensor;
   /** With `diagonal` by name. */
   diag(options: { diagonal?: number }): Tensor;
@@ -1131,7 +1131,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("diag", "diag", args) as Tensor;
   }
 
-  /** `diagEmbed`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.diag_embed.html */
+  /** `diagEmbed`: `float32[3, 4]` gives `float32[3, 4, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.diag_embed.html */
   diagEmbed(offset?: number, dim1?: number, dim2?: number): Tensor;
   /** With `dim2` by name. */
   diagEmbed(offset: number, dim1: number, options: { dim2?: number }): Tensor;
@@ -1143,7 +1143,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("diagEmbed", "diag_embed", args) as Tensor;
   }
 
-  /** `diagflat`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.diagflat.html */
+  /** `diagflat`: `float32[3, 4]` gives `float32[12, 12]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.diagflat.html */
   diagflat(offset?: number): Tensor;
   /** With `offset` by name. */
   diagflat(options: { offset?: number }): Tensor;
@@ -1151,7 +1151,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("diagflat", "diagflat", args) as Tensor;
   }
 
-  /** `diagonal`: a view of the same elements. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.diagonal.html */
+  /** `diagonal`: a view of the same elements; `float32[3, 4]` gives `float32[3]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.diagonal.html */
   diagonal(offset?: number, dim1?: number, dim2?: number): Tensor;
   /** With `dim2` by name. */
   diagonal(offset: number, dim1: number, options: { dim2?: number }): Tensor;
@@ -1163,7 +1163,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("diagonal", "diagonal", args) as Tensor;
   }
 
-  /** `diagonalScatter`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.diagonal_scatter.html */
+  /** `diagonalScatter`: `float32[3, 4], float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.diagonal_scatter.html */
   diagonalScatter(src: Tensor, offset?: number, dim1?: number, dim2?: number): Tensor;
   /** With `dim2` by name. */
   diagonalScatter(src: Tensor, offset: number, dim1: number, options: { dim2?: number }): Tensor;
@@ -1177,7 +1177,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("diagonalScatter", "diagonal_scatter", args) as Tensor;
   }
 
-  /** `diff`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.diff.html */
+  /** `diff`: `float32[3, 4]` gives `float32[3, 3]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.diff.html */
   diff(n?: number, dim?: number, prepend?: Tensor | null, append?: Tensor | null): Tensor;
   /** With `append` by name. */
   diff(n: number, dim: number, prepend: Tensor | null, options: { append?: Tensor | null }): Tensor;
@@ -1191,7 +1191,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("diff", "diff", args) as Tensor;
   }
 
-  /** `digamma`: elementwise; integers become floats. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.digamma.html */
+  /** `digamma`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.digamma.html */
   digamma(): Tensor;
   digamma(...args: unknown[]): Tensor {
     return this.invoke("digamma", "digamma", args) as Tensor;
@@ -1203,7 +1203,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("digamma_", "digamma_", args) as this;
   }
 
-  /** `dist`: dtypes are promoted. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.dist.html */
+  /** `dist`: dtypes are promoted; `float32[3, 4], float32[3, 4]` gives `float32[]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.dist.html */
   dist(other: Tensor, p?: Scalar): Tensor;
   /** With `p` by name. */
   dist(other: Tensor, options: { p?: Scalar }): Tensor;
@@ -1213,7 +1213,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("dist", "dist", args) as Tensor;
   }
 
-  /** `div`: elementwise; integers become floats. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.div.html */
+  /** `div`: elementwise; integers become floats; `float32[3, 4], float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.div.html */
   div(other: Tensor | Scalar): Tensor;
   /** With `other` by name. */
   div(options: { other: Tensor | Scalar }): Tensor;
@@ -1245,7 +1245,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("div_", "div_.Tensor div_.Tensor_mode div_.Scalar_mode", args) as this;
   }
 
-  /** `divide`: integers become floats. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.divide.html */
+  /** `divide`: integers become floats; `float32[3, 4], float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.divide.html */
   divide(other: Tensor | Scalar): Tensor;
   /** With `other` by name. */
   divide(options: { other: Tensor | Scalar }): Tensor;
@@ -1289,7 +1289,7 @@ export class Tensor extends TensorMethods {
     ) as this;
   }
 
-  /** `dot`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.dot.html */
+  /** `dot`: `float32[3, 3], float32[3, 3]` gives `float32[3, 3]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.dot.html */
   dot(tensor: Tensor): Tensor;
   /** With `tensor` by name. */
   dot(options: { tensor: Tensor }): Tensor;
@@ -1297,7 +1297,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("dot", "dot", args) as Tensor;
   }
 
-  /** `dsplit`: a view of the same elements. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.dsplit.html */
+  /** `dsplit`: a view of the same elements; `float32[2, 3, 4]` gives `[float32[2, 3, 4]]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.dsplit.html */
   dsplit(sections: number): Tensor[];
   /** With `sections` by name. */
   dsplit(options: { sections: number }): Tensor[];
@@ -1311,7 +1311,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("dsplit", "dsplit.int dsplit.array", args) as Tensor[];
   }
 
-  /** `eq`: elementwise; dtypes are promoted. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.eq.html */
+  /** `eq`: elementwise; dtypes are promoted; `float32[3, 4], float32[3, 4]` gives `bool[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.eq.html */
   eq(other: Tensor): Tensor;
   /** With `other` by name. */
   eq(options: { other: Tensor }): Tensor;
@@ -1343,7 +1343,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("equal", "equal", args) as boolean;
   }
 
-  /** `erf`: elementwise; integers become floats. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.erf.html */
+  /** `erf`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.erf.html */
   erf(): Tensor;
   erf(...args: unknown[]): Tensor {
     return this.invoke("erf", "erf", args) as Tensor;
@@ -1355,7 +1355,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("erf_", "erf_", args) as this;
   }
 
-  /** `erfc`: elementwise; integers become floats. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.erfc.html */
+  /** `erfc`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.erfc.html */
   erfc(): Tensor;
   erfc(...args: unknown[]): Tensor {
     return this.invoke("erfc", "erfc", args) as Tensor;
@@ -1367,7 +1367,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("erfc_", "erfc_", args) as this;
   }
 
-  /** `erfinv`: elementwise; integers become floats. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.erfinv.html */
+  /** `erfinv`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.erfinv.html */
   erfinv(): Tensor;
   erfinv(...args: unknown[]): Tensor {
     return this.invoke("erfinv", "erfinv", args) as Tensor;
@@ -1379,13 +1379,13 @@ export class Tensor extends TensorMethods {
     return this.invoke("erfinv_", "erfinv_", args) as this;
   }
 
-  /** `exp`: elementwise; integers become floats. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.exp.html */
+  /** `exp`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.exp.html */
   exp(): Tensor;
   exp(...args: unknown[]): Tensor {
     return this.invoke("exp", "exp", args) as Tensor;
   }
 
-  /** `exp2`: elementwise; integers become floats. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.exp2.html */
+  /** `exp2`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.exp2.html */
   exp2(): Tensor;
   exp2(...args: unknown[]): Tensor {
     return this.invoke("exp2", "exp2", args) as Tensor;
@@ -1413,7 +1413,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("expand", "expand", args) as Tensor;
   }
 
-  /** `expandAs`: a view of the same elements. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.expand_as.html */
+  /** `expandAs`: a view of the same elements; `float32[3, 4], float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.expand_as.html */
   expandAs(other: Tensor): Tensor;
   /** With `other` by name. */
   expandAs(options: { other: Tensor }): Tensor;
@@ -1421,7 +1421,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("expandAs", "expand_as", args) as Tensor;
   }
 
-  /** `expm1`: elementwise; integers become floats. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.expm1.html */
+  /** `expm1`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.expm1.html */
   expm1(): Tensor;
   expm1(...args: unknown[]): Tensor {
     return this.invoke("expm1", "expm1", args) as Tensor;
@@ -1463,7 +1463,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("fillDiagonal_", "fill_diagonal_", args) as this;
   }
 
-  /** `fix`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.fix.html */
+  /** `fix`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.fix.html */
   fix(): Tensor;
   fix(...args: unknown[]): Tensor {
     return this.invoke("fix", "fix", args) as Tensor;
@@ -1475,7 +1475,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("fix_", "fix_", args) as this;
   }
 
-  /** `flatten`: a view where strides allow it, else a copy. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.flatten.html */
+  /** `flatten`: a view where strides allow it, else a copy; `float32[3, 4]` gives `float32[12]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.flatten.html */
   flatten(startDim?: number, endDim?: number): Tensor;
   /** With `endDim` by name. */
   flatten(startDim: number, options: { endDim?: number }): Tensor;
@@ -1495,19 +1495,19 @@ export class Tensor extends TensorMethods {
     return this.invoke("flip", "flip", args) as Tensor;
   }
 
-  /** `fliplr`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.fliplr.html */
+  /** `fliplr`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.fliplr.html */
   fliplr(): Tensor;
   fliplr(...args: unknown[]): Tensor {
     return this.invoke("fliplr", "fliplr", args) as Tensor;
   }
 
-  /** `flipud`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.flipud.html */
+  /** `flipud`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.flipud.html */
   flipud(): Tensor;
   flipud(...args: unknown[]): Tensor {
     return this.invoke("flipud", "flipud", args) as Tensor;
   }
 
-  /** `floatPower`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.float_power.html */
+  /** `floatPower`: `float32[3, 4], float32[3, 4]` gives `float64[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.float_power.html */
   floatPower(exponent: Tensor): Tensor;
   /** With `exponent` by name. */
   floatPower(options: { exponent: Tensor }): Tensor;
@@ -1531,7 +1531,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("floatPower_", "float_power_.Tensor float_power_.Scalar", args) as this;
   }
 
-  /** `floor`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.floor.html */
+  /** `floor`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.floor.html */
   floor(): Tensor;
   floor(...args: unknown[]): Tensor {
     return this.invoke("floor", "floor", args) as Tensor;
@@ -1543,7 +1543,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("floor_", "floor_", args) as this;
   }
 
-  /** `floorDivide`: dtypes are promoted. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.floor_divide.html */
+  /** `floorDivide`: dtypes are promoted; `float32[3, 4], float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.floor_divide.html */
   floorDivide(other: Tensor | Scalar): Tensor;
   /** With `other` by name. */
   floorDivide(options: { other: Tensor | Scalar }): Tensor;
@@ -1567,7 +1567,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("floorDivide_", "floor_divide_.Tensor floor_divide_.Scalar", args) as this;
   }
 
-  /** `fmax`: elementwise; dtypes are promoted. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.fmax.html */
+  /** `fmax`: elementwise; dtypes are promoted; `float32[3, 4], float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.fmax.html */
   fmax(other: Tensor): Tensor;
   /** With `other` by name. */
   fmax(options: { other: Tensor }): Tensor;
@@ -1575,7 +1575,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("fmax", "fmax", args) as Tensor;
   }
 
-  /** `fmin`: elementwise; dtypes are promoted. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.fmin.html */
+  /** `fmin`: elementwise; dtypes are promoted; `float32[3, 4], float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.fmin.html */
   fmin(other: Tensor): Tensor;
   /** With `other` by name. */
   fmin(options: { other: Tensor }): Tensor;
@@ -1583,7 +1583,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("fmin", "fmin", args) as Tensor;
   }
 
-  /** `fmod`: elementwise; dtypes are promoted. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.fmod.html */
+  /** `fmod`: elementwise; dtypes are promoted; `float32[3, 4], float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.fmod.html */
   fmod(other: Tensor): Tensor;
   /** With `other` by name. */
   fmod(options: { other: Tensor }): Tensor;
@@ -1607,7 +1607,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("fmod_", "fmod_.Tensor fmod_.Scalar", args) as this;
   }
 
-  /** `frac`: elementwise. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.frac.html */
+  /** `frac`: elementwise; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.frac.html */
   frac(): Tensor;
   frac(...args: unknown[]): Tensor {
     return this.invoke("frac", "frac", args) as Tensor;
@@ -1619,13 +1619,13 @@ export class Tensor extends TensorMethods {
     return this.invoke("frac_", "frac_", args) as this;
   }
 
-  /** `frexp`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.frexp.html */
+  /** `frexp`: `float32[3, 4]` gives `[float32[3, 4], int32[3, 4]]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.frexp.html */
   frexp(): Named<"mantissa" | "exponent">;
   frexp(...args: unknown[]): Named<"mantissa" | "exponent"> {
     return this.invoke("frexp", "frexp.Tensor", args) as Named<"mantissa" | "exponent">;
   }
 
-  /** `gather`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.gather.html */
+  /** `gather`: `int64[3, 4], int64[3, 4]` gives `int64[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.gather.html */
   gather(dim: number, index: Tensor, options?: { sparseGrad?: boolean }): Tensor;
   /** With `index` by name. */
   gather(dim: number, options: { index: Tensor; sparseGrad?: boolean }): Tensor;
@@ -1635,7 +1635,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("gather", "gather", args) as Tensor;
   }
 
-  /** `gcd`: dtypes are promoted. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.gcd.html */
+  /** `gcd`: dtypes are promoted; `int64[3, 4], int64[3, 4]` gives `int64[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.gcd.html */
   gcd(other: Tensor): Tensor;
   /** With `other` by name. */
   gcd(options: { other: Tensor }): Tensor;
@@ -1651,7 +1651,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("gcd_", "gcd_", args) as this;
   }
 
-  /** `ge`: elementwise; dtypes are promoted. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.ge.html */
+  /** `ge`: elementwise; dtypes are promoted; `float32[3, 4], float32[3, 4]` gives `bool[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.ge.html */
   ge(other: Tensor): Tensor;
   /** With `other` by name. */
   ge(options: { other: Tensor }): Tensor;
@@ -1683,13 +1683,13 @@ export class Tensor extends TensorMethods {
     return this.invoke("geometric_", "geometric_", args) as this;
   }
 
-  /** `geqrf`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.geqrf.html */
+  /** `geqrf`: `float32[3, 4]` gives `[float32[3, 4], float32[3]]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.geqrf.html */
   geqrf(): Named<"a" | "tau">;
   geqrf(...args: unknown[]): Named<"a" | "tau"> {
     return this.invoke("geqrf", "geqrf", args) as Named<"a" | "tau">;
   }
 
-  /** `ger`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.ger.html */
+  /** `ger`: `float32[3, 4], float32[3, 4]` gives `float32[3, 3]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.ger.html */
   ger(vec2: Tensor): Tensor;
   /** With `vec2` by name. */
   ger(options: { vec2: Tensor }): Tensor;
@@ -1697,7 +1697,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("ger", "ger", args) as Tensor;
   }
 
-  /** `greater`: dtypes are promoted. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.greater.html */
+  /** `greater`: dtypes are promoted; `float32[3, 4], float32[3, 4]` gives `bool[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.greater.html */
   greater(other: Tensor): Tensor;
   /** With `other` by name. */
   greater(options: { other: Tensor }): Tensor;
@@ -1721,7 +1721,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("greater_", "greater_.Tensor greater_.Scalar", args) as this;
   }
 
-  /** `greaterEqual`: dtypes are promoted. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.greater_equal.html */
+  /** `greaterEqual`: dtypes are promoted; `float32[3, 4], float32[3, 4]` gives `bool[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.greater_equal.html */
   greaterEqual(other: Tensor): Tensor;
   /** With `other` by name. */
   greaterEqual(options: { other: Tensor }): Tensor;
@@ -1745,7 +1745,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("greaterEqual_", "greater_equal_.Tensor greater_equal_.Scalar", args) as this;
   }
 
-  /** `gt`: elementwise; dtypes are promoted. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.gt.html */
+  /** `gt`: elementwise; dtypes are promoted; `float32[3, 4], float32[3, 4]` gives `bool[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.gt.html */
   gt(other: Tensor): Tensor;
   /** With `other` by name. */
   gt(options: { other: Tensor }): Tensor;
@@ -1769,7 +1769,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("gt_", "gt_.Tensor gt_.Scalar", args) as this;
   }
 
-  /** `hardshrink`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.hardshrink.html */
+  /** `hardshrink`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.hardshrink.html */
   hardshrink(lambd?: Scalar): Tensor;
   /** With `lambd` by name. */
   hardshrink(options: { lambd?: Scalar }): Tensor;
@@ -1777,7 +1777,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("hardshrink", "hardshrink", args) as Tensor;
   }
 
-  /** `hashTensor`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.hash_tensor.html */
+  /** `hashTensor`: `float32[3, 4]` gives `uint64[]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.hash_tensor.html */
   hashTensor(dim?: number | readonly number[], options?: { keepdim?: boolean; mode?: number }): Tensor;
   /** With `dim` by name. */
   hashTensor(options: { dim?: number | readonly number[]; keepdim?: boolean; mode?: number }): Tensor;
@@ -1787,7 +1787,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("hashTensor", "hash_tensor", args) as Tensor;
   }
 
-  /** `heaviside`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.heaviside.html */
+  /** `heaviside`: `float32[3, 4], float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.heaviside.html */
   heaviside(values: Tensor): Tensor;
   /** With `values` by name. */
   heaviside(options: { values: Tensor }): Tensor;
@@ -1803,7 +1803,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("heaviside_", "heaviside_", args) as this;
   }
 
-  /** `histc`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.histc.html */
+  /** `histc`: `float32[3, 4]` gives `float32[100]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.histc.html */
   histc(bins?: number, min?: Scalar, max?: Scalar): Tensor;
   /** With `max` by name. */
   histc(bins: number, min: Scalar, options: { max?: Scalar }): Tensor;
@@ -1815,7 +1815,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("histc", "histc", args) as Tensor;
   }
 
-  /** `histogram`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.histogram.html */
+  /** `histogram`: `float32[4], float32[4]` gives `[float32[3], float32[4]]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.histogram.html */
   histogram(bins: Tensor, options?: { weight?: Tensor | null; density?: boolean }): Named<"hist" | "bin_edges">;
   /** With `bins` by name. */
   histogram(options: { bins: Tensor; weight?: Tensor | null; density?: boolean }): Named<"hist" | "bin_edges">;
@@ -1832,7 +1832,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("histogram", "histogram.bins_tensor histogram.bin_ct", args) as Named<"hist" | "bin_edges">;
   }
 
-  /** `hsplit`: a view of the same elements. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.hsplit.html */
+  /** `hsplit`: a view of the same elements; `float32[3, 4]` gives `[float32[3, 4]]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.hsplit.html */
   hsplit(sections: number): Tensor[];
   /** With `sections` by name. */
   hsplit(options: { sections: number }): Tensor[];
@@ -1846,7 +1846,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("hsplit", "hsplit.int hsplit.array", args) as Tensor[];
   }
 
-  /** `hypot`: elementwise; dtypes are promoted. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.hypot.html */
+  /** `hypot`: elementwise; dtypes are promoted; `float32[3, 4], float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.hypot.html */
   hypot(other: Tensor): Tensor;
   /** With `other` by name. */
   hypot(options: { other: Tensor }): Tensor;
@@ -1862,7 +1862,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("hypot_", "hypot_", args) as this;
   }
 
-  /** `i0`: elementwise; integers become floats. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.i0.html */
+  /** `i0`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.i0.html */
   i0(): Tensor;
   i0(...args: unknown[]): Tensor {
     return this.invoke("i0", "i0", args) as Tensor;
@@ -1874,7 +1874,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("i0_", "i0_", args) as this;
   }
 
-  /** `igamma`: elementwise; integers become floats. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.igamma.html */
+  /** `igamma`: elementwise; integers become floats; `float32[3, 4], float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.igamma.html */
   igamma(other: Tensor): Tensor;
   /** With `other` by name. */
   igamma(options: { other: Tensor }): Tensor;
@@ -1890,7 +1890,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("igamma_", "igamma_", args) as this;
   }
 
-  /** `igammac`: elementwise; integers become floats. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.igammac.html */
+  /** `igammac`: elementwise; integers become floats; `float32[3, 4], float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.igammac.html */
   igammac(other: Tensor): Tensor;
   /** With `other` by name. */
   igammac(options: { other: Tensor }): Tensor;
@@ -1994,7 +1994,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("indexFill_", "index_fill_.int_Tensor index_fill_.int_Scalar", args) as this;
   }
 
-  /** `indexPut`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.index_put.html */
+  /** `indexPut`: `float32[3, 4], float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.index_put.html */
   indexPut(indices: readonly (Tensor | null)[], values: Tensor, accumulate?: boolean): Tensor;
   /** With `accumulate` by name. */
   indexPut(indices: readonly (Tensor | null)[], values: Tensor, options: { accumulate?: boolean }): Tensor;
@@ -2056,7 +2056,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("indexSelect", "index_select", args) as Tensor;
   }
 
-  /** `inner`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.inner.html */
+  /** `inner`: `float32[3, 4], float32[3, 4]` gives `float32[3, 3]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.inner.html */
   inner(other: Tensor): Tensor;
   /** With `other` by name. */
   inner(options: { other: Tensor }): Tensor;
@@ -2064,7 +2064,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("inner", "inner", args) as Tensor;
   }
 
-  /** `inverse`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.inverse.html */
+  /** `inverse`: `float32[3, 3]` gives `float32[3, 3]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.inverse.html */
   inverse(): Tensor;
   inverse(...args: unknown[]): Tensor {
     return this.invoke("inverse", "inverse", args) as Tensor;
@@ -2108,7 +2108,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("isSameSize", "is_same_size", args) as boolean;
   }
 
-  /** `isclose`: elementwise; dtypes are promoted. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.isclose.html */
+  /** `isclose`: elementwise; dtypes are promoted; `float32[3, 4], float32[3, 4]` gives `bool[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.isclose.html */
   isclose(other: Tensor, rtol?: number, atol?: number, equalNan?: boolean): Tensor;
   /** With `equalNan` by name. */
   isclose(other: Tensor, rtol: number, atol: number, options: { equalNan?: boolean }): Tensor;
@@ -2122,43 +2122,43 @@ export class Tensor extends TensorMethods {
     return this.invoke("isclose", "isclose", args) as Tensor;
   }
 
-  /** `isfinite`: elementwise. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.isfinite.html */
+  /** `isfinite`: elementwise; `float32[3, 4]` gives `bool[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.isfinite.html */
   isfinite(): Tensor;
   isfinite(...args: unknown[]): Tensor {
     return this.invoke("isfinite", "isfinite", args) as Tensor;
   }
 
-  /** `isinf`: elementwise. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.isinf.html */
+  /** `isinf`: elementwise; `float32[3, 4]` gives `bool[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.isinf.html */
   isinf(): Tensor;
   isinf(...args: unknown[]): Tensor {
     return this.invoke("isinf", "isinf", args) as Tensor;
   }
 
-  /** `isnan`: elementwise. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.isnan.html */
+  /** `isnan`: elementwise; `float32[3, 4]` gives `bool[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.isnan.html */
   isnan(): Tensor;
   isnan(...args: unknown[]): Tensor {
     return this.invoke("isnan", "isnan", args) as Tensor;
   }
 
-  /** `isneginf`: elementwise. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.isneginf.html */
+  /** `isneginf`: elementwise; `float32[3, 4]` gives `bool[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.isneginf.html */
   isneginf(): Tensor;
   isneginf(...args: unknown[]): Tensor {
     return this.invoke("isneginf", "isneginf", args) as Tensor;
   }
 
-  /** `isposinf`: elementwise. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.isposinf.html */
+  /** `isposinf`: elementwise; `float32[3, 4]` gives `bool[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.isposinf.html */
   isposinf(): Tensor;
   isposinf(...args: unknown[]): Tensor {
     return this.invoke("isposinf", "isposinf", args) as Tensor;
   }
 
-  /** `isreal`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.isreal.html */
+  /** `isreal`: `float32[3, 4]` gives `bool[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.isreal.html */
   isreal(): Tensor;
   isreal(...args: unknown[]): Tensor {
     return this.invoke("isreal", "isreal", args) as Tensor;
   }
 
-  /** `kron`: dtypes are promoted. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.kron.html */
+  /** `kron`: dtypes are promoted; `float32[3, 4], float32[3, 4]` gives `float32[9, 16]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.kron.html */
   kron(other: Tensor): Tensor;
   /** With `other` by name. */
   kron(options: { other: Tensor }): Tensor;
@@ -2166,7 +2166,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("kron", "kron", args) as Tensor;
   }
 
-  /** `kthvalue`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.kthvalue.html */
+  /** `kthvalue`: `float32[3, 4]` gives `[float32[3], int64[3]]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.kthvalue.html */
   kthvalue(k: number, dim?: number, keepdim?: boolean): Named<"values" | "indices">;
   /** With `keepdim` by name. */
   kthvalue(k: number, dim: number, options: { keepdim?: boolean }): Named<"values" | "indices">;
@@ -2178,7 +2178,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("kthvalue", "kthvalue", args) as Named<"values" | "indices">;
   }
 
-  /** `lcm`: dtypes are promoted. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.lcm.html */
+  /** `lcm`: dtypes are promoted; `int64[3, 4], int64[3, 4]` gives `int64[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.lcm.html */
   lcm(other: Tensor): Tensor;
   /** With `other` by name. */
   lcm(options: { other: Tensor }): Tensor;
@@ -2194,7 +2194,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("lcm_", "lcm_", args) as this;
   }
 
-  /** `ldexp`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.ldexp.html */
+  /** `ldexp`: `float32[3, 4], float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.ldexp.html */
   ldexp(other: Tensor): Tensor;
   /** With `other` by name. */
   ldexp(options: { other: Tensor }): Tensor;
@@ -2210,7 +2210,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("ldexp_", "ldexp_", args) as this;
   }
 
-  /** `le`: elementwise; dtypes are promoted. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.le.html */
+  /** `le`: elementwise; dtypes are promoted; `float32[3, 4], float32[3, 4]` gives `bool[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.le.html */
   le(other: Tensor): Tensor;
   /** With `other` by name. */
   le(options: { other: Tensor }): Tensor;
@@ -2234,7 +2234,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("le_", "le_.Tensor le_.Scalar", args) as this;
   }
 
-  /** `lerp`: dtypes are promoted. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.lerp.html */
+  /** `lerp`: dtypes are promoted; `float32[3, 4], float32[3, 4], float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.lerp.html */
   lerp(end: Tensor, weight: Tensor): Tensor;
   /** With `weight` by name. */
   lerp(end: Tensor, options: { weight: Tensor }): Tensor;
@@ -2266,7 +2266,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("lerp_", "lerp_.Tensor lerp_.Scalar", args) as this;
   }
 
-  /** `less`: dtypes are promoted. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.less.html */
+  /** `less`: dtypes are promoted; `float32[3, 4], float32[3, 4]` gives `bool[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.less.html */
   less(other: Tensor): Tensor;
   /** With `other` by name. */
   less(options: { other: Tensor }): Tensor;
@@ -2290,7 +2290,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("less_", "less_.Tensor less_.Scalar", args) as this;
   }
 
-  /** `lessEqual`: dtypes are promoted. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.less_equal.html */
+  /** `lessEqual`: dtypes are promoted; `float32[3, 4], float32[3, 4]` gives `bool[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.less_equal.html */
   lessEqual(other: Tensor): Tensor;
   /** With `other` by name. */
   lessEqual(options: { other: Tensor }): Tensor;
@@ -2314,7 +2314,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("lessEqual_", "less_equal_.Tensor less_equal_.Scalar", args) as this;
   }
 
-  /** `lgamma`: elementwise; integers become floats. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.lgamma.html */
+  /** `lgamma`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.lgamma.html */
   lgamma(): Tensor;
   lgamma(...args: unknown[]): Tensor {
     return this.invoke("lgamma", "lgamma", args) as Tensor;
@@ -2326,13 +2326,13 @@ export class Tensor extends TensorMethods {
     return this.invoke("lgamma_", "lgamma_", args) as this;
   }
 
-  /** `log`: elementwise; integers become floats. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.log.html */
+  /** `log`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.log.html */
   log(): Tensor;
   log(...args: unknown[]): Tensor {
     return this.invoke("log", "log", args) as Tensor;
   }
 
-  /** `log10`: elementwise; integers become floats. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.log10.html */
+  /** `log10`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.log10.html */
   log10(): Tensor;
   log10(...args: unknown[]): Tensor {
     return this.invoke("log10", "log10", args) as Tensor;
@@ -2344,7 +2344,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("log10_", "log10_", args) as this;
   }
 
-  /** `log1p`: elementwise; integers become floats. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.log1p.html */
+  /** `log1p`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.log1p.html */
   log1p(): Tensor;
   log1p(...args: unknown[]): Tensor {
     return this.invoke("log1p", "log1p", args) as Tensor;
@@ -2356,7 +2356,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("log1p_", "log1p_", args) as this;
   }
 
-  /** `log2`: elementwise; integers become floats. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.log2.html */
+  /** `log2`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.log2.html */
   log2(): Tensor;
   log2(...args: unknown[]): Tensor {
     return this.invoke("log2", "log2", args) as Tensor;
@@ -2384,7 +2384,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("logNormal_", "log_normal_", args) as this;
   }
 
-  /** `logSoftmax`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.log_softmax.html */
+  /** `logSoftmax`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.log_softmax.html */
   logSoftmax(dim: number, dtype?: DType | null): Tensor;
   /** With `dtype` by name. */
   logSoftmax(dim: number, options: { dtype?: DType | null }): Tensor;
@@ -2394,7 +2394,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("logSoftmax", "log_softmax.int", args) as Tensor;
   }
 
-  /** `logaddexp`: elementwise; integers become floats. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.logaddexp.html */
+  /** `logaddexp`: elementwise; integers become floats; `float32[3, 4], float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.logaddexp.html */
   logaddexp(other: Tensor): Tensor;
   /** With `other` by name. */
   logaddexp(options: { other: Tensor }): Tensor;
@@ -2402,7 +2402,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("logaddexp", "logaddexp", args) as Tensor;
   }
 
-  /** `logaddexp2`: elementwise; integers become floats. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.logaddexp2.html */
+  /** `logaddexp2`: elementwise; integers become floats; `float32[3, 4], float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.logaddexp2.html */
   logaddexp2(other: Tensor): Tensor;
   /** With `other` by name. */
   logaddexp2(options: { other: Tensor }): Tensor;
@@ -2410,7 +2410,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("logaddexp2", "logaddexp2", args) as Tensor;
   }
 
-  /** `logcumsumexp`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.logcumsumexp.html */
+  /** `logcumsumexp`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.logcumsumexp.html */
   logcumsumexp(dim: number): Tensor;
   /** With `dim` by name. */
   logcumsumexp(options: { dim: number }): Tensor;
@@ -2418,13 +2418,13 @@ export class Tensor extends TensorMethods {
     return this.invoke("logcumsumexp", "logcumsumexp", args) as Tensor;
   }
 
-  /** `logdet`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.logdet.html */
+  /** `logdet`: `float32[3, 3]` gives `float32[]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.logdet.html */
   logdet(): Tensor;
   logdet(...args: unknown[]): Tensor {
     return this.invoke("logdet", "logdet", args) as Tensor;
   }
 
-  /** `logicalAnd`: elementwise. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.logical_and.html */
+  /** `logicalAnd`: elementwise; `float32[3, 4], float32[3, 4]` gives `bool[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.logical_and.html */
   logicalAnd(other: Tensor): Tensor;
   /** With `other` by name. */
   logicalAnd(options: { other: Tensor }): Tensor;
@@ -2440,7 +2440,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("logicalAnd_", "logical_and_", args) as this;
   }
 
-  /** `logicalNot`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.logical_not.html */
+  /** `logicalNot`: `float32[3, 4]` gives `bool[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.logical_not.html */
   logicalNot(): Tensor;
   logicalNot(...args: unknown[]): Tensor {
     return this.invoke("logicalNot", "logical_not", args) as Tensor;
@@ -2452,7 +2452,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("logicalNot_", "logical_not_", args) as this;
   }
 
-  /** `logicalOr`: elementwise. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.logical_or.html */
+  /** `logicalOr`: elementwise; `float32[3, 4], float32[3, 4]` gives `bool[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.logical_or.html */
   logicalOr(other: Tensor): Tensor;
   /** With `other` by name. */
   logicalOr(options: { other: Tensor }): Tensor;
@@ -2468,7 +2468,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("logicalOr_", "logical_or_", args) as this;
   }
 
-  /** `logicalXor`: elementwise. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.logical_xor.html */
+  /** `logicalXor`: elementwise; `float32[3, 4], float32[3, 4]` gives `bool[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.logical_xor.html */
   logicalXor(other: Tensor): Tensor;
   /** With `other` by name. */
   logicalXor(options: { other: Tensor }): Tensor;
@@ -2484,7 +2484,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("logicalXor_", "logical_xor_", args) as this;
   }
 
-  /** `logit`: integers become floats. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.logit.html */
+  /** `logit`: integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.logit.html */
   logit(eps?: number | null): Tensor;
   /** With `eps` by name. */
   logit(options: { eps?: number | null }): Tensor;
@@ -2500,7 +2500,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("logit_", "logit_", args) as this;
   }
 
-  /** `logsumexp`: integers become floats. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.logsumexp.html */
+  /** `logsumexp`: integers become floats; `float32[3, 4]` gives `float32[3]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.logsumexp.html */
   logsumexp(dim: number | readonly number[], keepdim?: boolean): Tensor;
   /** With `keepdim` by name. */
   logsumexp(dim: number | readonly number[], options: { keepdim?: boolean }): Tensor;
@@ -2510,7 +2510,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("logsumexp", "logsumexp", args) as Tensor;
   }
 
-  /** `lt`: elementwise; dtypes are promoted. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.lt.html */
+  /** `lt`: elementwise; dtypes are promoted; `float32[3, 4], float32[3, 4]` gives `bool[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.lt.html */
   lt(other: Tensor): Tensor;
   /** With `other` by name. */
   lt(options: { other: Tensor }): Tensor;
@@ -2534,7 +2534,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("lt_", "lt_.Tensor lt_.Scalar", args) as this;
   }
 
-  /** `luSolve`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.lu_solve.html */
+  /** `luSolve`: `float32[3, 3], float32[3, 3], float32[3, 3]` gives `float32[3, 3]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.lu_solve.html */
   luSolve(LUData: Tensor, LUPivots: Tensor): Tensor;
   /** With `LUPivots` by name. */
   luSolve(LUData: Tensor, options: { LUPivots: Tensor }): Tensor;
@@ -2544,7 +2544,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("luSolve", "lu_solve", args) as Tensor;
   }
 
-  /** `maskedFill`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.masked_fill.html */
+  /** `maskedFill`: `float32[3, 4], float32[3, 4], float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.masked_fill.html */
   maskedFill(mask: Tensor, value: Tensor): Tensor;
   /** With `value` by name. */
   maskedFill(mask: Tensor, options: { value: Tensor }): Tensor;
@@ -2576,7 +2576,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("maskedFill_", "masked_fill_.Tensor masked_fill_.Scalar", args) as this;
   }
 
-  /** `maskedScatter`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.masked_scatter.html */
+  /** `maskedScatter`: `bool[3, 4], bool[3, 4], bool[3, 4]` gives `bool[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.masked_scatter.html */
   maskedScatter(mask: Tensor, source: Tensor): Tensor;
   /** With `source` by name. */
   maskedScatter(mask: Tensor, options: { source: Tensor }): Tensor;
@@ -2604,7 +2604,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("maskedSelect", "masked_select", args) as Tensor;
   }
 
-  /** `matmul`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.matmul.html */
+  /** `matmul`: `float32[3, 3], float32[3, 3]` gives `float32[3, 3]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.matmul.html */
   matmul(other: Tensor): Tensor;
   /** With `other` by name. */
   matmul(options: { other: Tensor }): Tensor;
@@ -2612,13 +2612,13 @@ export class Tensor extends TensorMethods {
     return this.invoke("matmul", "matmul", args) as Tensor;
   }
 
-  /** `matrixExp`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.matrix_exp.html */
+  /** `matrixExp`: `float32[3, 3]` gives `float32[3, 3]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.matrix_exp.html */
   matrixExp(): Tensor;
   matrixExp(...args: unknown[]): Tensor {
     return this.invoke("matrixExp", "matrix_exp", args) as Tensor;
   }
 
-  /** `matrixPower`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.matrix_power.html */
+  /** `matrixPower`: `float32[3, 3]` gives `float32[3, 3]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.matrix_power.html */
   matrixPower(n: number): Tensor;
   /** With `n` by name. */
   matrixPower(options: { n: number }): Tensor;
@@ -2626,7 +2626,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("matrixPower", "matrix_power", args) as Tensor;
   }
 
-  /** `max`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.max.html */
+  /** `max`: `float32[3, 4]` gives `float32[]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.max.html */
   max(): Tensor;
   /** Another form. */
   max(other: Tensor): Tensor;
@@ -2642,7 +2642,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("max", "max max.other max.dim", args) as Tensor | Named<"values" | "indices">;
   }
 
-  /** `maximum`: elementwise; dtypes are promoted. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.maximum.html */
+  /** `maximum`: elementwise; dtypes are promoted; `float32[3, 4], float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.maximum.html */
   maximum(other: Tensor): Tensor;
   /** With `other` by name. */
   maximum(options: { other: Tensor }): Tensor;
@@ -2650,7 +2650,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("maximum", "maximum", args) as Tensor;
   }
 
-  /** `mean`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.mean.html */
+  /** `mean`: `float32[3, 4]` gives `float32[]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.mean.html */
   mean(options?: { dtype?: DType | null }): Tensor;
   /** Another form. */
   mean(dim: number | readonly number[] | null, keepdim?: boolean, options?: { dtype?: DType | null }): Tensor;
@@ -2662,7 +2662,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("mean", "mean mean.dim", args) as Tensor;
   }
 
-  /** `median`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.median.html */
+  /** `median`: `float32[3, 4]` gives `float32[]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.median.html */
   median(): Tensor;
   /** Another form. */
   median(dim: number, keepdim?: boolean): Named<"values" | "indices">;
@@ -2674,7 +2674,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("median", "median median.dim", args) as Tensor | Named<"values" | "indices">;
   }
 
-  /** `min`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.min.html */
+  /** `min`: `float32[3, 4]` gives `float32[]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.min.html */
   min(): Tensor;
   /** Another form. */
   min(other: Tensor): Tensor;
@@ -2690,7 +2690,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("min", "min min.other min.dim", args) as Tensor | Named<"values" | "indices">;
   }
 
-  /** `minimum`: elementwise; dtypes are promoted. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.minimum.html */
+  /** `minimum`: elementwise; dtypes are promoted; `float32[3, 4], float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.minimum.html */
   minimum(other: Tensor): Tensor;
   /** With `other` by name. */
   minimum(options: { other: Tensor }): Tensor;
@@ -2698,7 +2698,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("minimum", "minimum", args) as Tensor;
   }
 
-  /** `mm`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.mm.html */
+  /** `mm`: `float32[3, 3], float32[3, 3]` gives `float32[3, 3]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.mm.html */
   mm(mat2: Tensor): Tensor;
   /** With `mat2` by name. */
   mm(options: { mat2: Tensor }): Tensor;
@@ -2706,7 +2706,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("mm", "mm", args) as Tensor;
   }
 
-  /** `mode`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.mode.html */
+  /** `mode`: `float32[3, 4]` gives `[float32[3], int64[3]]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.mode.html */
   mode(dim?: number, keepdim?: boolean): Named<"values" | "indices">;
   /** With `keepdim` by name. */
   mode(dim: number, options: { keepdim?: boolean }): Named<"values" | "indices">;
@@ -2716,7 +2716,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("mode", "mode", args) as Named<"values" | "indices">;
   }
 
-  /** `moveaxis`: a view of the same elements. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.moveaxis.html */
+  /** `moveaxis`: a view of the same elements; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.moveaxis.html */
   moveaxis(source: number, destination: number): Tensor;
   /** With `destination` by name. */
   moveaxis(source: number, options: { destination: number }): Tensor;
@@ -2732,7 +2732,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("moveaxis", "moveaxis.int moveaxis.intlist", args) as Tensor;
   }
 
-  /** `movedim`: a view of the same elements. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.movedim.html */
+  /** `movedim`: a view of the same elements; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.movedim.html */
   movedim(source: number, destination: number): Tensor;
   /** With `destination` by name. */
   movedim(source: number, options: { destination: number }): Tensor;
@@ -2748,13 +2748,13 @@ export class Tensor extends TensorMethods {
     return this.invoke("movedim", "movedim.int movedim.intlist", args) as Tensor;
   }
 
-  /** `msort`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.msort.html */
+  /** `msort`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.msort.html */
   msort(): Tensor;
   msort(...args: unknown[]): Tensor {
     return this.invoke("msort", "msort", args) as Tensor;
   }
 
-  /** `mul`: elementwise; dtypes are promoted. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.mul.html */
+  /** `mul`: elementwise; dtypes are promoted; `float32[3, 4], float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.mul.html */
   mul(other: Tensor | Scalar): Tensor;
   /** With `other` by name. */
   mul(options: { other: Tensor | Scalar }): Tensor;
@@ -2770,7 +2770,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("mul_", "mul_.Tensor", args) as this;
   }
 
-  /** `multinomial`: random numbers. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.multinomial.html */
+  /** `multinomial`: random numbers; `float32[3, 4]` gives `int64[3, 1]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.multinomial.html */
   multinomial(numSamples: number, replacement?: boolean): Tensor;
   /** With `replacement` by name. */
   multinomial(numSamples: number, options: { replacement?: boolean }): Tensor;
@@ -2780,7 +2780,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("multinomial", "multinomial", args) as Tensor;
   }
 
-  /** `multiply`: dtypes are promoted. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.multiply.html */
+  /** `multiply`: dtypes are promoted; `float32[3, 4], float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.multiply.html */
   multiply(other: Tensor | Scalar): Tensor;
   /** With `other` by name. */
   multiply(options: { other: Tensor | Scalar }): Tensor;
@@ -2804,7 +2804,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("multiply_", "multiply_.Tensor multiply_.Scalar", args) as this;
   }
 
-  /** `mv`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.mv.html */
+  /** `mv`: `float32[3, 3], float32[3, 3]` gives `float32[3, 3]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.mv.html */
   mv(vec: Tensor): Tensor;
   /** With `vec` by name. */
   mv(options: { vec: Tensor }): Tensor;
@@ -2812,7 +2812,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("mv", "mv", args) as Tensor;
   }
 
-  /** `mvlgamma`: integers become floats. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.mvlgamma.html */
+  /** `mvlgamma`: integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.mvlgamma.html */
   mvlgamma(p: number): Tensor;
   /** With `p` by name. */
   mvlgamma(options: { p: number }): Tensor;
@@ -2828,7 +2828,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("mvlgamma_", "mvlgamma_", args) as this;
   }
 
-  /** `nanToNum`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.nan_to_num.html */
+  /** `nanToNum`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.nan_to_num.html */
   nanToNum(nan?: number | null, posinf?: number | null, neginf?: number | null): Tensor;
   /** With `neginf` by name. */
   nanToNum(nan: number | null, posinf: number | null, options: { neginf?: number | null }): Tensor;
@@ -2852,7 +2852,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("nanToNum_", "nan_to_num_", args) as this;
   }
 
-  /** `nanmean`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.nanmean.html */
+  /** `nanmean`: `float32[3, 4]` gives `float32[]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.nanmean.html */
   nanmean(dim?: number | readonly number[] | null, keepdim?: boolean, options?: { dtype?: DType | null }): Tensor;
   /** With `keepdim` by name. */
   nanmean(dim: number | readonly number[] | null, options: { keepdim?: boolean; dtype?: DType | null }): Tensor;
@@ -2862,7 +2862,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("nanmean", "nanmean", args) as Tensor;
   }
 
-  /** `nanmedian`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.nanmedian.html */
+  /** `nanmedian`: `float32[3, 4]` gives `float32[]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.nanmedian.html */
   nanmedian(): Tensor;
   /** Another form. */
   nanmedian(dim: number, keepdim?: boolean): Named<"values" | "indices">;
@@ -2874,7 +2874,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("nanmedian", "nanmedian nanmedian.dim", args) as Tensor | Named<"values" | "indices">;
   }
 
-  /** `nanquantile`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.nanquantile.html */
+  /** `nanquantile`: `float32[4], float32[4]` gives `float32[4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.nanquantile.html */
   nanquantile(q: Tensor, dim?: number | null, keepdim?: boolean, options?: { interpolation?: string }): Tensor;
   /** With `keepdim` by name. */
   nanquantile(q: Tensor, dim: number | null, options: { keepdim?: boolean; interpolation?: string }): Tensor;
@@ -2894,7 +2894,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("nanquantile", "nanquantile nanquantile.scalar", args) as Tensor;
   }
 
-  /** `nansum`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.nansum.html */
+  /** `nansum`: `float32[3, 4]` gives `float32[]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.nansum.html */
   nansum(dim?: number | readonly number[] | null, keepdim?: boolean, options?: { dtype?: DType | null }): Tensor;
   /** With `keepdim` by name. */
   nansum(dim: number | readonly number[] | null, options: { keepdim?: boolean; dtype?: DType | null }): Tensor;
@@ -2904,7 +2904,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("nansum", "nansum", args) as Tensor;
   }
 
-  /** `narrow`: a view of the same elements. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.narrow.html */
+  /** `narrow`: a view of the same elements; `float32[3, 4], float32[3, 4]` gives `float32[3, 1]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.narrow.html */
   narrow(dim: number, start: Tensor, length: number): Tensor;
   /** With `length` by name. */
   narrow(dim: number, start: Tensor, options: { length: number }): Tensor;
@@ -2924,7 +2924,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("narrow", "narrow.Tensor narrow", args) as Tensor;
   }
 
-  /** `narrowCopy`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.narrow_copy.html */
+  /** `narrowCopy`: `float32[3, 4]` gives `float32[3, 1]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.narrow_copy.html */
   narrowCopy(dim: number, start: number, length: number): Tensor;
   /** With `length` by name. */
   narrowCopy(dim: number, start: number, options: { length: number }): Tensor;
@@ -2936,7 +2936,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("narrowCopy", "narrow_copy", args) as Tensor;
   }
 
-  /** `ne`: elementwise; dtypes are promoted. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.ne.html */
+  /** `ne`: elementwise; dtypes are promoted; `float32[3, 4], float32[3, 4]` gives `bool[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.ne.html */
   ne(other: Tensor): Tensor;
   /** With `other` by name. */
   ne(options: { other: Tensor }): Tensor;
@@ -2960,7 +2960,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("ne_", "ne_.Tensor ne_.Scalar", args) as this;
   }
 
-  /** `neg`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.neg.html */
+  /** `neg`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.neg.html */
   neg(): Tensor;
   neg(...args: unknown[]): Tensor {
     return this.invoke("neg", "neg", args) as Tensor;
@@ -2972,7 +2972,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("neg_", "neg_", args) as this;
   }
 
-  /** `negative`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.negative.html */
+  /** `negative`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.negative.html */
   negative(): Tensor;
   negative(...args: unknown[]): Tensor {
     return this.invoke("negative", "negative", args) as Tensor;
@@ -2984,7 +2984,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("negative_", "negative_", args) as this;
   }
 
-  /** `newEmpty`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.new_empty.html */
+  /** `newEmpty`: `float32[3, 4]` gives `float32[1, 1]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.new_empty.html */
   newEmpty(size: readonly number[], options?: { dtype?: DType | null; device?: string | null }): Tensor;
   /** With `size` by name. */
   newEmpty(options: { size: readonly number[]; dtype?: DType | null; device?: string | null }): Tensor;
@@ -2994,7 +2994,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("newEmpty", "new_empty", args) as Tensor;
   }
 
-  /** `newEmptyStrided`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.new_empty_strided.html */
+  /** `newEmptyStrided`: `float32[3, 4]` gives `float32[1, 1]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.new_empty_strided.html */
   newEmptyStrided(
     size: readonly number[],
     stride: readonly number[],
@@ -3013,7 +3013,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("newEmptyStrided", "new_empty_strided", args) as Tensor;
   }
 
-  /** `newFull`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.new_full.html */
+  /** `newFull`: `float32[3, 4]` gives `float32[1, 1]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.new_full.html */
   newFull(
     size: readonly number[],
     fillValue: Scalar,
@@ -3032,7 +3032,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("newFull", "new_full", args) as Tensor;
   }
 
-  /** `newOnes`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.new_ones.html */
+  /** `newOnes`: `float32[3, 4]` gives `float32[1, 1]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.new_ones.html */
   newOnes(size: readonly number[], options?: { dtype?: DType | null; device?: string | null }): Tensor;
   /** With `size` by name. */
   newOnes(options: { size: readonly number[]; dtype?: DType | null; device?: string | null }): Tensor;
@@ -3042,7 +3042,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("newOnes", "new_ones", args) as Tensor;
   }
 
-  /** `newZeros`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.new_zeros.html */
+  /** `newZeros`: `float32[3, 4]` gives `float32[1, 1]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.new_zeros.html */
   newZeros(size: readonly number[], options?: { dtype?: DType | null; device?: string | null }): Tensor;
   /** With `size` by name. */
   newZeros(options: { size: readonly number[]; dtype?: DType | null; device?: string | null }): Tensor;
@@ -3052,7 +3052,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("newZeros", "new_zeros", args) as Tensor;
   }
 
-  /** `nextafter`: dtypes are promoted. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.nextafter.html */
+  /** `nextafter`: dtypes are promoted; `float32[3, 4], float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.nextafter.html */
   nextafter(other: Tensor): Tensor;
   /** With `other` by name. */
   nextafter(options: { other: Tensor }): Tensor;
@@ -3068,7 +3068,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("nextafter_", "nextafter_", args) as this;
   }
 
-  /** `nonzeroStatic`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.nonzero_static.html */
+  /** `nonzeroStatic`: `float32[3, 4]` gives `int64[1, 2]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.nonzero_static.html */
   nonzeroStatic(options: { size: number; fillValue?: number }): Tensor;
   nonzeroStatic(...args: unknown[]): Tensor {
     return this.invoke("nonzeroStatic", "nonzero_static", args) as Tensor;
@@ -3084,7 +3084,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("normal_", "normal_", args) as this;
   }
 
-  /** `notEqual`: dtypes are promoted. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.not_equal.html */
+  /** `notEqual`: dtypes are promoted; `float32[3, 4], float32[3, 4]` gives `bool[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.not_equal.html */
   notEqual(other: Tensor): Tensor;
   /** With `other` by name. */
   notEqual(options: { other: Tensor }): Tensor;
@@ -3108,7 +3108,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("notEqual_", "not_equal_.Tensor not_equal_.Scalar", args) as this;
   }
 
-  /** `orgqr`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.orgqr.html */
+  /** `orgqr`: `float32[3, 3], float32[3, 3]` gives `float32[3, 3]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.orgqr.html */
   orgqr(input2: Tensor): Tensor;
   /** With `input2` by name. */
   orgqr(options: { input2: Tensor }): Tensor;
@@ -3116,7 +3116,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("orgqr", "orgqr", args) as Tensor;
   }
 
-  /** `ormqr`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.ormqr.html */
+  /** `ormqr`: `float32[3, 4], float32[3, 4], float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.ormqr.html */
   ormqr(input2: Tensor, input3: Tensor, left?: boolean, transpose?: boolean): Tensor;
   /** With `transpose` by name. */
   ormqr(input2: Tensor, input3: Tensor, left: boolean, options: { transpose?: boolean }): Tensor;
@@ -3130,7 +3130,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("ormqr", "ormqr", args) as Tensor;
   }
 
-  /** `outer`: dtypes are promoted. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.outer.html */
+  /** `outer`: dtypes are promoted; `float32[3, 4], float32[3, 4]` gives `float32[3, 3]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.outer.html */
   outer(vec2: Tensor): Tensor;
   /** With `vec2` by name. */
   outer(options: { vec2: Tensor }): Tensor;
@@ -3148,7 +3148,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("permute", "permute", args) as Tensor;
   }
 
-  /** `pinMemory`: a view of the same elements. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.pin_memory.html */
+  /** `pinMemory`: a view of the same elements; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.pin_memory.html */
   pinMemory(device?: string | null): Tensor;
   /** With `device` by name. */
   pinMemory(options: { device?: string | null }): Tensor;
@@ -3156,7 +3156,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("pinMemory", "pin_memory", args) as Tensor;
   }
 
-  /** `pinverse`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.pinverse.html */
+  /** `pinverse`: `float32[3, 4]` gives `float32[4, 3]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.pinverse.html */
   pinverse(rcond?: number): Tensor;
   /** With `rcond` by name. */
   pinverse(options: { rcond?: number }): Tensor;
@@ -3164,7 +3164,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("pinverse", "pinverse", args) as Tensor;
   }
 
-  /** `polygamma`: integers become floats. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.polygamma.html */
+  /** `polygamma`: integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.polygamma.html */
   polygamma(self: Tensor): Tensor;
   /** With `self` by name. */
   polygamma(options: { self: Tensor }): Tensor;
@@ -3180,13 +3180,13 @@ export class Tensor extends TensorMethods {
     return this.invoke("polygamma_", "polygamma_", args) as this;
   }
 
-  /** `positive`: a view of the same elements. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.positive.html */
+  /** `positive`: a view of the same elements; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.positive.html */
   positive(): Tensor;
   positive(...args: unknown[]): Tensor {
     return this.invoke("positive", "positive", args) as Tensor;
   }
 
-  /** `pow`: dtypes are promoted. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.pow.html */
+  /** `pow`: dtypes are promoted; `float32[3, 4], float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.pow.html */
   pow(exponent: Tensor): Tensor;
   /** With `exponent` by name. */
   pow(options: { exponent: Tensor }): Tensor;
@@ -3218,7 +3218,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("prelu", "prelu", args) as Tensor;
   }
 
-  /** `prod`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.prod.html */
+  /** `prod`: `float32[3, 4]` gives `float32[]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.prod.html */
   prod(options?: { dtype?: DType | null }): Tensor;
   /** Another form. */
   prod(dim: number, keepdim?: boolean, options?: { dtype?: DType | null }): Tensor;
@@ -3230,7 +3230,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("prod", "prod prod.dim_int", args) as Tensor;
   }
 
-  /** `put`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.put.html */
+  /** `put`: `int64[3, 4], int64[3, 4], int64[3, 4]` gives `int64[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.put.html */
   put(index: Tensor, source: Tensor, accumulate?: boolean): Tensor;
   /** With `accumulate` by name. */
   put(index: Tensor, source: Tensor, options: { accumulate?: boolean }): Tensor;
@@ -3254,7 +3254,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("put_", "put_", args) as this;
   }
 
-  /** `qr`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.qr.html */
+  /** `qr`: `float32[3, 4]` gives `[float32[3, 3], float32[3, 4]]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.qr.html */
   qr(some?: boolean): Named<"Q" | "R">;
   /** With `some` by name. */
   qr(options: { some?: boolean }): Named<"Q" | "R">;
@@ -3262,7 +3262,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("qr", "qr", args) as Named<"Q" | "R">;
   }
 
-  /** `quantile`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.quantile.html */
+  /** `quantile`: `float32[4], float32[4]` gives `float32[4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.quantile.html */
   quantile(q: Tensor, dim?: number | null, keepdim?: boolean, options?: { interpolation?: string }): Tensor;
   /** With `keepdim` by name. */
   quantile(q: Tensor, dim: number | null, options: { keepdim?: boolean; interpolation?: string }): Tensor;
@@ -3282,7 +3282,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("quantile", "quantile quantile.scalar", args) as Tensor;
   }
 
-  /** `rad2deg`: elementwise; integers become floats. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.rad2deg.html */
+  /** `rad2deg`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.rad2deg.html */
   rad2deg(): Tensor;
   rad2deg(...args: unknown[]): Tensor {
     return this.invoke("rad2deg", "rad2deg", args) as Tensor;
@@ -3310,13 +3310,13 @@ export class Tensor extends TensorMethods {
     return this.invoke("random_", "random_ random_.from random_.to", args) as this;
   }
 
-  /** `ravel`: a view where strides allow it, else a copy. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.ravel.html */
+  /** `ravel`: a view where strides allow it, else a copy; `float32[3, 4]` gives `float32[12]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.ravel.html */
   ravel(): Tensor;
   ravel(...args: unknown[]): Tensor {
     return this.invoke("ravel", "ravel", args) as Tensor;
   }
 
-  /** `reciprocal`: elementwise; integers become floats. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.reciprocal.html */
+  /** `reciprocal`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.reciprocal.html */
   reciprocal(): Tensor;
   reciprocal(...args: unknown[]): Tensor {
     return this.invoke("reciprocal", "reciprocal", args) as Tensor;
@@ -3328,7 +3328,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("reciprocal_", "reciprocal_", args) as this;
   }
 
-  /** `relu`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.relu.html */
+  /** `relu`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.relu.html */
   relu(): Tensor;
   relu(...args: unknown[]): Tensor {
     return this.invoke("relu", "relu", args) as Tensor;
@@ -3340,7 +3340,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("relu_", "relu_", args) as this;
   }
 
-  /** `remainder`: elementwise; dtypes are promoted. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.remainder.html */
+  /** `remainder`: elementwise; dtypes are promoted; `float32[3, 4], float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.remainder.html */
   remainder(other: Tensor): Tensor;
   /** With `other` by name. */
   remainder(options: { other: Tensor }): Tensor;
@@ -3364,7 +3364,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("remainder_", "remainder_.Tensor remainder_.Scalar", args) as this;
   }
 
-  /** `renorm`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.renorm.html */
+  /** `renorm`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.renorm.html */
   renorm(p: Scalar, dim: number, maxnorm: Scalar): Tensor;
   /** With `maxnorm` by name. */
   renorm(p: Scalar, dim: number, options: { maxnorm: Scalar }): Tensor;
@@ -3388,7 +3388,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("renorm_", "renorm_", args) as this;
   }
 
-  /** `repeat`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.repeat.html */
+  /** `repeat`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.repeat.html */
   repeat(repeats: readonly number[]): Tensor;
   /** With `repeats` by name. */
   repeat(options: { repeats: readonly number[] }): Tensor;
@@ -3424,7 +3424,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("reshape", "reshape", args) as Tensor;
   }
 
-  /** `reshapeAs`: a view where strides allow it, else a copy. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.reshape_as.html */
+  /** `reshapeAs`: a view where strides allow it, else a copy; `float32[3, 4], float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.reshape_as.html */
   reshapeAs(other: Tensor): Tensor;
   /** With `other` by name. */
   reshapeAs(options: { other: Tensor }): Tensor;
@@ -3450,19 +3450,19 @@ export class Tensor extends TensorMethods {
     return this.invoke("resizeAs_", "resize_as_", args) as this;
   }
 
-  /** `resolveConj`: a view of the same elements. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.resolve_conj.html */
+  /** `resolveConj`: a view of the same elements; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.resolve_conj.html */
   resolveConj(): Tensor;
   resolveConj(...args: unknown[]): Tensor {
     return this.invoke("resolveConj", "resolve_conj", args) as Tensor;
   }
 
-  /** `resolveNeg`: a view of the same elements. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.resolve_neg.html */
+  /** `resolveNeg`: a view of the same elements; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.resolve_neg.html */
   resolveNeg(): Tensor;
   resolveNeg(...args: unknown[]): Tensor {
     return this.invoke("resolveNeg", "resolve_neg", args) as Tensor;
   }
 
-  /** `roll`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.roll.html */
+  /** `roll`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.roll.html */
   roll(shifts: number | readonly number[], dims?: number | readonly number[]): Tensor;
   /** With `dims` by name. */
   roll(shifts: number | readonly number[], options: { dims?: number | readonly number[] }): Tensor;
@@ -3472,7 +3472,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("roll", "roll", args) as Tensor;
   }
 
-  /** `rot90`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.rot90.html */
+  /** `rot90`: `float32[3, 4]` gives `float32[4, 3]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.rot90.html */
   rot90(k?: number, dims?: readonly number[]): Tensor;
   /** With `dims` by name. */
   rot90(k: number, options: { dims?: readonly number[] }): Tensor;
@@ -3482,7 +3482,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("rot90", "rot90", args) as Tensor;
   }
 
-  /** `round`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.round.html */
+  /** `round`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.round.html */
   round(): Tensor;
   /** Another form. */
   round(options: { decimals: number }): Tensor;
@@ -3498,7 +3498,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("round_", "round_ round_.decimals", args) as this;
   }
 
-  /** `rsqrt`: elementwise; integers become floats. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.rsqrt.html */
+  /** `rsqrt`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.rsqrt.html */
   rsqrt(): Tensor;
   rsqrt(...args: unknown[]): Tensor {
     return this.invoke("rsqrt", "rsqrt", args) as Tensor;
@@ -3510,7 +3510,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("rsqrt_", "rsqrt_", args) as this;
   }
 
-  /** `scatter`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.scatter.html */
+  /** `scatter`: `int64[3, 4], int64[3, 4], int64[3, 4]` gives `int64[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.scatter.html */
   scatter(dim: number, index: Tensor, src: Tensor): Tensor;
   /** With `src` by name. */
   scatter(dim: number, index: Tensor, options: { src: Tensor }): Tensor;
@@ -3582,7 +3582,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("scatter_", "scatter_.src scatter_.reduce scatter_.value scatter_.value_reduce", args) as this;
   }
 
-  /** `scatterAdd`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.scatter_add.html */
+  /** `scatterAdd`: `int64[3, 4], int64[3, 4], int64[3, 4]` gives `int64[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.scatter_add.html */
   scatterAdd(dim: number, index: Tensor, src: Tensor): Tensor;
   /** With `src` by name. */
   scatterAdd(dim: number, index: Tensor, options: { src: Tensor }): Tensor;
@@ -3634,7 +3634,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("scatterReduce_", "scatter_reduce_.two", args) as this;
   }
 
-  /** `select`: a view of the same elements. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.select.html */
+  /** `select`: a view of the same elements; `float32[3, 4]` gives `float32[3]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.select.html */
   select(dim: number, index: number): Tensor;
   /** With `index` by name. */
   select(dim: number, options: { index: number }): Tensor;
@@ -3644,7 +3644,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("select", "select.int", args) as Tensor;
   }
 
-  /** `selectScatter`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.select_scatter.html */
+  /** `selectScatter`: `float32[3, 4], float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.select_scatter.html */
   selectScatter(src: Tensor, dim: number, index: number): Tensor;
   /** With `index` by name. */
   selectScatter(src: Tensor, dim: number, options: { index: number }): Tensor;
@@ -3656,7 +3656,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("selectScatter", "select_scatter", args) as Tensor;
   }
 
-  /** `sgn`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.sgn.html */
+  /** `sgn`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.sgn.html */
   sgn(): Tensor;
   sgn(...args: unknown[]): Tensor {
     return this.invoke("sgn", "sgn", args) as Tensor;
@@ -3668,7 +3668,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("sgn_", "sgn_", args) as this;
   }
 
-  /** `sigmoid`: elementwise; integers become floats. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.sigmoid.html */
+  /** `sigmoid`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.sigmoid.html */
   sigmoid(): Tensor;
   sigmoid(...args: unknown[]): Tensor {
     return this.invoke("sigmoid", "sigmoid", args) as Tensor;
@@ -3680,7 +3680,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("sigmoid_", "sigmoid_", args) as this;
   }
 
-  /** `sign`: elementwise. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.sign.html */
+  /** `sign`: elementwise; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.sign.html */
   sign(): Tensor;
   sign(...args: unknown[]): Tensor {
     return this.invoke("sign", "sign", args) as Tensor;
@@ -3692,13 +3692,13 @@ export class Tensor extends TensorMethods {
     return this.invoke("sign_", "sign_", args) as this;
   }
 
-  /** `signbit`: elementwise. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.signbit.html */
+  /** `signbit`: elementwise; `float32[3, 4]` gives `bool[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.signbit.html */
   signbit(): Tensor;
   signbit(...args: unknown[]): Tensor {
     return this.invoke("signbit", "signbit", args) as Tensor;
   }
 
-  /** `sin`: elementwise; integers become floats. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.sin.html */
+  /** `sin`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.sin.html */
   sin(): Tensor;
   sin(...args: unknown[]): Tensor {
     return this.invoke("sin", "sin", args) as Tensor;
@@ -3710,7 +3710,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("sin_", "sin_", args) as this;
   }
 
-  /** `sinc`: elementwise; integers become floats. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.sinc.html */
+  /** `sinc`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.sinc.html */
   sinc(): Tensor;
   sinc(...args: unknown[]): Tensor {
     return this.invoke("sinc", "sinc", args) as Tensor;
@@ -3722,7 +3722,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("sinc_", "sinc_", args) as this;
   }
 
-  /** `sinh`: elementwise; integers become floats. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.sinh.html */
+  /** `sinh`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.sinh.html */
   sinh(): Tensor;
   sinh(...args: unknown[]): Tensor {
     return this.invoke("sinh", "sinh", args) as Tensor;
@@ -3734,7 +3734,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("sinh_", "sinh_", args) as this;
   }
 
-  /** `sliceScatter`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.slice_scatter.html */
+  /** `sliceScatter`: `float32[3, 4], float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.slice_scatter.html */
   sliceScatter(src: Tensor, dim?: number, start?: number | null, end?: number | null, step?: number): Tensor;
   /** With `step` by name. */
   sliceScatter(src: Tensor, dim: number, start: number | null, end: number | null, options: { step?: number }): Tensor;
@@ -3759,13 +3759,13 @@ export class Tensor extends TensorMethods {
     return this.invoke("sliceScatter", "slice_scatter", args) as Tensor;
   }
 
-  /** `slogdet`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.slogdet.html */
+  /** `slogdet`: `float32[3, 3]` gives `[float32[], float32[]]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.slogdet.html */
   slogdet(): Named<"sign" | "logabsdet">;
   slogdet(...args: unknown[]): Named<"sign" | "logabsdet"> {
     return this.invoke("slogdet", "slogdet", args) as Named<"sign" | "logabsdet">;
   }
 
-  /** `softmax`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.softmax.html */
+  /** `softmax`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.softmax.html */
   softmax(dim: number, dtype?: DType | null): Tensor;
   /** With `dtype` by name. */
   softmax(dim: number, options: { dtype?: DType | null }): Tensor;
@@ -3775,7 +3775,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("softmax", "softmax.int", args) as Tensor;
   }
 
-  /** `sort`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.sort.html */
+  /** `sort`: `float32[3, 4]` gives `[float32[3, 4], int64[3, 4]]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.sort.html */
   sort(options: { stable: boolean | null; dim?: number; descending?: boolean }): Named<"values" | "indices">;
   /** Another form. */
   sort(dim?: number, descending?: boolean): Named<"values" | "indices">;
@@ -3787,7 +3787,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("sort", "sort.stable sort", args) as Named<"values" | "indices">;
   }
 
-  /** `splitWithSizes`: a view of the same elements. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.split_with_sizes.html */
+  /** `splitWithSizes`: a view of the same elements; `float32[2, 3, 4]` gives `[float32[1, 3, 4], float32[1, 3, 4]]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.split_with_sizes.html */
   splitWithSizes(splitSizes: readonly number[], dim?: number): Tensor[];
   /** With `dim` by name. */
   splitWithSizes(splitSizes: readonly number[], options: { dim?: number }): Tensor[];
@@ -3797,7 +3797,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("splitWithSizes", "split_with_sizes", args) as Tensor[];
   }
 
-  /** `sqrt`: elementwise; integers become floats. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.sqrt.html */
+  /** `sqrt`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.sqrt.html */
   sqrt(): Tensor;
   sqrt(...args: unknown[]): Tensor {
     return this.invoke("sqrt", "sqrt", args) as Tensor;
@@ -3809,7 +3809,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("sqrt_", "sqrt_", args) as this;
   }
 
-  /** `square`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.square.html */
+  /** `square`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.square.html */
   square(): Tensor;
   square(...args: unknown[]): Tensor {
     return this.invoke("square", "square", args) as Tensor;
@@ -3821,7 +3821,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("square_", "square_", args) as this;
   }
 
-  /** `squeeze`: a view of the same elements. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.squeeze.html */
+  /** `squeeze`: a view of the same elements; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.squeeze.html */
   squeeze(): Tensor;
   /** Another form. */
   squeeze(dim: number): Tensor;
@@ -3853,7 +3853,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("squeeze_", "squeeze_ squeeze_.dim squeeze_.dims", args) as this;
   }
 
-  /** `std`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.std.html */
+  /** `std`: `float32[3, 4]` gives `float32[]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.std.html */
   std(dim: number | readonly number[] | null, unbiased?: boolean, keepdim?: boolean): Tensor;
   /** With `keepdim` by name. */
   std(dim: number | readonly number[] | null, unbiased: boolean, options: { keepdim?: boolean }): Tensor;
@@ -3873,7 +3873,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("std", "std.dim std.correction std", args) as Tensor;
   }
 
-  /** `sub`: elementwise; dtypes are promoted. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.sub.html */
+  /** `sub`: elementwise; dtypes are promoted; `float32[3, 4], float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.sub.html */
   sub(other: Tensor | Scalar, options?: { alpha?: Scalar }): Tensor;
   /** With `other` by name. */
   sub(options: { other: Tensor | Scalar; alpha?: Scalar }): Tensor;
@@ -3889,7 +3889,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("sub_", "sub_.Tensor", args) as this;
   }
 
-  /** `subtract`: dtypes are promoted. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.subtract.html */
+  /** `subtract`: dtypes are promoted; `float32[3, 4], float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.subtract.html */
   subtract(other: Tensor | Scalar, options?: { alpha?: Scalar }): Tensor;
   /** With `other` by name. */
   subtract(options: { other: Tensor | Scalar; alpha?: Scalar }): Tensor;
@@ -3917,7 +3917,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("subtract_", "subtract_.Tensor subtract_.Scalar", args) as this;
   }
 
-  /** `sum`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.sum.html */
+  /** `sum`: `float32[3, 4]` gives `float32[]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.sum.html */
   sum(options?: { dtype?: DType | null }): Tensor;
   /** Another form. */
   sum(dim: number | readonly number[] | null, keepdim?: boolean, options?: { dtype?: DType | null }): Tensor;
@@ -3929,7 +3929,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("sum", "sum sum.dim_IntList", args) as Tensor;
   }
 
-  /** `sumToSize`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.sum_to_size.html */
+  /** `sumToSize`: `float32[3, 4]` gives `float32[1, 1]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.sum_to_size.html */
   sumToSize(size: readonly number[]): Tensor;
   /** With `size` by name. */
   sumToSize(options: { size: readonly number[] }): Tensor;
@@ -3939,7 +3939,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("sumToSize", "sum_to_size", args) as Tensor;
   }
 
-  /** `svd`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.svd.html */
+  /** `svd`: `float32[3, 4]` gives `[float32[3, 3], float32[3], float32[4, 3]]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.svd.html */
   svd(some?: boolean, computeUv?: boolean): Named<"U" | "S" | "V">;
   /** With `computeUv` by name. */
   svd(some: boolean, options: { computeUv?: boolean }): Named<"U" | "S" | "V">;
@@ -3949,7 +3949,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("svd", "svd", args) as Named<"U" | "S" | "V">;
   }
 
-  /** `swapaxes`: a view of the same elements. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.swapaxes.html */
+  /** `swapaxes`: a view of the same elements; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.swapaxes.html */
   swapaxes(axis0: number, axis1: number): Tensor;
   /** With `axis1` by name. */
   swapaxes(axis0: number, options: { axis1: number }): Tensor;
@@ -3969,7 +3969,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("swapaxes_", "swapaxes_", args) as this;
   }
 
-  /** `swapdims`: a view of the same elements. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.swapdims.html */
+  /** `swapdims`: a view of the same elements; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.swapdims.html */
   swapdims(dim0: number, dim1: number): Tensor;
   /** With `dim1` by name. */
   swapdims(dim0: number, options: { dim1: number }): Tensor;
@@ -3989,7 +3989,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("swapdims_", "swapdims_", args) as this;
   }
 
-  /** `t`: a view of the same elements. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.t.html */
+  /** `t`: a view of the same elements; `float32[3, 4]` gives `float32[4, 3]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.t.html */
   t(): Tensor;
   t(...args: unknown[]): Tensor {
     return this.invoke("t", "t", args) as Tensor;
@@ -4001,7 +4001,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("t_", "t_", args) as this;
   }
 
-  /** `take`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.take.html */
+  /** `take`: `int64[3, 4], int64[3, 4]` gives `int64[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.take.html */
   take(index: Tensor): Tensor;
   /** With `index` by name. */
   take(options: { index: Tensor }): Tensor;
@@ -4009,7 +4009,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("take", "take", args) as Tensor;
   }
 
-  /** `takeAlongDim`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.take_along_dim.html */
+  /** `takeAlongDim`: `int64[3, 4], int64[3, 4]` gives `int64[12]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.take_along_dim.html */
   takeAlongDim(indices: Tensor, dim?: number | null): Tensor;
   /** With `dim` by name. */
   takeAlongDim(indices: Tensor, options: { dim?: number | null }): Tensor;
@@ -4019,7 +4019,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("takeAlongDim", "take_along_dim", args) as Tensor;
   }
 
-  /** `tan`: elementwise; integers become floats. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.tan.html */
+  /** `tan`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.tan.html */
   tan(): Tensor;
   tan(...args: unknown[]): Tensor {
     return this.invoke("tan", "tan", args) as Tensor;
@@ -4031,7 +4031,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("tan_", "tan_", args) as this;
   }
 
-  /** `tanh`: elementwise; integers become floats. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.tanh.html */
+  /** `tanh`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.tanh.html */
   tanh(): Tensor;
   tanh(...args: unknown[]): Tensor {
     return this.invoke("tanh", "tanh", args) as Tensor;
@@ -4043,7 +4043,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("tanh_", "tanh_", args) as this;
   }
 
-  /** `tensorSplit`: a view of the same elements. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.tensor_split.html */
+  /** `tensorSplit`: a view of the same elements; `float32[3, 4]` gives `[float32[1, 4], float32[0, 4], float32[2, 4]]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.tensor_split.html */
   tensorSplit(indices: readonly number[], dim?: number): Tensor[];
   /** With `dim` by name. */
   tensorSplit(indices: readonly number[], options: { dim?: number }): Tensor[];
@@ -4069,7 +4069,7 @@ export class Tensor extends TensorMethods {
     ) as Tensor[];
   }
 
-  /** `tile`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.tile.html */
+  /** `tile`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.tile.html */
   tile(dims: readonly number[]): Tensor;
   /** With `dims` by name. */
   tile(options: { dims: readonly number[] }): Tensor;
@@ -4079,7 +4079,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("tile", "tile", args) as Tensor;
   }
 
-  /** `toDense`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.to_dense.html */
+  /** `toDense`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.to_dense.html */
   toDense(dtype?: DType | null, options?: { maskedGrad?: boolean | null }): Tensor;
   /** With `dtype` by name. */
   toDense(options: { dtype?: DType | null; maskedGrad?: boolean | null }): Tensor;
@@ -4087,7 +4087,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("toDense", "to_dense", args) as Tensor;
   }
 
-  /** `topk`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.topk.html */
+  /** `topk`: `float32[3, 4]` gives `[float32[3, 1], int64[3, 1]]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.topk.html */
   topk(k: number, dim?: number, largest?: boolean, sorted?: boolean): Named<"values" | "indices">;
   /** With `sorted` by name. */
   topk(k: number, dim: number, largest: boolean, options: { sorted?: boolean }): Named<"values" | "indices">;
@@ -4101,13 +4101,13 @@ export class Tensor extends TensorMethods {
     return this.invoke("topk", "topk", args) as Named<"values" | "indices">;
   }
 
-  /** `trace`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.trace.html */
+  /** `trace`: `float32[3, 4]` gives `float32[]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.trace.html */
   trace(): Tensor;
   trace(...args: unknown[]): Tensor {
     return this.invoke("trace", "trace", args) as Tensor;
   }
 
-  /** `transpose`: a view of the same elements. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.transpose.html */
+  /** `transpose`: a view of the same elements; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.transpose.html */
   transpose(dim0: number, dim1: number): Tensor;
   /** With `dim1` by name. */
   transpose(dim0: number, options: { dim1: number }): Tensor;
@@ -4127,7 +4127,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("transpose_", "transpose_", args) as this;
   }
 
-  /** `triangularSolve`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.triangular_solve.html */
+  /** `triangularSolve`: `float32[3, 3], float32[3, 3]` gives `[float32[3, 3], float32[3, 3]]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.triangular_solve.html */
   triangularSolve(
     A: Tensor,
     upper?: boolean,
@@ -4160,7 +4160,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("triangularSolve", "triangular_solve", args) as Named<"solution" | "cloned_coefficient">;
   }
 
-  /** `tril`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.tril.html */
+  /** `tril`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.tril.html */
   tril(diagonal?: number): Tensor;
   /** With `diagonal` by name. */
   tril(options: { diagonal?: number }): Tensor;
@@ -4176,7 +4176,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("tril_", "tril_", args) as this;
   }
 
-  /** `triu`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.triu.html */
+  /** `triu`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.triu.html */
   triu(diagonal?: number): Tensor;
   /** With `diagonal` by name. */
   triu(options: { diagonal?: number }): Tensor;
@@ -4192,7 +4192,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("triu_", "triu_", args) as this;
   }
 
-  /** `trueDivide`: integers become floats. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.true_divide.html */
+  /** `trueDivide`: integers become floats; `float32[3, 4], float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.true_divide.html */
   trueDivide(other: Tensor | Scalar): Tensor;
   /** With `other` by name. */
   trueDivide(options: { other: Tensor | Scalar }): Tensor;
@@ -4216,7 +4216,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("trueDivide_", "true_divide_.Tensor true_divide_.Scalar", args) as this;
   }
 
-  /** `trunc`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.trunc.html */
+  /** `trunc`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.trunc.html */
   trunc(): Tensor;
   trunc(...args: unknown[]): Tensor {
     return this.invoke("trunc", "trunc", args) as Tensor;
@@ -4228,7 +4228,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("trunc_", "trunc_", args) as this;
   }
 
-  /** `typeAs`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.type_as.html */
+  /** `typeAs`: `float32[3, 4], float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.type_as.html */
   typeAs(other: Tensor): Tensor;
   /** With `other` by name. */
   typeAs(options: { other: Tensor }): Tensor;
@@ -4236,7 +4236,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("typeAs", "type_as", args) as Tensor;
   }
 
-  /** `unbind`: a view of the same elements. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.unbind.html */
+  /** `unbind`: a view of the same elements; `float32[3, 4]` gives `[float32[4], float32[4], float32[4]]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.unbind.html */
   unbind(dim?: number): Tensor[];
   /** With `dim` by name. */
   unbind(options: { dim?: number }): Tensor[];
@@ -4244,7 +4244,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("unbind", "unbind.int", args) as Tensor[];
   }
 
-  /** `unfold`: a view of the same elements. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.unfold.html */
+  /** `unfold`: a view of the same elements; `float32[3, 4]` gives `float32[3, 4, 1]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.unfold.html */
   unfold(dimension: number, size: number, step: number): Tensor;
   /** With `step` by name. */
   unfold(dimension: number, size: number, options: { step: number }): Tensor;
@@ -4266,7 +4266,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("uniform_", "uniform_", args) as this;
   }
 
-  /** `unsafeChunk`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.unsafe_chunk.html */
+  /** `unsafeChunk`: `float32[3, 4]` gives `[float32[3, 4]]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.unsafe_chunk.html */
   unsafeChunk(chunks: number, dim?: number): Tensor[];
   /** With `dim` by name. */
   unsafeChunk(chunks: number, options: { dim?: number }): Tensor[];
@@ -4276,7 +4276,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("unsafeChunk", "unsafe_chunk", args) as Tensor[];
   }
 
-  /** `unsafeSplit`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.unsafe_split.html */
+  /** `unsafeSplit`: `float32[3, 4]` gives `[float32[1, 4], float32[1, 4], float32[1, 4]]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.unsafe_split.html */
   unsafeSplit(splitSize: number, dim?: number): Tensor[];
   /** With `dim` by name. */
   unsafeSplit(splitSize: number, options: { dim?: number }): Tensor[];
@@ -4286,7 +4286,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("unsafeSplit", "unsafe_split.Tensor", args) as Tensor[];
   }
 
-  /** `unsafeSplitWithSizes`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.unsafe_split_with_sizes.html */
+  /** `unsafeSplitWithSizes`: `float32[2, 3, 4]` gives `[float32[1, 3, 4], float32[1, 3, 4]]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.unsafe_split_with_sizes.html */
   unsafeSplitWithSizes(splitSizes: readonly number[], dim?: number): Tensor[];
   /** With `dim` by name. */
   unsafeSplitWithSizes(splitSizes: readonly number[], options: { dim?: number }): Tensor[];
@@ -4296,7 +4296,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("unsafeSplitWithSizes", "unsafe_split_with_sizes", args) as Tensor[];
   }
 
-  /** `unsqueeze`: a view of the same elements. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.unsqueeze.html */
+  /** `unsqueeze`: a view of the same elements; `float32[3, 4]` gives `float32[3, 1, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.unsqueeze.html */
   unsqueeze(dim: number): Tensor;
   /** With `dim` by name. */
   unsqueeze(options: { dim: number }): Tensor;
@@ -4312,7 +4312,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("unsqueeze_", "unsqueeze_", args) as this;
   }
 
-  /** `var`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.var.html */
+  /** `var`: `float32[3, 4]` gives `float32[]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.var.html */
   var(dim: number | readonly number[] | null, unbiased?: boolean, keepdim?: boolean): Tensor;
   /** With `keepdim` by name. */
   var(dim: number | readonly number[] | null, unbiased: boolean, options: { keepdim?: boolean }): Tensor;
@@ -4332,7 +4332,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("var", "var.dim var.correction var", args) as Tensor;
   }
 
-  /** `vdot`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.vdot.html */
+  /** `vdot`: `float32[3, 3], float32[3, 3]` gives `float32[3, 3]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.vdot.html */
   vdot(other: Tensor): Tensor;
   /** With `other` by name. */
   vdot(options: { other: Tensor }): Tensor;
@@ -4354,7 +4354,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("view", "view.dtype view", args) as Tensor;
   }
 
-  /** `viewAs`: a view of the same elements. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.view_as.html */
+  /** `viewAs`: a view of the same elements; `float32[3, 4], float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.view_as.html */
   viewAs(other: Tensor): Tensor;
   /** With `other` by name. */
   viewAs(options: { other: Tensor }): Tensor;
@@ -4362,7 +4362,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("viewAs", "view_as", args) as Tensor;
   }
 
-  /** `vsplit`: a view of the same elements. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.vsplit.html */
+  /** `vsplit`: a view of the same elements; `float32[3, 4]` gives `[float32[3, 4]]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.vsplit.html */
   vsplit(sections: number): Tensor[];
   /** With `sections` by name. */
   vsplit(options: { sections: number }): Tensor[];
@@ -4376,7 +4376,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("vsplit", "vsplit.int vsplit.array", args) as Tensor[];
   }
 
-  /** `where`: dtypes are promoted. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.where.html */
+  /** `where`: dtypes are promoted; `float32[3, 4], float32[3, 4], float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.where.html */
   where(self: Tensor, other: Tensor): Tensor;
   /** With `other` by name. */
   where(self: Tensor, options: { other: Tensor }): Tensor;
@@ -4392,7 +4392,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("where", "where.self where.ScalarOther", args) as Tensor;
   }
 
-  /** `xlogy`: elementwise; integers become floats. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.xlogy.html */
+  /** `xlogy`: elementwise; integers become floats; `float32[3, 4], float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.xlogy.html */
   xlogy(other: Tensor): Tensor;
   /** With `other` by name. */
   xlogy(options: { other: Tensor }): Tensor;

@@ -171,6 +171,7 @@ def main():
     tensors = {name: encode(tensor) for name, tensor in TENSORS.items()}
     text = "{\n\"tensors\": " + json.dumps(tensors) + ",\n\"rows\": [\n" + ",\n".join(json.dumps(r) for r in rows) + "\n]\n}\n"
     (FOLDER / "fixtures" / "calls.json").write_text(text)
+    torch.save({"w": torch.arange(6.0).reshape(2, 3).t(), "n": torch.tensor([1, 2])}, FOLDER / "fixtures" / "state.pth")
     print(len(rows), "calls")
 
 

@@ -6,6 +6,9 @@
  * Run by `deno task api` after an operator was added; a test compares the files with what this makes.
  */
 import { fromFileUrl } from "@std/path";
+import type { CallArg } from "../../src/aten/bind.ts";
+import { MetaInterpreter } from "../../src/aten/calls.ts";
+import { formatMeta, type Meta } from "../../src/tensor/mod.ts";
 import { RECORDS } from "../../src/aten/records.ts";
 import type { Resolved } from "../../src/aten/mod.ts";
 import { isElementwise } from "../../src/aten/rules.ts";
@@ -216,6 +219,60 @@ function resultOf({ op, inplace }: Resolved): string {
   return `[${types.join(", ")}]`;
 }
 
+const metas = new MetaInterpreter(undefined, RECORDS.forms);
+
+/** Tensors that operators are tried with, the first that one takes being shown. */
+const SAMPLES: readonly Meta[] = ([
+  ["float32", [3, 4]],
+  ["float32", [3, 3]],
+  ["float32", [2, 3, 4]],
+  ["float32", [4]],
+  ["float32", [2, 3, 8, 8]],
+  ["int64", [3, 4]],
+  ["bool", [3, 4]],
+  ["complex64", [3, 4]],
+] as const).map(([dtype, shape]) => ({ dtype, shape }));
+
+/** A value for an argument that must be given; undefined where there is none that would do. */
+function sampleOf(type: SchemaType, tensor: Meta): unknown {
+  if (type.kind === "optional") return null;
+  if (type.kind === "list") {
+    const item = sampleOf(type.of, tensor);
+    return item === undefined ? undefined : new Array(type.size ?? 2).fill(item);
+  }
+  const values: Readonly<Record<string, unknown>> = {
+    Tensor: tensor,
+    int: 1,
+    SymInt: 1,
+    float: 0.5,
+    Scalar: 2n,
+    bool: false,
+  };
+  return values[type.name];
+}
+
+/** What a form makes of sample tensors: `float32[3, 4] gives float32[3]`; empty where no sample fits. */
+function exampleOf({ op }: Resolved): string {
+  const required = op.parsed.args.filter((arg) => arg.default === undefined);
+  for (const tensor of SAMPLES) {
+    const given = required.map(({ type }) => sampleOf(type, tensor));
+    if (given.includes(undefined)) return "";
+    try {
+      const named = new Map(required.map(({ name }, i) => [name, given[i] as CallArg<Meta>]));
+      const result = metas.apply(op, metas.bind(op, [], named));
+      const shown = (x: unknown): string =>
+        Array.isArray(x) ? `[${x.map(shown).join(", ")}]` : metas.isTensor(x) ? formatMeta(x) : "";
+      const made = shown(result);
+      if (made === "" || made.includes("[, ") || /\bu_\d/.test(made)) return "";
+      const tensors = given.filter((x) => metas.isTensor(x)).map(shown);
+      return tensors.length === 0 ? "" : `\`${tensors.join(", ")}\` gives \`${made}\``;
+    } catch {
+      // The operator takes no such tensor.
+    }
+  }
+  return "";
+}
+
 /** What the record tells of an operator in a few words. */
 function describe({ op, inplace }: Resolved): string {
   const words: string[] = [];
@@ -226,7 +283,8 @@ function describe({ op, inplace }: Resolved): string {
   if (op.promote?.to === "default") words.push("dtypes are promoted");
   if (op.promote?.to === "float") words.push("integers become floats");
   if (inplace) words.push("in place");
-  return words.join("; ");
+  else words.push(exampleOf({ op, inplace }));
+  return words.filter((word) => word !== "").join("; ");
 }
 
 function pageOf(namespace: Namespace, name: string): string {
