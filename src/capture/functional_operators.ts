@@ -385,7 +385,7 @@ export function celu_(...args: unknown[]): Tensor {
   return call("celu_", "celu_", args) as Tensor;
 }
 
-/** `torch.channelShuffle`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.channel_shuffle.html */
+/** `torch.channelShuffle`: `float32[2, 3, 4]` gives `float32[2, 3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.channel_shuffle.html */
 export function channelShuffle(input: Tensor, groups: number): Tensor;
 /** With `groups` by name. */
 export function channelShuffle(input: Tensor, options: { groups: number }): Tensor;
@@ -1166,7 +1166,7 @@ export function hardshrink(...args: unknown[]): Tensor {
   return call("hardshrink", "hardshrink", args) as Tensor;
 }
 
-/** `torch.nativeChannelShuffle`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.native_channel_shuffle.html */
+/** `torch.nativeChannelShuffle`: `float32[2, 3, 4]` gives `float32[2, 3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.native_channel_shuffle.html */
 export function nativeChannelShuffle(input: Tensor, groups: number): Tensor;
 /** With `groups` by name. */
 export function nativeChannelShuffle(input: Tensor, options: { groups: number }): Tensor;

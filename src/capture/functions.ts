@@ -148,7 +148,7 @@ export function addmm(...args: unknown[]): Tensor {
   return call("addmm", "addmm addmm.dtype", args) as Tensor;
 }
 
-/** `torch.addmv`: `float32[3, 3], float32[3, 3], float32[3, 3]` gives `float32[3, 3]`. https://docs.pytorch.org/docs/stable/generated/torch.addmv.html */
+/** `torch.addmv`. https://docs.pytorch.org/docs/stable/generated/torch.addmv.html */
 export function addmv(input: Tensor, mat: Tensor, vec: Tensor, options?: { beta?: Scalar; alpha?: Scalar }): Tensor;
 /** With `vec` by name. */
 export function addmv(input: Tensor, mat: Tensor, options: { vec: Tensor; beta?: Scalar; alpha?: Scalar }): Tensor;
@@ -168,7 +168,7 @@ export function addmv_(...args: unknown[]): Tensor {
   return call("addmv_", "addmv_", args) as Tensor;
 }
 
-/** `torch.addr`: dtypes are promoted; `float32[3, 3], float32[3, 3], float32[3, 3]` gives `float32[3, 3]`. https://docs.pytorch.org/docs/stable/generated/torch.addr.html */
+/** `torch.addr`: dtypes are promoted; `float32[4], float32[4], float32[4]` gives `float32[4, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.addr.html */
 export function addr(input: Tensor, vec1: Tensor, vec2: Tensor, options?: { beta?: Scalar; alpha?: Scalar }): Tensor;
 /** With `vec2` by name. */
 export function addr(input: Tensor, vec1: Tensor, options: { vec2: Tensor; beta?: Scalar; alpha?: Scalar }): Tensor;
@@ -714,7 +714,7 @@ export function avgPool1d(...args: unknown[]): Tensor {
   return call("avgPool1d", "avg_pool1d", args) as Tensor;
 }
 
-/** `torch.baddbmm`: `float32[3, 3], float32[3, 3], float32[3, 3]` gives `float32[3, 3]`. https://docs.pytorch.org/docs/stable/generated/torch.baddbmm.html */
+/** `torch.baddbmm`. https://docs.pytorch.org/docs/stable/generated/torch.baddbmm.html */
 export function baddbmm(
   input: Tensor,
   batch1: Tensor,
@@ -1096,7 +1096,7 @@ export function blackmanWindow(...args: unknown[]): Tensor {
   return call("blackmanWindow", "blackman_window blackman_window.periodic", args) as Tensor;
 }
 
-/** `torch.bmm`: `float32[3, 3], float32[3, 3]` gives `float32[3, 3]`. https://docs.pytorch.org/docs/stable/generated/torch.bmm.html */
+/** `torch.bmm`. https://docs.pytorch.org/docs/stable/generated/torch.bmm.html */
 export function bmm(input: Tensor, mat2: Tensor): Tensor;
 /** With `mat2` by name. */
 export function bmm(input: Tensor, options: { mat2: Tensor }): Tensor;
@@ -1170,7 +1170,7 @@ export function celu_(...args: unknown[]): Tensor {
   return call("celu_", "celu_", args) as Tensor;
 }
 
-/** `torch.channelShuffle`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.channel_shuffle.html */
+/** `torch.channelShuffle`: `float32[2, 3, 4]` gives `float32[2, 3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.channel_shuffle.html */
 export function channelShuffle(input: Tensor, groups: number): Tensor;
 /** With `groups` by name. */
 export function channelShuffle(input: Tensor, options: { groups: number }): Tensor;
@@ -3106,7 +3106,7 @@ export function diagonalCopy(...args: unknown[]): Tensor {
   return call("diagonalCopy", "diagonal_copy", args) as Tensor;
 }
 
-/** `torch.diagonalScatter`: `float32[3, 4], float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.diagonal_scatter.html */
+/** `torch.diagonalScatter`. https://docs.pytorch.org/docs/stable/generated/torch.diagonal_scatter.html */
 export function diagonalScatter(input: Tensor, src: Tensor, offset?: number, dim1?: number, dim2?: number): Tensor;
 /** With `dim2` by name. */
 export function diagonalScatter(
@@ -3229,7 +3229,7 @@ export function divide(...args: unknown[]): Tensor {
   return call("divide", "divide.Tensor divide.Tensor_mode divide.Scalar divide.Scalar_mode", args) as Tensor;
 }
 
-/** `torch.dot`: `float32[3, 3], float32[3, 3]` gives `float32[3, 3]`. https://docs.pytorch.org/docs/stable/generated/torch.dot.html */
+/** `torch.dot`: `float32[4], float32[4]` gives `float32[]`. https://docs.pytorch.org/docs/stable/generated/torch.dot.html */
 export function dot(input: Tensor, tensor: Tensor): Tensor;
 /** With `tensor` by name. */
 export function dot(input: Tensor, options: { tensor: Tensor }): Tensor;
@@ -3317,7 +3317,7 @@ export function embedding(...args: unknown[]): Tensor {
   return call("embedding", "embedding", args) as Tensor;
 }
 
-/** `torch.embeddingBag`: `float32[3, 4], float32[3, 4], float32[3, 4]` gives `[float32[3, 4], float32[3], float32[3], float32[3]]`. https://docs.pytorch.org/docs/stable/generated/torch.embedding_bag.html */
+/** `torch.embeddingBag`. https://docs.pytorch.org/docs/stable/generated/torch.embedding_bag.html */
 export function embeddingBag(
   weight: Tensor,
   indices: Tensor,
@@ -4119,7 +4119,7 @@ export function geqrf(...args: unknown[]): Named<"a" | "tau"> {
   return call("geqrf", "geqrf", args) as Named<"a" | "tau">;
 }
 
-/** `torch.ger`: `float32[3, 4], float32[3, 4]` gives `float32[3, 3]`. https://docs.pytorch.org/docs/stable/generated/torch.ger.html */
+/** `torch.ger`: `float32[4], float32[4]` gives `float32[4, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.ger.html */
 export function ger(input: Tensor, vec2: Tensor): Tensor;
 /** With `vec2` by name. */
 export function ger(input: Tensor, options: { vec2: Tensor }): Tensor;
@@ -4353,7 +4353,7 @@ export function groupNorm(...args: unknown[]): Tensor {
   return call("groupNorm", "group_norm", args) as Tensor;
 }
 
-/** `torch.gru`: `float32[3, 4], float32[3, 4]` gives `[float32[3, 4], float32[3, 4]]`. https://docs.pytorch.org/docs/stable/generated/torch.gru.html */
+/** `torch.gru`. https://docs.pytorch.org/docs/stable/generated/torch.gru.html */
 export function gru(
   input: Tensor,
   hx: Tensor,
@@ -4461,7 +4461,7 @@ export function gru(...args: unknown[]): [Tensor, Tensor] {
   return call("gru", "gru.input", args) as [Tensor, Tensor];
 }
 
-/** `torch.gruCell`: `float32[3, 4], float32[3, 4], float32[3, 4], float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.gru_cell.html */
+/** `torch.gruCell`. https://docs.pytorch.org/docs/stable/generated/torch.gru_cell.html */
 export function gruCell(
   input: Tensor,
   hx: Tensor,
@@ -4958,7 +4958,7 @@ export function indexFill(...args: unknown[]): Tensor {
   return call("indexFill", "index_fill.int_Tensor index_fill.int_Scalar", args) as Tensor;
 }
 
-/** `torch.indexPut`: `float32[3, 4], float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.index_put.html */
+/** `torch.indexPut`. https://docs.pytorch.org/docs/stable/generated/torch.index_put.html */
 export function indexPut(
   input: Tensor,
   indices: readonly (Tensor | null)[],
@@ -6055,7 +6055,7 @@ export function logsumexp(...args: unknown[]): Tensor {
   return call("logsumexp", "logsumexp", args) as Tensor;
 }
 
-/** `torch.lstm`: `float32[3, 4]` gives `[float32[3, 4], float32[3, 4], float32[3, 4]]`. https://docs.pytorch.org/docs/stable/generated/torch.lstm.html */
+/** `torch.lstm`. https://docs.pytorch.org/docs/stable/generated/torch.lstm.html */
 export function lstm(
   input: Tensor,
   hx: readonly Tensor[],
@@ -6163,7 +6163,7 @@ export function lstm(...args: unknown[]): [Tensor, Tensor, Tensor] {
   return call("lstm", "lstm.input", args) as [Tensor, Tensor, Tensor];
 }
 
-/** `torch.lstmCell`: `float32[3, 4], float32[3, 4], float32[3, 4]` gives `[float32[3, 4], float32[3, 4]]`. https://docs.pytorch.org/docs/stable/generated/torch.lstm_cell.html */
+/** `torch.lstmCell`. https://docs.pytorch.org/docs/stable/generated/torch.lstm_cell.html */
 export function lstmCell(
   input: Tensor,
   hx: readonly Tensor[],
@@ -6300,7 +6300,7 @@ export function marginRankingLoss(...args: unknown[]): Tensor {
   return call("marginRankingLoss", "margin_ranking_loss", args) as Tensor;
 }
 
-/** `torch.maskedFill`: `float32[3, 4], float32[3, 4], float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.masked_fill.html */
+/** `torch.maskedFill`. https://docs.pytorch.org/docs/stable/generated/torch.masked_fill.html */
 export function maskedFill(input: Tensor, mask: Tensor, value: Tensor): Tensor;
 /** With `value` by name. */
 export function maskedFill(input: Tensor, mask: Tensor, options: { value: Tensor }): Tensor;
@@ -7158,7 +7158,7 @@ export function multiply(...args: unknown[]): Tensor {
   return call("multiply", "multiply.Tensor multiply.Scalar", args) as Tensor;
 }
 
-/** `torch.mv`: `float32[3, 3], float32[3, 3]` gives `float32[3, 3]`. https://docs.pytorch.org/docs/stable/generated/torch.mv.html */
+/** `torch.mv`. https://docs.pytorch.org/docs/stable/generated/torch.mv.html */
 export function mv(input: Tensor, vec: Tensor): Tensor;
 /** With `vec` by name. */
 export function mv(input: Tensor, options: { vec: Tensor }): Tensor;
@@ -7334,7 +7334,7 @@ export function nansum(...args: unknown[]): Tensor {
   return call("nansum", "nansum", args) as Tensor;
 }
 
-/** `torch.narrow`: a view of the same elements; `float32[3, 4], float32[3, 4]` gives `float32[3, 1]`. https://docs.pytorch.org/docs/stable/generated/torch.narrow.html */
+/** `torch.narrow`: a view of the same elements. https://docs.pytorch.org/docs/stable/generated/torch.narrow.html */
 export function narrow(input: Tensor, dim: number, start: Tensor, length: number): Tensor;
 /** With `length` by name. */
 export function narrow(input: Tensor, dim: number, start: Tensor, options: { length: number }): Tensor;
@@ -7452,7 +7452,7 @@ export function nativeBatchNorm(...args: unknown[]): [Tensor, Tensor, Tensor] {
   return call("nativeBatchNorm", "native_batch_norm", args) as [Tensor, Tensor, Tensor];
 }
 
-/** `torch.nativeChannelShuffle`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.native_channel_shuffle.html */
+/** `torch.nativeChannelShuffle`: `float32[2, 3, 4]` gives `float32[2, 3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.native_channel_shuffle.html */
 export function nativeChannelShuffle(input: Tensor, groups: number): Tensor;
 /** With `groups` by name. */
 export function nativeChannelShuffle(input: Tensor, options: { groups: number }): Tensor;
@@ -7470,7 +7470,7 @@ export function nativeDropout(...args: unknown[]): [Tensor, Tensor] {
   return call("nativeDropout", "native_dropout", args) as [Tensor, Tensor];
 }
 
-/** `torch.nativeGroupNorm`: `float32[3, 4]` gives `[float32[3, 4], float32[1, 1], float32[1, 1]]`. https://docs.pytorch.org/docs/stable/generated/torch.native_group_norm.html */
+/** `torch.nativeGroupNorm`. https://docs.pytorch.org/docs/stable/generated/torch.native_group_norm.html */
 export function nativeGroupNorm(
   input: Tensor,
   weight: Tensor | null,
@@ -7776,7 +7776,7 @@ export function ormqr(...args: unknown[]): Tensor {
   return call("ormqr", "ormqr", args) as Tensor;
 }
 
-/** `torch.outer`: dtypes are promoted; `float32[3, 4], float32[3, 4]` gives `float32[3, 3]`. https://docs.pytorch.org/docs/stable/generated/torch.outer.html */
+/** `torch.outer`: dtypes are promoted; `float32[4], float32[4]` gives `float32[4, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.outer.html */
 export function outer(input: Tensor, vec2: Tensor): Tensor;
 /** With `vec2` by name. */
 export function outer(input: Tensor, options: { vec2: Tensor }): Tensor;
@@ -8378,7 +8378,7 @@ export function rmsNorm(...args: unknown[]): Tensor {
   return call("rmsNorm", "rms_norm", args) as Tensor;
 }
 
-/** `torch.rnnRelu`: `float32[3, 4], float32[3, 4]` gives `[float32[3, 4], float32[3, 4]]`. https://docs.pytorch.org/docs/stable/generated/torch.rnn_relu.html */
+/** `torch.rnnRelu`. https://docs.pytorch.org/docs/stable/generated/torch.rnn_relu.html */
 export function rnnRelu(
   input: Tensor,
   hx: Tensor,
@@ -8486,7 +8486,7 @@ export function rnnRelu(...args: unknown[]): [Tensor, Tensor] {
   return call("rnnRelu", "rnn_relu.input", args) as [Tensor, Tensor];
 }
 
-/** `torch.rnnReluCell`: `float32[3, 4], float32[3, 4], float32[3, 4], float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.rnn_relu_cell.html */
+/** `torch.rnnReluCell`: `float32[3, 3], float32[3, 3], float32[3, 3], float32[3, 3]` gives `float32[3, 3]`. https://docs.pytorch.org/docs/stable/generated/torch.rnn_relu_cell.html */
 export function rnnReluCell(
   input: Tensor,
   hx: Tensor,
@@ -8534,7 +8534,7 @@ export function rnnReluCell(...args: unknown[]): Tensor {
   return call("rnnReluCell", "rnn_relu_cell", args) as Tensor;
 }
 
-/** `torch.rnnTanh`: `float32[3, 4], float32[3, 4]` gives `[float32[3, 4], float32[3, 4]]`. https://docs.pytorch.org/docs/stable/generated/torch.rnn_tanh.html */
+/** `torch.rnnTanh`. https://docs.pytorch.org/docs/stable/generated/torch.rnn_tanh.html */
 export function rnnTanh(
   input: Tensor,
   hx: Tensor,
@@ -8642,7 +8642,7 @@ export function rnnTanh(...args: unknown[]): [Tensor, Tensor] {
   return call("rnnTanh", "rnn_tanh.input", args) as [Tensor, Tensor];
 }
 
-/** `torch.rnnTanhCell`: `float32[3, 4], float32[3, 4], float32[3, 4], float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.rnn_tanh_cell.html */
+/** `torch.rnnTanhCell`: `float32[3, 3], float32[3, 3], float32[3, 3], float32[3, 3]` gives `float32[3, 3]`. https://docs.pytorch.org/docs/stable/generated/torch.rnn_tanh_cell.html */
 export function rnnTanhCell(
   input: Tensor,
   hx: Tensor,
@@ -8964,7 +8964,7 @@ export function selectCopy(...args: unknown[]): Tensor {
   return call("selectCopy", "select_copy.int", args) as Tensor;
 }
 
-/** `torch.selectScatter`: `float32[3, 4], float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.select_scatter.html */
+/** `torch.selectScatter`. https://docs.pytorch.org/docs/stable/generated/torch.select_scatter.html */
 export function selectScatter(input: Tensor, src: Tensor, dim: number, index: number): Tensor;
 /** With `index` by name. */
 export function selectScatter(input: Tensor, src: Tensor, dim: number, options: { index: number }): Tensor;
@@ -10012,7 +10012,7 @@ export function varMean(...args: unknown[]): [Tensor, Tensor] {
   return call("varMean", "var_mean.dim var_mean.correction var_mean", args) as [Tensor, Tensor];
 }
 
-/** `torch.vdot`: `float32[3, 3], float32[3, 3]` gives `float32[3, 3]`. https://docs.pytorch.org/docs/stable/generated/torch.vdot.html */
+/** `torch.vdot`: `float32[4], float32[4]` gives `float32[]`. https://docs.pytorch.org/docs/stable/generated/torch.vdot.html */
 export function vdot(input: Tensor, other: Tensor): Tensor;
 /** With `other` by name. */
 export function vdot(input: Tensor, options: { other: Tensor }): Tensor;

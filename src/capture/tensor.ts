@@ -162,7 +162,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("addmm_", "addmm_", args) as this;
   }
 
-  /** `addmv`: `float32[3, 3], float32[3, 3], float32[3, 3]` gives `float32[3, 3]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.addmv.html */
+  /** `addmv`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.addmv.html */
   addmv(mat: Tensor, vec: Tensor, options?: { beta?: Scalar; alpha?: Scalar }): Tensor;
   /** With `vec` by name. */
   addmv(mat: Tensor, options: { vec: Tensor; beta?: Scalar; alpha?: Scalar }): Tensor;
@@ -182,7 +182,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("addmv_", "addmv_", args) as this;
   }
 
-  /** `addr`: dtypes are promoted; `float32[3, 3], float32[3, 3], float32[3, 3]` gives `float32[3, 3]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.addr.html */
+  /** `addr`: dtypes are promoted; `float32[4], float32[4], float32[4]` gives `float32[4, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.addr.html */
   addr(vec1: Tensor, vec2: Tensor, options?: { beta?: Scalar; alpha?: Scalar }): Tensor;
   /** With `vec2` by name. */
   addr(vec1: Tensor, options: { vec2: Tensor; beta?: Scalar; alpha?: Scalar }): Tensor;
@@ -537,7 +537,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("atanh_", "atanh_", args) as this;
   }
 
-  /** `baddbmm`: `float32[3, 3], float32[3, 3], float32[3, 3]` gives `float32[3, 3]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.baddbmm.html */
+  /** `baddbmm`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.baddbmm.html */
   baddbmm(batch1: Tensor, batch2: Tensor, options?: { beta?: Scalar; alpha?: Scalar }): Tensor;
   /** With `batch2` by name. */
   baddbmm(batch1: Tensor, options: { batch2: Tensor; beta?: Scalar; alpha?: Scalar }): Tensor;
@@ -737,7 +737,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("bitwiseXor_", "bitwise_xor_.Tensor bitwise_xor_.Scalar", args) as this;
   }
 
-  /** `bmm`: `float32[3, 3], float32[3, 3]` gives `float32[3, 3]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.bmm.html */
+  /** `bmm`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.bmm.html */
   bmm(mat2: Tensor): Tensor;
   /** With `mat2` by name. */
   bmm(options: { mat2: Tensor }): Tensor;
@@ -1163,7 +1163,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("diagonal", "diagonal", args) as Tensor;
   }
 
-  /** `diagonalScatter`: `float32[3, 4], float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.diagonal_scatter.html */
+  /** `diagonalScatter`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.diagonal_scatter.html */
   diagonalScatter(src: Tensor, offset?: number, dim1?: number, dim2?: number): Tensor;
   /** With `dim2` by name. */
   diagonalScatter(src: Tensor, offset: number, dim1: number, options: { dim2?: number }): Tensor;
@@ -1289,7 +1289,7 @@ export class Tensor extends TensorMethods {
     ) as this;
   }
 
-  /** `dot`: `float32[3, 3], float32[3, 3]` gives `float32[3, 3]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.dot.html */
+  /** `dot`: `float32[4], float32[4]` gives `float32[]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.dot.html */
   dot(tensor: Tensor): Tensor;
   /** With `tensor` by name. */
   dot(options: { tensor: Tensor }): Tensor;
@@ -1689,7 +1689,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("geqrf", "geqrf", args) as Named<"a" | "tau">;
   }
 
-  /** `ger`: `float32[3, 4], float32[3, 4]` gives `float32[3, 3]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.ger.html */
+  /** `ger`: `float32[4], float32[4]` gives `float32[4, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.ger.html */
   ger(vec2: Tensor): Tensor;
   /** With `vec2` by name. */
   ger(options: { vec2: Tensor }): Tensor;
@@ -1994,7 +1994,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("indexFill_", "index_fill_.int_Tensor index_fill_.int_Scalar", args) as this;
   }
 
-  /** `indexPut`: `float32[3, 4], float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.index_put.html */
+  /** `indexPut`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.index_put.html */
   indexPut(indices: readonly (Tensor | null)[], values: Tensor, accumulate?: boolean): Tensor;
   /** With `accumulate` by name. */
   indexPut(indices: readonly (Tensor | null)[], values: Tensor, options: { accumulate?: boolean }): Tensor;
@@ -2544,7 +2544,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("luSolve", "lu_solve", args) as Tensor;
   }
 
-  /** `maskedFill`: `float32[3, 4], float32[3, 4], float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.masked_fill.html */
+  /** `maskedFill`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.masked_fill.html */
   maskedFill(mask: Tensor, value: Tensor): Tensor;
   /** With `value` by name. */
   maskedFill(mask: Tensor, options: { value: Tensor }): Tensor;
@@ -2804,7 +2804,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("multiply_", "multiply_.Tensor multiply_.Scalar", args) as this;
   }
 
-  /** `mv`: `float32[3, 3], float32[3, 3]` gives `float32[3, 3]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.mv.html */
+  /** `mv`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.mv.html */
   mv(vec: Tensor): Tensor;
   /** With `vec` by name. */
   mv(options: { vec: Tensor }): Tensor;
@@ -2904,7 +2904,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("nansum", "nansum", args) as Tensor;
   }
 
-  /** `narrow`: a view of the same elements; `float32[3, 4], float32[3, 4]` gives `float32[3, 1]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.narrow.html */
+  /** `narrow`: a view of the same elements. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.narrow.html */
   narrow(dim: number, start: Tensor, length: number): Tensor;
   /** With `length` by name. */
   narrow(dim: number, start: Tensor, options: { length: number }): Tensor;
@@ -3130,7 +3130,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("ormqr", "ormqr", args) as Tensor;
   }
 
-  /** `outer`: dtypes are promoted; `float32[3, 4], float32[3, 4]` gives `float32[3, 3]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.outer.html */
+  /** `outer`: dtypes are promoted; `float32[4], float32[4]` gives `float32[4, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.outer.html */
   outer(vec2: Tensor): Tensor;
   /** With `vec2` by name. */
   outer(options: { vec2: Tensor }): Tensor;
@@ -3644,7 +3644,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("select", "select.int", args) as Tensor;
   }
 
-  /** `selectScatter`: `float32[3, 4], float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.select_scatter.html */
+  /** `selectScatter`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.select_scatter.html */
   selectScatter(src: Tensor, dim: number, index: number): Tensor;
   /** With `index` by name. */
   selectScatter(src: Tensor, dim: number, options: { index: number }): Tensor;
@@ -4332,7 +4332,7 @@ export class Tensor extends TensorMethods {
     return this.invoke("var", "var.dim var.correction var", args) as Tensor;
   }
 
-  /** `vdot`: `float32[3, 3], float32[3, 3]` gives `float32[3, 3]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.vdot.html */
+  /** `vdot`: `float32[4], float32[4]` gives `float32[]`. https://docs.pytorch.org/docs/stable/generated/torch.Tensor.vdot.html */
   vdot(other: Tensor): Tensor;
   /** With `other` by name. */
   vdot(options: { other: Tensor }): Tensor;
