@@ -78,7 +78,10 @@ export class Session {
    * @throws {OptionError} when `dynamicShapes` does not fit them
    */
   static async open(subject: Subject, given: ModelArguments): Promise<Session> {
-    return new Session(subject, await parameterNames(subject.forward), given);
+    const names = await parameterNames(subject.forward);
+    // A parameter that gathers the rest stands for any number of arguments.
+    for (let i = names.length; i < given.args.length; i++) names.push(`arg_${i}`);
+    return new Session(subject, names, given);
   }
 
   /**

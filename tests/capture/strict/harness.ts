@@ -51,6 +51,7 @@ export async function check(
   if (warning) assert(program.warnings.some((one) => warning.test(one)), program.warnings.join("\n"));
   // The program is what an archive of it says.
   const archive = new Uint8Array(await new Response(await bytesOf(program)).arrayBuffer());
+  await keep(archive, inputs, eager);
   const exported = await onnx.export(archive, [], null, { ep: "wasm" });
   try {
     for (const [i, args] of inputs.entries()) {
@@ -61,6 +62,15 @@ export async function check(
     await exported.release();
   }
   return program;
+}
+
+/** Keeps programs with inputs and outputs where `STRICT_PROGRAMS` says, for tests/tools/strict_in_torch.py. */
+async function keep(archive: Uint8Array, inputs: Case["inputs"], outputs: readonly unknown[]): Promise<void> {
+  const folder = Deno.env.get("STRICT_PROGRAMS");
+  if (folder === undefined) return;
+  const name = `${folder}/${crypto.randomUUID()}`;
+  await Deno.writeFile(`${name}.pt2`, archive);
+  await Deno.writeTextFile(`${name}.json`, JSON.stringify({ inputs: inputs.map((args) => args.map(plain)), outputs }));
 }
 
 async function bytesOf(program: onnx.ExportedProgram): Promise<Uint8Array<ArrayBuffer>> {
