@@ -62,6 +62,7 @@ export class Calls {
   forOf(site: number, id: number, items: unknown, body: (item: unknown) => Completion, state: MaybeState): Completion {
     const place = this.place(site);
     checkUsable(items, place);
+    this.runtime.checkIterable(place, items);
     return this.runtime.locate(place, () => this.runtime.loops.forOf(place, id, items, body, state));
   }
 
@@ -380,6 +381,7 @@ export class Calls {
   items(site: number, value: unknown): unknown {
     const place = this.place(site);
     checkUsable(value, place);
+    this.runtime.checkIterable(place, value);
     if (tailOf(value)) {
       throw refusal(
         "An array that a loop filled, whose length only a run tells, is spread or taken apart",

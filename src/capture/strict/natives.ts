@@ -65,6 +65,20 @@ const comparing: Native = (runtime, place, self, args, fn) => {
   return changing(runtime, place, self, args, fn);
 };
 
+/** Runs a function that makes a text of its argument, or of what an array holds. */
+const printing: Native = (runtime, place, self, args, fn) => {
+  const [value] = args;
+  const holds = (x: unknown): boolean =>
+    x instanceof SymbolicNumber || typeof x === "object" && x !== null && Object.values(x).some(holds);
+  if (Array.isArray(self) && self.some(holds) || holds(value)) {
+    throw new Unfollowed(
+      `${fn.name} makes a text of a number that is not known while the model is captured`,
+      "Use texts for what is constant: keys and names",
+    );
+  }
+  return plain(runtime, place, self, args, fn);
+};
+
 const sorting: Native = (runtime, place, self, [compare, ...rest], fn) => {
   const asked = runtime.callable(compare);
   const hidden = (x: unknown): boolean => x instanceof SymbolicNumber;
@@ -114,7 +128,7 @@ const RULES: ReadonlyMap<unknown, Native> = new Map<unknown, Native>([
     if (typeof target === "object" && target !== null) runtime.journal.touch(target);
     return apply(fn, self, args);
   }],
-  [Object.freeze, plain],
+  ...[ARRAY.join, ARRAY.toString, ARRAY.toLocaleString, JSON.stringify].map((f) => [f, printing] as const),
   [Boolean, (runtime, place, self, args, fn) => {
     const truth = runtime.truth(args[0], place);
     return typeof truth === "boolean" ? apply(fn, self, [truth]) : runtime.truthValue(truth);

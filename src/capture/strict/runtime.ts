@@ -247,6 +247,20 @@ export class Runtime {
     return fn;
   }
 
+  /** @throws {CaptureError} if what a loop or a spread takes its items from is code of the user's */
+  checkIterable(place: Place, value: unknown): void {
+    if (typeof value !== "object" || value === null) return;
+    const iterate = (value as { [Symbol.iterator]?: unknown })[Symbol.iterator];
+    if (typeof iterate !== "function" || !this.rewritten.has(iterate) && !this.library.isUsers(iterate as Callable)) {
+      return;
+    }
+    throw this.refusal(
+      `An object of class ${value.constructor.name} with an iterator of its own`,
+      place,
+      "Give its items as an array",
+    );
+  }
+
   /** Marks a method that stands in rewritten code; one that is known as the user's keeps its own form. */
   markOwn(fn: object): void {
     this.rewritten.add(fn);

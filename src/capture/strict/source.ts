@@ -40,14 +40,14 @@ interface Property {
   readonly value: { readonly objectId?: string; readonly value?: unknown };
 }
 
-const HANDLE = Symbol.for("fx2onnx.inspected");
-
 /** Reads functions through the inspector of the engine that runs them. */
 export class InspectorReader implements SourceReader, Disposable {
   private readonly session: inspector.Session;
   private readonly vm: typeof vm;
   private readonly scripts: Map<string, string> = new Map();
   private readonly lines: Map<string, readonly string[]> = new Map();
+  /** Under this name the engine's global object lends a value to the inspector: one reader does not meet another's. */
+  private readonly handle = `fx2onnx.inspected.${crypto.randomUUID()}`;
 
   private constructor(session: inspector.Session, machine: typeof vm) {
     this.session = session;
@@ -135,15 +135,15 @@ export class InspectorReader implements SourceReader, Disposable {
 
   private async propertiesOf(fn: Callable): Promise<{ internalProperties?: readonly Property[] }> {
     const globals = globalThis as Record<PropertyKey, unknown>;
-    globals[HANDLE] = fn;
+    globals[Symbol.for(this.handle)] = fn;
     try {
       const { result } = await this.post("Runtime.evaluate", {
-        expression: `globalThis[Symbol.for("${HANDLE.description}")]`,
+        expression: `globalThis[Symbol.for("${this.handle}")]`,
       });
       const { objectId } = result as { objectId: string };
       return await this.post("Runtime.getProperties", { objectId, ownProperties: true });
     } finally {
-      delete globals[HANDLE];
+      delete globals[Symbol.for(this.handle)];
     }
   }
 
@@ -151,13 +151,13 @@ export class InspectorReader implements SourceReader, Disposable {
   private async valueOf<T>(objectId: string): Promise<T> {
     const globals = globalThis as Record<PropertyKey, unknown>;
     let value: T | undefined;
-    globals[HANDLE] = (given: T) => value = given;
+    globals[Symbol.for(this.handle)] = (given: T) => value = given;
     try {
-      const functionDeclaration = `function () { globalThis[Symbol.for("${HANDLE.description}")](this); }`;
+      const functionDeclaration = `function () { globalThis[Symbol.for("${this.handle}")](this); }`;
       await this.post("Runtime.callFunctionOn", { objectId, functionDeclaration });
       return value as T;
     } finally {
-      delete globals[HANDLE];
+      delete globals[Symbol.for(this.handle)];
     }
   }
 

@@ -416,8 +416,12 @@ export abstract class ExpressionWriter {
     return this.functionText({ ...node, id: null } as es.FunctionExpression).replace(/^function /, "");
   }
 
-  /** A class: methods and the initial values of fields are rewritten. */
-  protected classBody(node: es.ClassDeclaration | es.ClassExpression): string {
+  /**
+   * A class: methods and the initial values of fields are rewritten.
+   *
+   * @param isConstruction whether only what constructs an object is needed: methods are those of the class itself
+   */
+  protected classBody(node: es.ClassDeclaration | es.ClassExpression, isConstruction = false): string {
     const parent = node.superClass;
     let out = `class ${node.id?.name ?? ""}`;
     let at = node.id?.end ?? node.start;
@@ -430,6 +434,13 @@ export abstract class ExpressionWriter {
     for (const member of node.body.body) {
       out += this.lines(at, member.start);
       at = member.end;
+      const isNeeded = member.type === "MethodDefinition"
+        ? member.kind === "constructor"
+        : !("static" in member && member.static);
+      if (isConstruction && !isNeeded) {
+        out += this.lines(member.start, member.end);
+        continue;
+      }
       if (member.type === "StaticBlock") {
         this.refuse(member, "A static block", "use static fields");
         continue;

@@ -13,7 +13,7 @@ export class Writer extends ExpressionWriter {
   /** The text of a function or class that stands alone. */
   root(node: AnyNode): string {
     return node.type === "ClassExpression"
-      ? this.classBody(node)
+      ? this.classBody(node, true)
       : `(${this.functionText(node as es.FunctionExpression)})`;
   }
 

@@ -15,6 +15,13 @@ class Private extends nn.Module {
   }
 }
 
+class Pair {
+  constructor(readonly x: Tensor) {}
+  *[Symbol.iterator](): Generator<Tensor> {
+    yield this.x;
+  }
+}
+
 interface Refused {
   readonly model: Program;
   readonly args?: readonly unknown[];
@@ -250,6 +257,20 @@ const cases: Record<string, Refused> = {
     },
     fact: /A loop condition that changes variables/,
     wayOut: /in the body/,
+  },
+  "an iterator of one's own": {
+    model: (x: Tensor) => {
+      for (const y of new Pair(x)) x = x.add(y); // HERE
+      return x;
+    },
+    fact: /An object of class Pair with an iterator of its own/,
+    wayOut: /array/,
+  },
+  "sizes as a text": {
+    model: (x: Tensor) => x.mul(x.shape.join("x") === "3x4" ? 1 : 2), // HERE
+    dynamicShapes: [rows],
+    fact: /join makes a text of a number/,
+    wayOut: /constant/,
   },
   "Math on a tensor": {
     // deno-lint-ignore no-explicit-any

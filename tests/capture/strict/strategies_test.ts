@@ -49,6 +49,19 @@ Deno.test("a condition on a size never passes in silence without strictness", as
   }
 });
 
+Deno.test("a tensor as a condition is its truth, with a warning", async () => {
+  const { warnings, program } = await strategyOf((x: Tensor) => {
+    if (x.sum().gt(0)) return x; // a tensor
+    return x.neg();
+  });
+  assert(
+    warnings.some((text) => /A tensor is used as a condition.*line \d+: if \(x\.sum/s.test(text)),
+    warnings.join("\n"),
+  );
+  const result = await program.call([torch.ones([3, 4]).mul(-1).value]) as onnx.Tensor;
+  assertEquals(result.toArray()[0], 1);
+});
+
 Deno.test("a condition that can't be kept goes the example's way, with each assumption's line", async () => {
   const { steps, warnings, program } = await strategyOf((x: Tensor) => {
     let y = x;
