@@ -8,6 +8,7 @@ export { type MemberOptions, Module } from "../module.ts";
 export { Buffer, type BufferOptions, Parameter } from "../parameter.ts";
 export type { LoadResult, LoadStateDictOptions, StateDict } from "../state_dict.ts";
 export * from "./activation.ts";
+export * from "./activation_plain.ts";
 export * from "./adaptive_pooling.ts";
 export * from "./attention.ts";
 export * from "./batchnorm.ts";
