@@ -1,5 +1,6 @@
 /** Modules in captured programs: their state, what becomes of it in training, and the names that nodes bear. */
 import { assert, assertEquals } from "@std/assert";
+import * as onnx from "../../../mod.ts";
 import { RECORDS } from "../../../src/aten/records.ts";
 import { capture } from "../../../src/capture/capture.ts";
 import * as nn from "../../../src/capture/nn/mod.ts";
@@ -122,4 +123,32 @@ Deno.test("nn: a tied parameter is one input of the computation under its first 
     typeof arg === "object" && arg !== null && "name" in arg && String(arg.name).startsWith("p_")
   );
   assertEquals(used.map((arg) => (arg as { name: string }).name), ["p_embed_weight", "p_embed_weight"]);
+});
+
+Deno.test("nn: attention and recurrence in the branches of a condition are captured at any size", async () => {
+  class Gate extends nn.Module {
+    fc = new nn.Linear(4, 4);
+    attention = new nn.MultiheadAttention(4, 2, { batchFirst: true });
+    lstm = new nn.LSTM(4, 4, { batchFirst: true, bidirectional: true });
+
+    forward(x: Tensor): Tensor {
+      if (x.sum().item() > 0) {
+        x = this.fc.call(x);
+      } else {
+        [x] = this.attention.call(x, x, x, { needWeights: false });
+      }
+      const [y] = this.lstm.call(x);
+      return y;
+    }
+  }
+  const model = new Gate().eval();
+  await using program = await onnx.export(model, [torch.randn([2, 3, 4])], undefined, {
+    dynamicShapes: [{ 0: "batch", 1: "sequence" }],
+    ep: "wasm",
+  });
+  for (const sign of [1, -1]) {
+    const x = torch.randn([3, 5, 4]).abs().mul(sign);
+    const result = new Tensor(await program.call([x]) as CoreTensor);
+    assert(torch.sub(result, model.call(x)).abs().max().item() < 1e-5, `sign ${sign}`);
+  }
 });
