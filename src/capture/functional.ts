@@ -200,6 +200,7 @@ export function logSoftmax(...args: unknown[]): Tensor {
 
 /** `F.logsigmoid`. https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.logsigmoid.html */
 export function logsigmoid(input: Tensor): Tensor;
+/** `F.logsigmoid`. https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.logsigmoid.html */
 export function logsigmoid(...args: unknown[]): Tensor {
   return functional_activation.logsigmoid.call(args) as Tensor;
 }
@@ -270,6 +271,7 @@ export function selu(...args: unknown[]): Tensor {
 
 /** `F.sigmoid`. https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.sigmoid.html */
 export function sigmoid(input: Tensor): Tensor;
+/** `F.sigmoid`. https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.sigmoid.html */
 export function sigmoid(...args: unknown[]): Tensor {
   return functional_activation.sigmoid.call(args) as Tensor;
 }
@@ -300,18 +302,21 @@ export function softmin(...args: unknown[]): Tensor {
 
 /** `F.softsign`. https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.softsign.html */
 export function softsign(input: Tensor): Tensor;
+/** `F.softsign`. https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.softsign.html */
 export function softsign(...args: unknown[]): Tensor {
   return functional_activation.softsign.call(args) as Tensor;
 }
 
 /** `F.tanh`. https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.tanh.html */
 export function tanh(input: Tensor): Tensor;
+/** `F.tanh`. https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.tanh.html */
 export function tanh(...args: unknown[]): Tensor {
   return functional_activation.tanh.call(args) as Tensor;
 }
 
 /** `F.tanhshrink`. https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.tanhshrink.html */
 export function tanhshrink(input: Tensor): Tensor;
+/** `F.tanhshrink`. https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.tanhshrink.html */
 export function tanhshrink(...args: unknown[]): Tensor {
   return functional_activation.tanhshrink.call(args) as Tensor;
 }

@@ -170,6 +170,7 @@ export function elu_(...args: unknown[]): Tensor {
 
 /** `F.gelu`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.gelu.html */
 export function gelu(input: Tensor, options?: { approximate?: string }): Tensor;
+/** `F.gelu`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.gelu.html */
 export function gelu(...args: unknown[]): Tensor {
   return call("gelu", "gelu", args) as Tensor;
 }
@@ -1240,6 +1241,7 @@ export function prelu(...args: unknown[]): Tensor {
 
 /** `torch.relu_`: in place. https://docs.pytorch.org/docs/stable/generated/torch.relu_.html */
 export function relu_(input: Tensor): Tensor;
+/** `torch.relu_`: in place. https://docs.pytorch.org/docs/stable/generated/torch.relu_.html */
 export function relu_(...args: unknown[]): Tensor {
   return call("relu_", "relu_", args) as Tensor;
 }
@@ -1258,6 +1260,7 @@ export function rrelu_(...args: unknown[]): Tensor {
 
 /** `torch.selu_`: elementwise; in place. https://docs.pytorch.org/docs/stable/generated/torch.selu_.html */
 export function selu_(input: Tensor): Tensor;
+/** `torch.selu_`: elementwise; in place. https://docs.pytorch.org/docs/stable/generated/torch.selu_.html */
 export function selu_(...args: unknown[]): Tensor {
   return call("selu_", "selu_", args) as Tensor;
 }

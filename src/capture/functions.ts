@@ -6,42 +6,49 @@ import { call, type Tensor } from "./tensor.ts";
 
 /** `torch.abs`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.abs.html */
 export function abs(input: Tensor): Tensor;
+/** `torch.abs`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.abs.html */
 export function abs(...args: unknown[]): Tensor {
   return call("abs", "abs", args) as Tensor;
 }
 
 /** `torch.abs_`: in place. https://docs.pytorch.org/docs/stable/generated/torch.abs_.html */
 export function abs_(input: Tensor): Tensor;
+/** `torch.abs_`: in place. https://docs.pytorch.org/docs/stable/generated/torch.abs_.html */
 export function abs_(...args: unknown[]): Tensor {
   return call("abs_", "abs_", args) as Tensor;
 }
 
 /** `torch.absolute`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.absolute.html */
 export function absolute(input: Tensor): Tensor;
+/** `torch.absolute`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.absolute.html */
 export function absolute(...args: unknown[]): Tensor {
   return call("absolute", "absolute", args) as Tensor;
 }
 
 /** `torch.acos`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.acos.html */
 export function acos(input: Tensor): Tensor;
+/** `torch.acos`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.acos.html */
 export function acos(...args: unknown[]): Tensor {
   return call("acos", "acos", args) as Tensor;
 }
 
 /** `torch.acos_`: elementwise; integers become floats; in place. https://docs.pytorch.org/docs/stable/generated/torch.acos_.html */
 export function acos_(input: Tensor): Tensor;
+/** `torch.acos_`: elementwise; integers become floats; in place. https://docs.pytorch.org/docs/stable/generated/torch.acos_.html */
 export function acos_(...args: unknown[]): Tensor {
   return call("acos_", "acos_", args) as Tensor;
 }
 
 /** `torch.acosh`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.acosh.html */
 export function acosh(input: Tensor): Tensor;
+/** `torch.acosh`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.acosh.html */
 export function acosh(...args: unknown[]): Tensor {
   return call("acosh", "acosh", args) as Tensor;
 }
 
 /** `torch.acosh_`: elementwise; integers become floats; in place. https://docs.pytorch.org/docs/stable/generated/torch.acosh_.html */
 export function acosh_(input: Tensor): Tensor;
+/** `torch.acosh_`: elementwise; integers become floats; in place. https://docs.pytorch.org/docs/stable/generated/torch.acosh_.html */
 export function acosh_(...args: unknown[]): Tensor {
   return call("acosh_", "acosh_", args) as Tensor;
 }
@@ -180,6 +187,7 @@ export function addr(...args: unknown[]): Tensor {
 
 /** `torch.adjoint`: a view of the same elements; `float32[3, 4]` gives `float32[4, 3]`. https://docs.pytorch.org/docs/stable/generated/torch.adjoint.html */
 export function adjoint(input: Tensor): Tensor;
+/** `torch.adjoint`: a view of the same elements; `float32[3, 4]` gives `float32[4, 3]`. https://docs.pytorch.org/docs/stable/generated/torch.adjoint.html */
 export function adjoint(...args: unknown[]): Tensor {
   return call("adjoint", "adjoint", args) as Tensor;
 }
@@ -196,6 +204,7 @@ export function affineGridGenerator(...args: unknown[]): Tensor {
 
 /** `torch.aliasCopy`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.alias_copy.html */
 export function aliasCopy(input: Tensor): Tensor;
+/** `torch.aliasCopy`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.alias_copy.html */
 export function aliasCopy(...args: unknown[]): Tensor {
   return call("aliasCopy", "alias_copy", args) as Tensor;
 }
@@ -292,12 +301,14 @@ export function amin(...args: unknown[]): Tensor {
 
 /** `torch.aminmax`: `float32[3, 4]` gives `[float32[], float32[]]`. https://docs.pytorch.org/docs/stable/generated/torch.aminmax.html */
 export function aminmax(input: Tensor, options?: { dim?: number | null; keepdim?: boolean }): Named<"min" | "max">;
+/** `torch.aminmax`: `float32[3, 4]` gives `[float32[], float32[]]`. https://docs.pytorch.org/docs/stable/generated/torch.aminmax.html */
 export function aminmax(...args: unknown[]): Named<"min" | "max"> {
   return call("aminmax", "aminmax", args) as Named<"min" | "max">;
 }
 
 /** `torch.angle`: integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.angle.html */
 export function angle(input: Tensor): Tensor;
+/** `torch.angle`: integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.angle.html */
 export function angle(...args: unknown[]): Tensor {
   return call("angle", "angle", args) as Tensor;
 }
@@ -358,54 +369,63 @@ export function arange(...args: unknown[]): Tensor {
 
 /** `torch.arccos`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.arccos.html */
 export function arccos(input: Tensor): Tensor;
+/** `torch.arccos`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.arccos.html */
 export function arccos(...args: unknown[]): Tensor {
   return call("arccos", "arccos", args) as Tensor;
 }
 
 /** `torch.arccos_`: in place. https://docs.pytorch.org/docs/stable/generated/torch.arccos_.html */
 export function arccos_(input: Tensor): Tensor;
+/** `torch.arccos_`: in place. https://docs.pytorch.org/docs/stable/generated/torch.arccos_.html */
 export function arccos_(...args: unknown[]): Tensor {
   return call("arccos_", "arccos_", args) as Tensor;
 }
 
 /** `torch.arccosh`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.arccosh.html */
 export function arccosh(input: Tensor): Tensor;
+/** `torch.arccosh`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.arccosh.html */
 export function arccosh(...args: unknown[]): Tensor {
   return call("arccosh", "arccosh", args) as Tensor;
 }
 
 /** `torch.arccosh_`: in place. https://docs.pytorch.org/docs/stable/generated/torch.arccosh_.html */
 export function arccosh_(input: Tensor): Tensor;
+/** `torch.arccosh_`: in place. https://docs.pytorch.org/docs/stable/generated/torch.arccosh_.html */
 export function arccosh_(...args: unknown[]): Tensor {
   return call("arccosh_", "arccosh_", args) as Tensor;
 }
 
 /** `torch.arcsin`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.arcsin.html */
 export function arcsin(input: Tensor): Tensor;
+/** `torch.arcsin`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.arcsin.html */
 export function arcsin(...args: unknown[]): Tensor {
   return call("arcsin", "arcsin", args) as Tensor;
 }
 
 /** `torch.arcsin_`: in place. https://docs.pytorch.org/docs/stable/generated/torch.arcsin_.html */
 export function arcsin_(input: Tensor): Tensor;
+/** `torch.arcsin_`: in place. https://docs.pytorch.org/docs/stable/generated/torch.arcsin_.html */
 export function arcsin_(...args: unknown[]): Tensor {
   return call("arcsin_", "arcsin_", args) as Tensor;
 }
 
 /** `torch.arcsinh`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.arcsinh.html */
 export function arcsinh(input: Tensor): Tensor;
+/** `torch.arcsinh`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.arcsinh.html */
 export function arcsinh(...args: unknown[]): Tensor {
   return call("arcsinh", "arcsinh", args) as Tensor;
 }
 
 /** `torch.arcsinh_`: in place. https://docs.pytorch.org/docs/stable/generated/torch.arcsinh_.html */
 export function arcsinh_(input: Tensor): Tensor;
+/** `torch.arcsinh_`: in place. https://docs.pytorch.org/docs/stable/generated/torch.arcsinh_.html */
 export function arcsinh_(...args: unknown[]): Tensor {
   return call("arcsinh_", "arcsinh_", args) as Tensor;
 }
 
 /** `torch.arctan`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.arctan.html */
 export function arctan(input: Tensor): Tensor;
+/** `torch.arctan`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.arctan.html */
 export function arctan(...args: unknown[]): Tensor {
   return call("arctan", "arctan", args) as Tensor;
 }
@@ -420,18 +440,21 @@ export function arctan2(...args: unknown[]): Tensor {
 
 /** `torch.arctan_`: in place. https://docs.pytorch.org/docs/stable/generated/torch.arctan_.html */
 export function arctan_(input: Tensor): Tensor;
+/** `torch.arctan_`: in place. https://docs.pytorch.org/docs/stable/generated/torch.arctan_.html */
 export function arctan_(...args: unknown[]): Tensor {
   return call("arctan_", "arctan_", args) as Tensor;
 }
 
 /** `torch.arctanh`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.arctanh.html */
 export function arctanh(input: Tensor): Tensor;
+/** `torch.arctanh`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.arctanh.html */
 export function arctanh(...args: unknown[]): Tensor {
   return call("arctanh", "arctanh", args) as Tensor;
 }
 
 /** `torch.arctanh_`: in place. https://docs.pytorch.org/docs/stable/generated/torch.arctanh_.html */
 export function arctanh_(input: Tensor): Tensor;
+/** `torch.arctanh_`: in place. https://docs.pytorch.org/docs/stable/generated/torch.arctanh_.html */
 export function arctanh_(...args: unknown[]): Tensor {
   return call("arctanh_", "arctanh_", args) as Tensor;
 }
@@ -470,6 +493,7 @@ export function argsort(...args: unknown[]): Tensor {
 
 /** `torch.argwhere`. https://docs.pytorch.org/docs/stable/generated/torch.argwhere.html */
 export function argwhere(input: Tensor): Tensor;
+/** `torch.argwhere`. https://docs.pytorch.org/docs/stable/generated/torch.argwhere.html */
 export function argwhere(...args: unknown[]): Tensor {
   return call("argwhere", "argwhere", args) as Tensor;
 }
@@ -601,30 +625,35 @@ export function asStridedScatter(...args: unknown[]): Tensor {
 
 /** `torch.asin`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.asin.html */
 export function asin(input: Tensor): Tensor;
+/** `torch.asin`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.asin.html */
 export function asin(...args: unknown[]): Tensor {
   return call("asin", "asin", args) as Tensor;
 }
 
 /** `torch.asin_`: elementwise; integers become floats; in place. https://docs.pytorch.org/docs/stable/generated/torch.asin_.html */
 export function asin_(input: Tensor): Tensor;
+/** `torch.asin_`: elementwise; integers become floats; in place. https://docs.pytorch.org/docs/stable/generated/torch.asin_.html */
 export function asin_(...args: unknown[]): Tensor {
   return call("asin_", "asin_", args) as Tensor;
 }
 
 /** `torch.asinh`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.asinh.html */
 export function asinh(input: Tensor): Tensor;
+/** `torch.asinh`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.asinh.html */
 export function asinh(...args: unknown[]): Tensor {
   return call("asinh", "asinh", args) as Tensor;
 }
 
 /** `torch.asinh_`: elementwise; integers become floats; in place. https://docs.pytorch.org/docs/stable/generated/torch.asinh_.html */
 export function asinh_(input: Tensor): Tensor;
+/** `torch.asinh_`: elementwise; integers become floats; in place. https://docs.pytorch.org/docs/stable/generated/torch.asinh_.html */
 export function asinh_(...args: unknown[]): Tensor {
   return call("asinh_", "asinh_", args) as Tensor;
 }
 
 /** `torch.atan`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.atan.html */
 export function atan(input: Tensor): Tensor;
+/** `torch.atan`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.atan.html */
 export function atan(...args: unknown[]): Tensor {
   return call("atan", "atan", args) as Tensor;
 }
@@ -639,18 +668,21 @@ export function atan2(...args: unknown[]): Tensor {
 
 /** `torch.atan_`: elementwise; integers become floats; in place. https://docs.pytorch.org/docs/stable/generated/torch.atan_.html */
 export function atan_(input: Tensor): Tensor;
+/** `torch.atan_`: elementwise; integers become floats; in place. https://docs.pytorch.org/docs/stable/generated/torch.atan_.html */
 export function atan_(...args: unknown[]): Tensor {
   return call("atan_", "atan_", args) as Tensor;
 }
 
 /** `torch.atanh`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.atanh.html */
 export function atanh(input: Tensor): Tensor;
+/** `torch.atanh`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.atanh.html */
 export function atanh(...args: unknown[]): Tensor {
   return call("atanh", "atanh", args) as Tensor;
 }
 
 /** `torch.atanh_`: elementwise; integers become floats; in place. https://docs.pytorch.org/docs/stable/generated/torch.atanh_.html */
 export function atanh_(input: Tensor): Tensor;
+/** `torch.atanh_`: elementwise; integers become floats; in place. https://docs.pytorch.org/docs/stable/generated/torch.atanh_.html */
 export function atanh_(...args: unknown[]): Tensor {
   return call("atanh_", "atanh_", args) as Tensor;
 }
@@ -1008,6 +1040,7 @@ export function bitwiseLeftShift(...args: unknown[]): Tensor {
 
 /** `torch.bitwiseNot`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.bitwise_not.html */
 export function bitwiseNot(input: Tensor): Tensor;
+/** `torch.bitwiseNot`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.bitwise_not.html */
 export function bitwiseNot(...args: unknown[]): Tensor {
   return call("bitwiseNot", "bitwise_not", args) as Tensor;
 }
@@ -1144,12 +1177,14 @@ export function cat(...args: unknown[]): Tensor {
 
 /** `torch.ceil`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.ceil.html */
 export function ceil(input: Tensor): Tensor;
+/** `torch.ceil`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.ceil.html */
 export function ceil(...args: unknown[]): Tensor {
   return call("ceil", "ceil", args) as Tensor;
 }
 
 /** `torch.ceil_`: in place. https://docs.pytorch.org/docs/stable/generated/torch.ceil_.html */
 export function ceil_(input: Tensor): Tensor;
+/** `torch.ceil_`: in place. https://docs.pytorch.org/docs/stable/generated/torch.ceil_.html */
 export function ceil_(...args: unknown[]): Tensor {
   return call("ceil_", "ceil_", args) as Tensor;
 }
@@ -1328,6 +1363,7 @@ export function clip_(...args: unknown[]): Tensor {
 
 /** `torch.clone`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.clone.html */
 export function clone(input: Tensor, options?: { memoryFormat?: string | null }): Tensor;
+/** `torch.clone`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.clone.html */
 export function clone(...args: unknown[]): Tensor {
   return call("clone", "clone", args) as Tensor;
 }
@@ -1382,18 +1418,21 @@ export function concatenate(...args: unknown[]): Tensor {
 
 /** `torch.conj`: a view of the same elements; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.conj.html */
 export function conj(input: Tensor): Tensor;
+/** `torch.conj`: a view of the same elements; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.conj.html */
 export function conj(...args: unknown[]): Tensor {
   return call("conj", "conj", args) as Tensor;
 }
 
 /** `torch.conjPhysical`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.conj_physical.html */
 export function conjPhysical(input: Tensor): Tensor;
+/** `torch.conjPhysical`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.conj_physical.html */
 export function conjPhysical(...args: unknown[]): Tensor {
   return call("conjPhysical", "conj_physical", args) as Tensor;
 }
 
 /** `torch.conjPhysical_`: in place. https://docs.pytorch.org/docs/stable/generated/torch.conj_physical_.html */
 export function conjPhysical_(input: Tensor): Tensor;
+/** `torch.conjPhysical_`: in place. https://docs.pytorch.org/docs/stable/generated/torch.conj_physical_.html */
 export function conjPhysical_(...args: unknown[]): Tensor {
   return call("conjPhysical_", "conj_physical_", args) as Tensor;
 }
@@ -2289,30 +2328,35 @@ export function copysign(...args: unknown[]): Tensor {
 
 /** `torch.corrcoef`: `float32[3, 4]` gives `float32[3, 3]`. https://docs.pytorch.org/docs/stable/generated/torch.corrcoef.html */
 export function corrcoef(input: Tensor): Tensor;
+/** `torch.corrcoef`: `float32[3, 4]` gives `float32[3, 3]`. https://docs.pytorch.org/docs/stable/generated/torch.corrcoef.html */
 export function corrcoef(...args: unknown[]): Tensor {
   return call("corrcoef", "corrcoef", args) as Tensor;
 }
 
 /** `torch.cos`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.cos.html */
 export function cos(input: Tensor): Tensor;
+/** `torch.cos`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.cos.html */
 export function cos(...args: unknown[]): Tensor {
   return call("cos", "cos", args) as Tensor;
 }
 
 /** `torch.cos_`: elementwise; integers become floats; in place. https://docs.pytorch.org/docs/stable/generated/torch.cos_.html */
 export function cos_(input: Tensor): Tensor;
+/** `torch.cos_`: elementwise; integers become floats; in place. https://docs.pytorch.org/docs/stable/generated/torch.cos_.html */
 export function cos_(...args: unknown[]): Tensor {
   return call("cos_", "cos_", args) as Tensor;
 }
 
 /** `torch.cosh`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.cosh.html */
 export function cosh(input: Tensor): Tensor;
+/** `torch.cosh`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.cosh.html */
 export function cosh(...args: unknown[]): Tensor {
   return call("cosh", "cosh", args) as Tensor;
 }
 
 /** `torch.cosh_`: elementwise; integers become floats; in place. https://docs.pytorch.org/docs/stable/generated/torch.cosh_.html */
 export function cosh_(input: Tensor): Tensor;
+/** `torch.cosh_`: elementwise; integers become floats; in place. https://docs.pytorch.org/docs/stable/generated/torch.cosh_.html */
 export function cosh_(...args: unknown[]): Tensor {
   return call("cosh_", "cosh_", args) as Tensor;
 }
@@ -2384,6 +2428,7 @@ export function cov(
   input: Tensor,
   options?: { correction?: number; fweights?: Tensor | null; aweights?: Tensor | null },
 ): Tensor;
+/** `torch.cov`: `float32[3, 4]` gives `float32[3, 3]`. https://docs.pytorch.org/docs/stable/generated/torch.cov.html */
 export function cov(...args: unknown[]): Tensor {
   return call("cov", "cov", args) as Tensor;
 }
@@ -3014,42 +3059,49 @@ export function cumulativeTrapezoid(...args: unknown[]): Tensor {
 
 /** `torch.deg2rad`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.deg2rad.html */
 export function deg2rad(input: Tensor): Tensor;
+/** `torch.deg2rad`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.deg2rad.html */
 export function deg2rad(...args: unknown[]): Tensor {
   return call("deg2rad", "deg2rad", args) as Tensor;
 }
 
 /** `torch.deg2rad_`: elementwise; integers become floats; in place. https://docs.pytorch.org/docs/stable/generated/torch.deg2rad_.html */
 export function deg2rad_(input: Tensor): Tensor;
+/** `torch.deg2rad_`: elementwise; integers become floats; in place. https://docs.pytorch.org/docs/stable/generated/torch.deg2rad_.html */
 export function deg2rad_(...args: unknown[]): Tensor {
   return call("deg2rad_", "deg2rad_", args) as Tensor;
 }
 
 /** `torch.dequantize`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.dequantize.html */
 export function dequantize(input: Tensor): Tensor;
+/** `torch.dequantize`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.dequantize.html */
 export function dequantize(...args: unknown[]): Tensor {
   return call("dequantize", "dequantize.self", args) as Tensor;
 }
 
 /** `torch.det`: `float32[3, 3]` gives `float32[]`. https://docs.pytorch.org/docs/stable/generated/torch.det.html */
 export function det(input: Tensor): Tensor;
+/** `torch.det`: `float32[3, 3]` gives `float32[]`. https://docs.pytorch.org/docs/stable/generated/torch.det.html */
 export function det(...args: unknown[]): Tensor {
   return call("det", "det", args) as Tensor;
 }
 
 /** `torch.detach`: a view of the same elements; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.detach.html */
 export function detach(input: Tensor): Tensor;
+/** `torch.detach`: a view of the same elements; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.detach.html */
 export function detach(...args: unknown[]): Tensor {
   return call("detach", "detach", args) as Tensor;
 }
 
 /** `torch.detach_`: a view of the same elements; in place. https://docs.pytorch.org/docs/stable/generated/torch.detach_.html */
 export function detach_(input: Tensor): Tensor;
+/** `torch.detach_`: a view of the same elements; in place. https://docs.pytorch.org/docs/stable/generated/torch.detach_.html */
 export function detach_(...args: unknown[]): Tensor {
   return call("detach_", "detach_", args) as Tensor;
 }
 
 /** `torch.detachCopy`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.detach_copy.html */
 export function detachCopy(input: Tensor): Tensor;
+/** `torch.detachCopy`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.detach_copy.html */
 export function detachCopy(...args: unknown[]): Tensor {
   return call("detachCopy", "detach_copy", args) as Tensor;
 }
@@ -3172,6 +3224,7 @@ export function diff(...args: unknown[]): Tensor {
 
 /** `torch.digamma`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.digamma.html */
 export function digamma(input: Tensor): Tensor;
+/** `torch.digamma`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.digamma.html */
 export function digamma(...args: unknown[]): Tensor {
   return call("digamma", "digamma", args) as Tensor;
 }
@@ -3563,6 +3616,7 @@ export function emptyLike(
   input: Tensor,
   options?: { dtype?: DType | null; device?: string | null; memoryFormat?: string | null },
 ): Tensor;
+/** `torch.emptyLike`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.empty_like.html */
 export function emptyLike(...args: unknown[]): Tensor {
   return call("emptyLike", "empty_like", args) as Tensor;
 }
@@ -3627,54 +3681,63 @@ export function equal(...args: unknown[]): boolean {
 
 /** `torch.erf`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.erf.html */
 export function erf(input: Tensor): Tensor;
+/** `torch.erf`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.erf.html */
 export function erf(...args: unknown[]): Tensor {
   return call("erf", "erf", args) as Tensor;
 }
 
 /** `torch.erf_`: elementwise; integers become floats; in place. https://docs.pytorch.org/docs/stable/generated/torch.erf_.html */
 export function erf_(input: Tensor): Tensor;
+/** `torch.erf_`: elementwise; integers become floats; in place. https://docs.pytorch.org/docs/stable/generated/torch.erf_.html */
 export function erf_(...args: unknown[]): Tensor {
   return call("erf_", "erf_", args) as Tensor;
 }
 
 /** `torch.erfc`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.erfc.html */
 export function erfc(input: Tensor): Tensor;
+/** `torch.erfc`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.erfc.html */
 export function erfc(...args: unknown[]): Tensor {
   return call("erfc", "erfc", args) as Tensor;
 }
 
 /** `torch.erfc_`: elementwise; integers become floats; in place. https://docs.pytorch.org/docs/stable/generated/torch.erfc_.html */
 export function erfc_(input: Tensor): Tensor;
+/** `torch.erfc_`: elementwise; integers become floats; in place. https://docs.pytorch.org/docs/stable/generated/torch.erfc_.html */
 export function erfc_(...args: unknown[]): Tensor {
   return call("erfc_", "erfc_", args) as Tensor;
 }
 
 /** `torch.erfinv`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.erfinv.html */
 export function erfinv(input: Tensor): Tensor;
+/** `torch.erfinv`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.erfinv.html */
 export function erfinv(...args: unknown[]): Tensor {
   return call("erfinv", "erfinv", args) as Tensor;
 }
 
 /** `torch.exp`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.exp.html */
 export function exp(input: Tensor): Tensor;
+/** `torch.exp`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.exp.html */
 export function exp(...args: unknown[]): Tensor {
   return call("exp", "exp", args) as Tensor;
 }
 
 /** `torch.exp2`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.exp2.html */
 export function exp2(input: Tensor): Tensor;
+/** `torch.exp2`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.exp2.html */
 export function exp2(...args: unknown[]): Tensor {
   return call("exp2", "exp2", args) as Tensor;
 }
 
 /** `torch.exp2_`: elementwise; integers become floats; in place. https://docs.pytorch.org/docs/stable/generated/torch.exp2_.html */
 export function exp2_(input: Tensor): Tensor;
+/** `torch.exp2_`: elementwise; integers become floats; in place. https://docs.pytorch.org/docs/stable/generated/torch.exp2_.html */
 export function exp2_(...args: unknown[]): Tensor {
   return call("exp2_", "exp2_", args) as Tensor;
 }
 
 /** `torch.exp_`: elementwise; integers become floats; in place. https://docs.pytorch.org/docs/stable/generated/torch.exp_.html */
 export function exp_(input: Tensor): Tensor;
+/** `torch.exp_`: elementwise; integers become floats; in place. https://docs.pytorch.org/docs/stable/generated/torch.exp_.html */
 export function exp_(...args: unknown[]): Tensor {
   return call("exp_", "exp_", args) as Tensor;
 }
@@ -3689,12 +3752,14 @@ export function expandCopy(...args: unknown[]): Tensor {
 
 /** `torch.expm1`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.expm1.html */
 export function expm1(input: Tensor): Tensor;
+/** `torch.expm1`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.expm1.html */
 export function expm1(...args: unknown[]): Tensor {
   return call("expm1", "expm1", args) as Tensor;
 }
 
 /** `torch.expm1_`: elementwise; integers become floats; in place. https://docs.pytorch.org/docs/stable/generated/torch.expm1_.html */
 export function expm1_(input: Tensor): Tensor;
+/** `torch.expm1_`: elementwise; integers become floats; in place. https://docs.pytorch.org/docs/stable/generated/torch.expm1_.html */
 export function expm1_(...args: unknown[]): Tensor {
   return call("expm1_", "expm1_", args) as Tensor;
 }
@@ -3903,12 +3968,14 @@ export function fill_(...args: unknown[]): Tensor {
 
 /** `torch.fix`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.fix.html */
 export function fix(input: Tensor): Tensor;
+/** `torch.fix`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.fix.html */
 export function fix(...args: unknown[]): Tensor {
   return call("fix", "fix", args) as Tensor;
 }
 
 /** `torch.fix_`: in place. https://docs.pytorch.org/docs/stable/generated/torch.fix_.html */
 export function fix_(input: Tensor): Tensor;
+/** `torch.fix_`: in place. https://docs.pytorch.org/docs/stable/generated/torch.fix_.html */
 export function fix_(...args: unknown[]): Tensor {
   return call("fix_", "fix_", args) as Tensor;
 }
@@ -3933,12 +4000,14 @@ export function flip(...args: unknown[]): Tensor {
 
 /** `torch.fliplr`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.fliplr.html */
 export function fliplr(input: Tensor): Tensor;
+/** `torch.fliplr`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.fliplr.html */
 export function fliplr(...args: unknown[]): Tensor {
   return call("fliplr", "fliplr", args) as Tensor;
 }
 
 /** `torch.flipud`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.flipud.html */
 export function flipud(input: Tensor): Tensor;
+/** `torch.flipud`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.flipud.html */
 export function flipud(...args: unknown[]): Tensor {
   return call("flipud", "flipud", args) as Tensor;
 }
@@ -3963,12 +4032,14 @@ export function floatPower(...args: unknown[]): Tensor {
 
 /** `torch.floor`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.floor.html */
 export function floor(input: Tensor): Tensor;
+/** `torch.floor`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.floor.html */
 export function floor(...args: unknown[]): Tensor {
   return call("floor", "floor", args) as Tensor;
 }
 
 /** `torch.floor_`: in place. https://docs.pytorch.org/docs/stable/generated/torch.floor_.html */
 export function floor_(input: Tensor): Tensor;
+/** `torch.floor_`: in place. https://docs.pytorch.org/docs/stable/generated/torch.floor_.html */
 export function floor_(...args: unknown[]): Tensor {
   return call("floor_", "floor_", args) as Tensor;
 }
@@ -4015,18 +4086,21 @@ export function fmod(...args: unknown[]): Tensor {
 
 /** `torch.frac`: elementwise; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.frac.html */
 export function frac(input: Tensor): Tensor;
+/** `torch.frac`: elementwise; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.frac.html */
 export function frac(...args: unknown[]): Tensor {
   return call("frac", "frac", args) as Tensor;
 }
 
 /** `torch.frac_`: elementwise; in place. https://docs.pytorch.org/docs/stable/generated/torch.frac_.html */
 export function frac_(input: Tensor): Tensor;
+/** `torch.frac_`: elementwise; in place. https://docs.pytorch.org/docs/stable/generated/torch.frac_.html */
 export function frac_(...args: unknown[]): Tensor {
   return call("frac_", "frac_", args) as Tensor;
 }
 
 /** `torch.frexp`: `float32[3, 4]` gives `[float32[3, 4], int32[3, 4]]`. https://docs.pytorch.org/docs/stable/generated/torch.frexp.html */
 export function frexp(input: Tensor): Named<"mantissa" | "exponent">;
+/** `torch.frexp`: `float32[3, 4]` gives `[float32[3, 4], int32[3, 4]]`. https://docs.pytorch.org/docs/stable/generated/torch.frexp.html */
 export function frexp(...args: unknown[]): Named<"mantissa" | "exponent"> {
   return call("frexp", "frexp.Tensor", args) as Named<"mantissa" | "exponent">;
 }
@@ -4115,6 +4189,7 @@ export function ge(...args: unknown[]): Tensor {
 
 /** `torch.geqrf`: `float32[3, 4]` gives `[float32[3, 4], float32[3]]`. https://docs.pytorch.org/docs/stable/generated/torch.geqrf.html */
 export function geqrf(input: Tensor): Named<"a" | "tau">;
+/** `torch.geqrf`: `float32[3, 4]` gives `[float32[3, 4], float32[3]]`. https://docs.pytorch.org/docs/stable/generated/torch.geqrf.html */
 export function geqrf(...args: unknown[]): Named<"a" | "tau"> {
   return call("geqrf", "geqrf", args) as Named<"a" | "tau">;
 }
@@ -4864,12 +4939,14 @@ export function hypot(...args: unknown[]): Tensor {
 
 /** `torch.i0`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.i0.html */
 export function i0(input: Tensor): Tensor;
+/** `torch.i0`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.i0.html */
 export function i0(...args: unknown[]): Tensor {
   return call("i0", "i0", args) as Tensor;
 }
 
 /** `torch.i0_`: elementwise; integers become floats; in place. https://docs.pytorch.org/docs/stable/generated/torch.i0_.html */
 export function i0_(input: Tensor): Tensor;
+/** `torch.i0_`: elementwise; integers become floats; in place. https://docs.pytorch.org/docs/stable/generated/torch.i0_.html */
 export function i0_(...args: unknown[]): Tensor {
   return call("i0_", "i0_", args) as Tensor;
 }
@@ -4892,6 +4969,7 @@ export function igammac(...args: unknown[]): Tensor {
 
 /** `torch.imag`: a view of the same elements; `complex64[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.imag.html */
 export function imag(input: Tensor): Tensor;
+/** `torch.imag`: a view of the same elements; `complex64[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.imag.html */
 export function imag(...args: unknown[]): Tensor {
   return call("imag", "imag", args) as Tensor;
 }
@@ -5183,36 +5261,42 @@ export function instanceNorm(...args: unknown[]): Tensor {
 
 /** `torch.inverse`: `float32[3, 3]` gives `float32[3, 3]`. https://docs.pytorch.org/docs/stable/generated/torch.inverse.html */
 export function inverse(input: Tensor): Tensor;
+/** `torch.inverse`: `float32[3, 3]` gives `float32[3, 3]`. https://docs.pytorch.org/docs/stable/generated/torch.inverse.html */
 export function inverse(...args: unknown[]): Tensor {
   return call("inverse", "inverse", args) as Tensor;
 }
 
 /** `torch.isComplex`. https://docs.pytorch.org/docs/stable/generated/torch.is_complex.html */
 export function isComplex(input: Tensor): boolean;
+/** `torch.isComplex`. https://docs.pytorch.org/docs/stable/generated/torch.is_complex.html */
 export function isComplex(...args: unknown[]): boolean {
   return call("isComplex", "is_complex", args) as boolean;
 }
 
 /** `torch.isConj`. https://docs.pytorch.org/docs/stable/generated/torch.is_conj.html */
 export function isConj(input: Tensor): boolean;
+/** `torch.isConj`. https://docs.pytorch.org/docs/stable/generated/torch.is_conj.html */
 export function isConj(...args: unknown[]): boolean {
   return call("isConj", "is_conj", args) as boolean;
 }
 
 /** `torch.isFloatingPoint`. https://docs.pytorch.org/docs/stable/generated/torch.is_floating_point.html */
 export function isFloatingPoint(input: Tensor): boolean;
+/** `torch.isFloatingPoint`. https://docs.pytorch.org/docs/stable/generated/torch.is_floating_point.html */
 export function isFloatingPoint(...args: unknown[]): boolean {
   return call("isFloatingPoint", "is_floating_point", args) as boolean;
 }
 
 /** `torch.isNeg`. https://docs.pytorch.org/docs/stable/generated/torch.is_neg.html */
 export function isNeg(input: Tensor): boolean;
+/** `torch.isNeg`. https://docs.pytorch.org/docs/stable/generated/torch.is_neg.html */
 export function isNeg(...args: unknown[]): boolean {
   return call("isNeg", "is_neg", args) as boolean;
 }
 
 /** `torch.isNonzero`. https://docs.pytorch.org/docs/stable/generated/torch.is_nonzero.html */
 export function isNonzero(input: Tensor): boolean;
+/** `torch.isNonzero`. https://docs.pytorch.org/docs/stable/generated/torch.is_nonzero.html */
 export function isNonzero(...args: unknown[]): boolean {
   return call("isNonzero", "is_nonzero", args) as boolean;
 }
@@ -5259,6 +5343,7 @@ export function isclose(...args: unknown[]): Tensor {
 
 /** `torch.isfinite`: elementwise; `float32[3, 4]` gives `bool[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.isfinite.html */
 export function isfinite(input: Tensor): Tensor;
+/** `torch.isfinite`: elementwise; `float32[3, 4]` gives `bool[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.isfinite.html */
 export function isfinite(...args: unknown[]): Tensor {
   return call("isfinite", "isfinite", args) as Tensor;
 }
@@ -5306,30 +5391,35 @@ export function isin(...args: unknown[]): Tensor {
 
 /** `torch.isinf`: elementwise; `float32[3, 4]` gives `bool[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.isinf.html */
 export function isinf(input: Tensor): Tensor;
+/** `torch.isinf`: elementwise; `float32[3, 4]` gives `bool[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.isinf.html */
 export function isinf(...args: unknown[]): Tensor {
   return call("isinf", "isinf", args) as Tensor;
 }
 
 /** `torch.isnan`: elementwise; `float32[3, 4]` gives `bool[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.isnan.html */
 export function isnan(input: Tensor): Tensor;
+/** `torch.isnan`: elementwise; `float32[3, 4]` gives `bool[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.isnan.html */
 export function isnan(...args: unknown[]): Tensor {
   return call("isnan", "isnan", args) as Tensor;
 }
 
 /** `torch.isneginf`: elementwise; `float32[3, 4]` gives `bool[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.isneginf.html */
 export function isneginf(input: Tensor): Tensor;
+/** `torch.isneginf`: elementwise; `float32[3, 4]` gives `bool[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.isneginf.html */
 export function isneginf(...args: unknown[]): Tensor {
   return call("isneginf", "isneginf", args) as Tensor;
 }
 
 /** `torch.isposinf`: elementwise; `float32[3, 4]` gives `bool[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.isposinf.html */
 export function isposinf(input: Tensor): Tensor;
+/** `torch.isposinf`: elementwise; `float32[3, 4]` gives `bool[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.isposinf.html */
 export function isposinf(...args: unknown[]): Tensor {
   return call("isposinf", "isposinf", args) as Tensor;
 }
 
 /** `torch.isreal`: `float32[3, 4]` gives `bool[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.isreal.html */
 export function isreal(input: Tensor): Tensor;
+/** `torch.isreal`: `float32[3, 4]` gives `bool[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.isreal.html */
 export function isreal(...args: unknown[]): Tensor {
   return call("isreal", "isreal", args) as Tensor;
 }
@@ -5699,6 +5789,7 @@ export function lessEqual(...args: unknown[]): Tensor {
 
 /** `torch.lgamma`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.lgamma.html */
 export function lgamma(input: Tensor): Tensor;
+/** `torch.lgamma`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.lgamma.html */
 export function lgamma(...args: unknown[]): Tensor {
   return call("lgamma", "lgamma", args) as Tensor;
 }
@@ -5793,48 +5884,56 @@ export function linspace(...args: unknown[]): Tensor {
 
 /** `torch.log`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.log.html */
 export function log(input: Tensor): Tensor;
+/** `torch.log`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.log.html */
 export function log(...args: unknown[]): Tensor {
   return call("log", "log", args) as Tensor;
 }
 
 /** `torch.log10`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.log10.html */
 export function log10(input: Tensor): Tensor;
+/** `torch.log10`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.log10.html */
 export function log10(...args: unknown[]): Tensor {
   return call("log10", "log10", args) as Tensor;
 }
 
 /** `torch.log10_`: elementwise; integers become floats; in place. https://docs.pytorch.org/docs/stable/generated/torch.log10_.html */
 export function log10_(input: Tensor): Tensor;
+/** `torch.log10_`: elementwise; integers become floats; in place. https://docs.pytorch.org/docs/stable/generated/torch.log10_.html */
 export function log10_(...args: unknown[]): Tensor {
   return call("log10_", "log10_", args) as Tensor;
 }
 
 /** `torch.log1p`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.log1p.html */
 export function log1p(input: Tensor): Tensor;
+/** `torch.log1p`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.log1p.html */
 export function log1p(...args: unknown[]): Tensor {
   return call("log1p", "log1p", args) as Tensor;
 }
 
 /** `torch.log1p_`: elementwise; integers become floats; in place. https://docs.pytorch.org/docs/stable/generated/torch.log1p_.html */
 export function log1p_(input: Tensor): Tensor;
+/** `torch.log1p_`: elementwise; integers become floats; in place. https://docs.pytorch.org/docs/stable/generated/torch.log1p_.html */
 export function log1p_(...args: unknown[]): Tensor {
   return call("log1p_", "log1p_", args) as Tensor;
 }
 
 /** `torch.log2`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.log2.html */
 export function log2(input: Tensor): Tensor;
+/** `torch.log2`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.log2.html */
 export function log2(...args: unknown[]): Tensor {
   return call("log2", "log2", args) as Tensor;
 }
 
 /** `torch.log2_`: elementwise; integers become floats; in place. https://docs.pytorch.org/docs/stable/generated/torch.log2_.html */
 export function log2_(input: Tensor): Tensor;
+/** `torch.log2_`: elementwise; integers become floats; in place. https://docs.pytorch.org/docs/stable/generated/torch.log2_.html */
 export function log2_(...args: unknown[]): Tensor {
   return call("log2_", "log2_", args) as Tensor;
 }
 
 /** `torch.log_`: elementwise; integers become floats; in place. https://docs.pytorch.org/docs/stable/generated/torch.log_.html */
 export function log_(input: Tensor): Tensor;
+/** `torch.log_`: elementwise; integers become floats; in place. https://docs.pytorch.org/docs/stable/generated/torch.log_.html */
 export function log_(...args: unknown[]): Tensor {
   return call("log_", "log_", args) as Tensor;
 }
@@ -5875,6 +5974,7 @@ export function logcumsumexp(...args: unknown[]): Tensor {
 
 /** `torch.logdet`: `float32[3, 3]` gives `float32[]`. https://docs.pytorch.org/docs/stable/generated/torch.logdet.html */
 export function logdet(input: Tensor): Tensor;
+/** `torch.logdet`: `float32[3, 3]` gives `float32[]`. https://docs.pytorch.org/docs/stable/generated/torch.logdet.html */
 export function logdet(...args: unknown[]): Tensor {
   return call("logdet", "logdet", args) as Tensor;
 }
@@ -5889,6 +5989,7 @@ export function logicalAnd(...args: unknown[]): Tensor {
 
 /** `torch.logicalNot`: `float32[3, 4]` gives `bool[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.logical_not.html */
 export function logicalNot(input: Tensor): Tensor;
+/** `torch.logicalNot`: `float32[3, 4]` gives `bool[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.logical_not.html */
 export function logicalNot(...args: unknown[]): Tensor {
   return call("logicalNot", "logical_not", args) as Tensor;
 }
@@ -6344,6 +6445,7 @@ export function matmul(...args: unknown[]): Tensor {
 
 /** `torch.matrixExp`: `float32[3, 3]` gives `float32[3, 3]`. https://docs.pytorch.org/docs/stable/generated/torch.matrix_exp.html */
 export function matrixExp(input: Tensor): Tensor;
+/** `torch.matrixExp`: `float32[3, 3]` gives `float32[3, 3]`. https://docs.pytorch.org/docs/stable/generated/torch.matrix_exp.html */
 export function matrixExp(...args: unknown[]): Tensor {
   return call("matrixExp", "matrix_exp", args) as Tensor;
 }
@@ -7124,6 +7226,7 @@ export function movedim(...args: unknown[]): Tensor {
 
 /** `torch.msort`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.msort.html */
 export function msort(input: Tensor): Tensor;
+/** `torch.msort`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.msort.html */
 export function msort(...args: unknown[]): Tensor {
   return call("msort", "msort", args) as Tensor;
 }
@@ -7601,24 +7704,28 @@ export function ne(...args: unknown[]): Tensor {
 
 /** `torch.neg`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.neg.html */
 export function neg(input: Tensor): Tensor;
+/** `torch.neg`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.neg.html */
 export function neg(...args: unknown[]): Tensor {
   return call("neg", "neg", args) as Tensor;
 }
 
 /** `torch.neg_`: in place. https://docs.pytorch.org/docs/stable/generated/torch.neg_.html */
 export function neg_(input: Tensor): Tensor;
+/** `torch.neg_`: in place. https://docs.pytorch.org/docs/stable/generated/torch.neg_.html */
 export function neg_(...args: unknown[]): Tensor {
   return call("neg_", "neg_", args) as Tensor;
 }
 
 /** `torch.negative`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.negative.html */
 export function negative(input: Tensor): Tensor;
+/** `torch.negative`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.negative.html */
 export function negative(...args: unknown[]): Tensor {
   return call("negative", "negative", args) as Tensor;
 }
 
 /** `torch.negative_`: in place. https://docs.pytorch.org/docs/stable/generated/torch.negative_.html */
 export function negative_(input: Tensor): Tensor;
+/** `torch.negative_`: in place. https://docs.pytorch.org/docs/stable/generated/torch.negative_.html */
 export function negative_(...args: unknown[]): Tensor {
   return call("negative_", "negative_", args) as Tensor;
 }
@@ -7633,6 +7740,7 @@ export function nextafter(...args: unknown[]): Tensor {
 
 /** `torch.nonzeroStatic`: `float32[3, 4]` gives `int64[1, 2]`. https://docs.pytorch.org/docs/stable/generated/torch.nonzero_static.html */
 export function nonzeroStatic(input: Tensor, options: { size: number; fillValue?: number }): Tensor;
+/** `torch.nonzeroStatic`: `float32[3, 4]` gives `int64[1, 2]`. https://docs.pytorch.org/docs/stable/generated/torch.nonzero_static.html */
 export function nonzeroStatic(...args: unknown[]): Tensor {
   return call("nonzeroStatic", "nonzero_static", args) as Tensor;
 }
@@ -7732,6 +7840,7 @@ export function onesLike(
   input: Tensor,
   options?: { dtype?: DType | null; device?: string | null; memoryFormat?: string | null },
 ): Tensor;
+/** `torch.onesLike`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.ones_like.html */
 export function onesLike(...args: unknown[]): Tensor {
   return call("onesLike", "ones_like", args) as Tensor;
 }
@@ -7866,6 +7975,7 @@ export function pixelUnshuffle(...args: unknown[]): Tensor {
 
 /** `torch.poisson`: random numbers; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.poisson.html */
 export function poisson(input: Tensor): Tensor;
+/** `torch.poisson`: random numbers; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.poisson.html */
 export function poisson(...args: unknown[]): Tensor {
   return call("poisson", "poisson", args) as Tensor;
 }
@@ -7938,6 +8048,7 @@ export function polygamma(...args: unknown[]): Tensor {
 
 /** `torch.positive`: a view of the same elements; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.positive.html */
 export function positive(input: Tensor): Tensor;
+/** `torch.positive`: a view of the same elements; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.positive.html */
 export function positive(...args: unknown[]): Tensor {
   return call("positive", "positive", args) as Tensor;
 }
@@ -8068,12 +8179,14 @@ export function quantile(...args: unknown[]): Tensor {
 
 /** `torch.rad2deg`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.rad2deg.html */
 export function rad2deg(input: Tensor): Tensor;
+/** `torch.rad2deg`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.rad2deg.html */
 export function rad2deg(...args: unknown[]): Tensor {
   return call("rad2deg", "rad2deg", args) as Tensor;
 }
 
 /** `torch.rad2deg_`: elementwise; integers become floats; in place. https://docs.pytorch.org/docs/stable/generated/torch.rad2deg_.html */
 export function rad2deg_(input: Tensor): Tensor;
+/** `torch.rad2deg_`: elementwise; integers become floats; in place. https://docs.pytorch.org/docs/stable/generated/torch.rad2deg_.html */
 export function rad2deg_(...args: unknown[]): Tensor {
   return call("rad2deg_", "rad2deg_", args) as Tensor;
 }
@@ -8093,6 +8206,7 @@ export function randLike(
   input: Tensor,
   options?: { dtype?: DType | null; device?: string | null; memoryFormat?: string | null },
 ): Tensor;
+/** `torch.randLike`: random numbers; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.rand_like.html */
 export function randLike(...args: unknown[]): Tensor {
   return call("randLike", "rand_like", args) as Tensor;
 }
@@ -8197,6 +8311,7 @@ export function randnLike(
   input: Tensor,
   options?: { dtype?: DType | null; device?: string | null; memoryFormat?: string | null },
 ): Tensor;
+/** `torch.randnLike`: random numbers; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.randn_like.html */
 export function randnLike(...args: unknown[]): Tensor {
   return call("randnLike", "randn_like", args) as Tensor;
 }
@@ -8211,36 +8326,42 @@ export function randperm(...args: unknown[]): Tensor {
 
 /** `torch.ravel`: a view where strides allow it, else a copy; `float32[3, 4]` gives `float32[12]`. https://docs.pytorch.org/docs/stable/generated/torch.ravel.html */
 export function ravel(input: Tensor): Tensor;
+/** `torch.ravel`: a view where strides allow it, else a copy; `float32[3, 4]` gives `float32[12]`. https://docs.pytorch.org/docs/stable/generated/torch.ravel.html */
 export function ravel(...args: unknown[]): Tensor {
   return call("ravel", "ravel", args) as Tensor;
 }
 
 /** `torch.real`: a view of the same elements; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.real.html */
 export function real(input: Tensor): Tensor;
+/** `torch.real`: a view of the same elements; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.real.html */
 export function real(...args: unknown[]): Tensor {
   return call("real", "real", args) as Tensor;
 }
 
 /** `torch.reciprocal`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.reciprocal.html */
 export function reciprocal(input: Tensor): Tensor;
+/** `torch.reciprocal`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.reciprocal.html */
 export function reciprocal(...args: unknown[]): Tensor {
   return call("reciprocal", "reciprocal", args) as Tensor;
 }
 
 /** `torch.reciprocal_`: elementwise; integers become floats; in place. https://docs.pytorch.org/docs/stable/generated/torch.reciprocal_.html */
 export function reciprocal_(input: Tensor): Tensor;
+/** `torch.reciprocal_`: elementwise; integers become floats; in place. https://docs.pytorch.org/docs/stable/generated/torch.reciprocal_.html */
 export function reciprocal_(...args: unknown[]): Tensor {
   return call("reciprocal_", "reciprocal_", args) as Tensor;
 }
 
 /** `torch.relu`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.relu.html */
 export function relu(input: Tensor): Tensor;
+/** `torch.relu`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.relu.html */
 export function relu(...args: unknown[]): Tensor {
   return call("relu", "relu", args) as Tensor;
 }
 
 /** `torch.relu_`: in place. https://docs.pytorch.org/docs/stable/generated/torch.relu_.html */
 export function relu_(input: Tensor): Tensor;
+/** `torch.relu_`: in place. https://docs.pytorch.org/docs/stable/generated/torch.relu_.html */
 export function relu_(...args: unknown[]): Tensor {
   return call("relu_", "relu_", args) as Tensor;
 }
@@ -8339,12 +8460,14 @@ export function resizeAs_(...args: unknown[]): Tensor {
 
 /** `torch.resolveConj`: a view of the same elements; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.resolve_conj.html */
 export function resolveConj(input: Tensor): Tensor;
+/** `torch.resolveConj`: a view of the same elements; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.resolve_conj.html */
 export function resolveConj(...args: unknown[]): Tensor {
   return call("resolveConj", "resolve_conj", args) as Tensor;
 }
 
 /** `torch.resolveNeg`: a view of the same elements; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.resolve_neg.html */
 export function resolveNeg(input: Tensor): Tensor;
+/** `torch.resolveNeg`: a view of the same elements; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.resolve_neg.html */
 export function resolveNeg(...args: unknown[]): Tensor {
   return call("resolveNeg", "resolve_neg", args) as Tensor;
 }
@@ -8769,12 +8892,14 @@ export function rrelu_(...args: unknown[]): Tensor {
 
 /** `torch.rsqrt`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.rsqrt.html */
 export function rsqrt(input: Tensor): Tensor;
+/** `torch.rsqrt`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.rsqrt.html */
 export function rsqrt(...args: unknown[]): Tensor {
   return call("rsqrt", "rsqrt", args) as Tensor;
 }
 
 /** `torch.rsqrt_`: elementwise; integers become floats; in place. https://docs.pytorch.org/docs/stable/generated/torch.rsqrt_.html */
 export function rsqrt_(input: Tensor): Tensor;
+/** `torch.rsqrt_`: elementwise; integers become floats; in place. https://docs.pytorch.org/docs/stable/generated/torch.rsqrt_.html */
 export function rsqrt_(...args: unknown[]): Tensor {
   return call("rsqrt_", "rsqrt_", args) as Tensor;
 }
@@ -8978,78 +9103,91 @@ export function selectScatter(...args: unknown[]): Tensor {
 
 /** `torch.selu`: elementwise; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.selu.html */
 export function selu(input: Tensor): Tensor;
+/** `torch.selu`: elementwise; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.selu.html */
 export function selu(...args: unknown[]): Tensor {
   return call("selu", "selu", args) as Tensor;
 }
 
 /** `torch.selu_`: elementwise; in place. https://docs.pytorch.org/docs/stable/generated/torch.selu_.html */
 export function selu_(input: Tensor): Tensor;
+/** `torch.selu_`: elementwise; in place. https://docs.pytorch.org/docs/stable/generated/torch.selu_.html */
 export function selu_(...args: unknown[]): Tensor {
   return call("selu_", "selu_", args) as Tensor;
 }
 
 /** `torch.sgn`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.sgn.html */
 export function sgn(input: Tensor): Tensor;
+/** `torch.sgn`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.sgn.html */
 export function sgn(...args: unknown[]): Tensor {
   return call("sgn", "sgn", args) as Tensor;
 }
 
 /** `torch.sigmoid`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.sigmoid.html */
 export function sigmoid(input: Tensor): Tensor;
+/** `torch.sigmoid`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.sigmoid.html */
 export function sigmoid(...args: unknown[]): Tensor {
   return call("sigmoid", "sigmoid", args) as Tensor;
 }
 
 /** `torch.sigmoid_`: elementwise; integers become floats; in place. https://docs.pytorch.org/docs/stable/generated/torch.sigmoid_.html */
 export function sigmoid_(input: Tensor): Tensor;
+/** `torch.sigmoid_`: elementwise; integers become floats; in place. https://docs.pytorch.org/docs/stable/generated/torch.sigmoid_.html */
 export function sigmoid_(...args: unknown[]): Tensor {
   return call("sigmoid_", "sigmoid_", args) as Tensor;
 }
 
 /** `torch.sign`: elementwise; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.sign.html */
 export function sign(input: Tensor): Tensor;
+/** `torch.sign`: elementwise; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.sign.html */
 export function sign(...args: unknown[]): Tensor {
   return call("sign", "sign", args) as Tensor;
 }
 
 /** `torch.signbit`: elementwise; `float32[3, 4]` gives `bool[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.signbit.html */
 export function signbit(input: Tensor): Tensor;
+/** `torch.signbit`: elementwise; `float32[3, 4]` gives `bool[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.signbit.html */
 export function signbit(...args: unknown[]): Tensor {
   return call("signbit", "signbit", args) as Tensor;
 }
 
 /** `torch.sin`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.sin.html */
 export function sin(input: Tensor): Tensor;
+/** `torch.sin`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.sin.html */
 export function sin(...args: unknown[]): Tensor {
   return call("sin", "sin", args) as Tensor;
 }
 
 /** `torch.sin_`: elementwise; integers become floats; in place. https://docs.pytorch.org/docs/stable/generated/torch.sin_.html */
 export function sin_(input: Tensor): Tensor;
+/** `torch.sin_`: elementwise; integers become floats; in place. https://docs.pytorch.org/docs/stable/generated/torch.sin_.html */
 export function sin_(...args: unknown[]): Tensor {
   return call("sin_", "sin_", args) as Tensor;
 }
 
 /** `torch.sinc`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.sinc.html */
 export function sinc(input: Tensor): Tensor;
+/** `torch.sinc`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.sinc.html */
 export function sinc(...args: unknown[]): Tensor {
   return call("sinc", "sinc", args) as Tensor;
 }
 
 /** `torch.sinc_`: elementwise; integers become floats; in place. https://docs.pytorch.org/docs/stable/generated/torch.sinc_.html */
 export function sinc_(input: Tensor): Tensor;
+/** `torch.sinc_`: elementwise; integers become floats; in place. https://docs.pytorch.org/docs/stable/generated/torch.sinc_.html */
 export function sinc_(...args: unknown[]): Tensor {
   return call("sinc_", "sinc_", args) as Tensor;
 }
 
 /** `torch.sinh`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.sinh.html */
 export function sinh(input: Tensor): Tensor;
+/** `torch.sinh`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.sinh.html */
 export function sinh(...args: unknown[]): Tensor {
   return call("sinh", "sinh", args) as Tensor;
 }
 
 /** `torch.sinh_`: elementwise; integers become floats; in place. https://docs.pytorch.org/docs/stable/generated/torch.sinh_.html */
 export function sinh_(input: Tensor): Tensor;
+/** `torch.sinh_`: elementwise; integers become floats; in place. https://docs.pytorch.org/docs/stable/generated/torch.sinh_.html */
 export function sinh_(...args: unknown[]): Tensor {
   return call("sinh_", "sinh_", args) as Tensor;
 }
@@ -9142,6 +9280,7 @@ export function sliceScatter(...args: unknown[]): Tensor {
 
 /** `torch.slogdet`: `float32[3, 3]` gives `[float32[], float32[]]`. https://docs.pytorch.org/docs/stable/generated/torch.slogdet.html */
 export function slogdet(input: Tensor): Named<"sign" | "logabsdet">;
+/** `torch.slogdet`: `float32[3, 3]` gives `[float32[], float32[]]`. https://docs.pytorch.org/docs/stable/generated/torch.slogdet.html */
 export function slogdet(...args: unknown[]): Named<"sign" | "logabsdet"> {
   return call("slogdet", "slogdet", args) as Named<"sign" | "logabsdet">;
 }
@@ -9193,24 +9332,28 @@ export function splitWithSizes(...args: unknown[]): Tensor[] {
 
 /** `torch.sqrt`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.sqrt.html */
 export function sqrt(input: Tensor): Tensor;
+/** `torch.sqrt`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.sqrt.html */
 export function sqrt(...args: unknown[]): Tensor {
   return call("sqrt", "sqrt", args) as Tensor;
 }
 
 /** `torch.sqrt_`: elementwise; integers become floats; in place. https://docs.pytorch.org/docs/stable/generated/torch.sqrt_.html */
 export function sqrt_(input: Tensor): Tensor;
+/** `torch.sqrt_`: elementwise; integers become floats; in place. https://docs.pytorch.org/docs/stable/generated/torch.sqrt_.html */
 export function sqrt_(...args: unknown[]): Tensor {
   return call("sqrt_", "sqrt_", args) as Tensor;
 }
 
 /** `torch.square`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.square.html */
 export function square(input: Tensor): Tensor;
+/** `torch.square`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.square.html */
 export function square(...args: unknown[]): Tensor {
   return call("square", "square", args) as Tensor;
 }
 
 /** `torch.square_`: in place. https://docs.pytorch.org/docs/stable/generated/torch.square_.html */
 export function square_(input: Tensor): Tensor;
+/** `torch.square_`: in place. https://docs.pytorch.org/docs/stable/generated/torch.square_.html */
 export function square_(...args: unknown[]): Tensor {
   return call("square_", "square_", args) as Tensor;
 }
@@ -9435,12 +9578,14 @@ export function symConstrainRangeForSize(...args: unknown[]): void {
 
 /** `torch.t`: a view of the same elements; `float32[3, 4]` gives `float32[4, 3]`. https://docs.pytorch.org/docs/stable/generated/torch.t.html */
 export function t(input: Tensor): Tensor;
+/** `torch.t`: a view of the same elements; `float32[3, 4]` gives `float32[4, 3]`. https://docs.pytorch.org/docs/stable/generated/torch.t.html */
 export function t(...args: unknown[]): Tensor {
   return call("t", "t", args) as Tensor;
 }
 
 /** `torch.tCopy`: `float32[3, 4]` gives `float32[4, 3]`. https://docs.pytorch.org/docs/stable/generated/torch.t_copy.html */
 export function tCopy(input: Tensor): Tensor;
+/** `torch.tCopy`: `float32[3, 4]` gives `float32[4, 3]`. https://docs.pytorch.org/docs/stable/generated/torch.t_copy.html */
 export function tCopy(...args: unknown[]): Tensor {
   return call("tCopy", "t_copy", args) as Tensor;
 }
@@ -9465,24 +9610,28 @@ export function takeAlongDim(...args: unknown[]): Tensor {
 
 /** `torch.tan`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.tan.html */
 export function tan(input: Tensor): Tensor;
+/** `torch.tan`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.tan.html */
 export function tan(...args: unknown[]): Tensor {
   return call("tan", "tan", args) as Tensor;
 }
 
 /** `torch.tan_`: elementwise; integers become floats; in place. https://docs.pytorch.org/docs/stable/generated/torch.tan_.html */
 export function tan_(input: Tensor): Tensor;
+/** `torch.tan_`: elementwise; integers become floats; in place. https://docs.pytorch.org/docs/stable/generated/torch.tan_.html */
 export function tan_(...args: unknown[]): Tensor {
   return call("tan_", "tan_", args) as Tensor;
 }
 
 /** `torch.tanh`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.tanh.html */
 export function tanh(input: Tensor): Tensor;
+/** `torch.tanh`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.tanh.html */
 export function tanh(...args: unknown[]): Tensor {
   return call("tanh", "tanh", args) as Tensor;
 }
 
 /** `torch.tanh_`: elementwise; integers become floats; in place. https://docs.pytorch.org/docs/stable/generated/torch.tanh_.html */
 export function tanh_(input: Tensor): Tensor;
+/** `torch.tanh_`: elementwise; integers become floats; in place. https://docs.pytorch.org/docs/stable/generated/torch.tanh_.html */
 export function tanh_(...args: unknown[]): Tensor {
   return call("tanh_", "tanh_", args) as Tensor;
 }
@@ -9581,6 +9730,7 @@ export function topk(...args: unknown[]): Named<"values" | "indices"> {
 
 /** `torch.trace`: `float32[3, 4]` gives `float32[]`. https://docs.pytorch.org/docs/stable/generated/torch.trace.html */
 export function trace(input: Tensor): Tensor;
+/** `torch.trace`: `float32[3, 4]` gives `float32[]`. https://docs.pytorch.org/docs/stable/generated/torch.trace.html */
 export function trace(...args: unknown[]): Tensor {
   return call("trace", "trace", args) as Tensor;
 }
@@ -9824,12 +9974,14 @@ export function trueDivide(...args: unknown[]): Tensor {
 
 /** `torch.trunc`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.trunc.html */
 export function trunc(input: Tensor): Tensor;
+/** `torch.trunc`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.trunc.html */
 export function trunc(...args: unknown[]): Tensor {
   return call("trunc", "trunc", args) as Tensor;
 }
 
 /** `torch.trunc_`: in place. https://docs.pytorch.org/docs/stable/generated/torch.trunc_.html */
 export function trunc_(input: Tensor): Tensor;
+/** `torch.trunc_`: in place. https://docs.pytorch.org/docs/stable/generated/torch.trunc_.html */
 export function trunc_(...args: unknown[]): Tensor {
   return call("trunc_", "trunc_", args) as Tensor;
 }
@@ -10022,24 +10174,28 @@ export function vdot(...args: unknown[]): Tensor {
 
 /** `torch.viewAsComplex`: a view of the same elements. https://docs.pytorch.org/docs/stable/generated/torch.view_as_complex.html */
 export function viewAsComplex(input: Tensor): Tensor;
+/** `torch.viewAsComplex`: a view of the same elements. https://docs.pytorch.org/docs/stable/generated/torch.view_as_complex.html */
 export function viewAsComplex(...args: unknown[]): Tensor {
   return call("viewAsComplex", "view_as_complex", args) as Tensor;
 }
 
 /** `torch.viewAsComplexCopy`. https://docs.pytorch.org/docs/stable/generated/torch.view_as_complex_copy.html */
 export function viewAsComplexCopy(input: Tensor): Tensor;
+/** `torch.viewAsComplexCopy`. https://docs.pytorch.org/docs/stable/generated/torch.view_as_complex_copy.html */
 export function viewAsComplexCopy(...args: unknown[]): Tensor {
   return call("viewAsComplexCopy", "view_as_complex_copy", args) as Tensor;
 }
 
 /** `torch.viewAsReal`: a view of the same elements; `complex64[3, 4]` gives `float32[3, 4, 2]`. https://docs.pytorch.org/docs/stable/generated/torch.view_as_real.html */
 export function viewAsReal(input: Tensor): Tensor;
+/** `torch.viewAsReal`: a view of the same elements; `complex64[3, 4]` gives `float32[3, 4, 2]`. https://docs.pytorch.org/docs/stable/generated/torch.view_as_real.html */
 export function viewAsReal(...args: unknown[]): Tensor {
   return call("viewAsReal", "view_as_real", args) as Tensor;
 }
 
 /** `torch.viewAsRealCopy`: `complex64[3, 4]` gives `float32[3, 4, 2]`. https://docs.pytorch.org/docs/stable/generated/torch.view_as_real_copy.html */
 export function viewAsRealCopy(input: Tensor): Tensor;
+/** `torch.viewAsRealCopy`: `complex64[3, 4]` gives `float32[3, 4, 2]`. https://docs.pytorch.org/docs/stable/generated/torch.view_as_real_copy.html */
 export function viewAsRealCopy(...args: unknown[]): Tensor {
   return call("viewAsRealCopy", "view_as_real_copy", args) as Tensor;
 }
@@ -10140,6 +10296,7 @@ export function xlogy_(...args: unknown[]): Tensor {
 
 /** `torch.zero_`: in place. https://docs.pytorch.org/docs/stable/generated/torch.zero_.html */
 export function zero_(input: Tensor): Tensor;
+/** `torch.zero_`: in place. https://docs.pytorch.org/docs/stable/generated/torch.zero_.html */
 export function zero_(...args: unknown[]): Tensor {
   return call("zero_", "zero_", args) as Tensor;
 }
@@ -10159,6 +10316,7 @@ export function zerosLike(
   input: Tensor,
   options?: { dtype?: DType | null; device?: string | null; memoryFormat?: string | null },
 ): Tensor;
+/** `torch.zerosLike`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.zeros_like.html */
 export function zerosLike(...args: unknown[]): Tensor {
   return call("zerosLike", "zeros_like", args) as Tensor;
 }

@@ -6,12 +6,14 @@ import { call, type Tensor } from "./tensor.ts";
 
 /** `torch.linalg.cholesky`: `float32[3, 3]` gives `float32[3, 3]`. https://docs.pytorch.org/docs/stable/generated/torch.linalg.cholesky.html */
 export function cholesky(input: Tensor, options?: { upper?: boolean }): Tensor;
+/** `torch.linalg.cholesky`: `float32[3, 3]` gives `float32[3, 3]`. https://docs.pytorch.org/docs/stable/generated/torch.linalg.cholesky.html */
 export function cholesky(...args: unknown[]): Tensor {
   return call("cholesky", "linalg_cholesky", args) as Tensor;
 }
 
 /** `torch.linalg.choleskyEx`: `float32[3, 3]` gives `[float32[3, 3], int32[]]`. https://docs.pytorch.org/docs/stable/generated/torch.linalg.cholesky_ex.html */
 export function choleskyEx(input: Tensor, options?: { upper?: boolean; checkErrors?: boolean }): Named<"L" | "info">;
+/** `torch.linalg.choleskyEx`: `float32[3, 3]` gives `[float32[3, 3], int32[]]`. https://docs.pytorch.org/docs/stable/generated/torch.linalg.cholesky_ex.html */
 export function choleskyEx(...args: unknown[]): Named<"L" | "info"> {
   return call("choleskyEx", "linalg_cholesky_ex", args) as Named<"L" | "info">;
 }
@@ -38,18 +40,21 @@ export function cross(...args: unknown[]): Tensor {
 
 /** `torch.linalg.det`: `float32[3, 3]` gives `float32[]`. https://docs.pytorch.org/docs/stable/generated/torch.linalg.det.html */
 export function det(A: Tensor): Tensor;
+/** `torch.linalg.det`: `float32[3, 3]` gives `float32[]`. https://docs.pytorch.org/docs/stable/generated/torch.linalg.det.html */
 export function det(...args: unknown[]): Tensor {
   return call("det", "linalg_det", args) as Tensor;
 }
 
 /** `torch.linalg.diagonal`: a view of the same elements; `float32[3, 4]` gives `float32[3]`. https://docs.pytorch.org/docs/stable/generated/torch.linalg.diagonal.html */
 export function diagonal(A: Tensor, options?: { offset?: number; dim1?: number; dim2?: number }): Tensor;
+/** `torch.linalg.diagonal`: a view of the same elements; `float32[3, 4]` gives `float32[3]`. https://docs.pytorch.org/docs/stable/generated/torch.linalg.diagonal.html */
 export function diagonal(...args: unknown[]): Tensor {
   return call("diagonal", "linalg_diagonal", args) as Tensor;
 }
 
 /** `torch.linalg.eig`: `float32[3, 3]` gives `[complex64[3], complex64[3, 3]]`. https://docs.pytorch.org/docs/stable/generated/torch.linalg.eig.html */
 export function eig(input: Tensor): Named<"eigenvalues" | "eigenvectors">;
+/** `torch.linalg.eig`: `float32[3, 3]` gives `[complex64[3], complex64[3, 3]]`. https://docs.pytorch.org/docs/stable/generated/torch.linalg.eig.html */
 export function eig(...args: unknown[]): Named<"eigenvalues" | "eigenvectors"> {
   return call("eig", "linalg_eig", args) as Named<"eigenvalues" | "eigenvectors">;
 }
@@ -64,6 +69,7 @@ export function eigh(...args: unknown[]): Named<"eigenvalues" | "eigenvectors"> 
 
 /** `torch.linalg.eigvals`: `float32[3, 3]` gives `complex64[3]`. https://docs.pytorch.org/docs/stable/generated/torch.linalg.eigvals.html */
 export function eigvals(input: Tensor): Tensor;
+/** `torch.linalg.eigvals`: `float32[3, 3]` gives `complex64[3]`. https://docs.pytorch.org/docs/stable/generated/torch.linalg.eigvals.html */
 export function eigvals(...args: unknown[]): Tensor {
   return call("eigvals", "linalg_eigvals", args) as Tensor;
 }
@@ -86,18 +92,21 @@ export function householderProduct(...args: unknown[]): Tensor {
 
 /** `torch.linalg.inv`: `float32[3, 3]` gives `float32[3, 3]`. https://docs.pytorch.org/docs/stable/generated/torch.linalg.inv.html */
 export function inv(A: Tensor): Tensor;
+/** `torch.linalg.inv`: `float32[3, 3]` gives `float32[3, 3]`. https://docs.pytorch.org/docs/stable/generated/torch.linalg.inv.html */
 export function inv(...args: unknown[]): Tensor {
   return call("inv", "linalg_inv", args) as Tensor;
 }
 
 /** `torch.linalg.invEx`: `float32[3, 3]` gives `[float32[3, 3], int32[]]`. https://docs.pytorch.org/docs/stable/generated/torch.linalg.inv_ex.html */
 export function invEx(A: Tensor, options?: { checkErrors?: boolean }): Named<"inverse" | "info">;
+/** `torch.linalg.invEx`: `float32[3, 3]` gives `[float32[3, 3], int32[]]`. https://docs.pytorch.org/docs/stable/generated/torch.linalg.inv_ex.html */
 export function invEx(...args: unknown[]): Named<"inverse" | "info"> {
   return call("invEx", "linalg_inv_ex", args) as Named<"inverse" | "info">;
 }
 
 /** `torch.linalg.ldlFactor`: `float32[3, 3]` gives `[float32[3, 3], int32[3]]`. https://docs.pytorch.org/docs/stable/generated/torch.linalg.ldl_factor.html */
 export function ldlFactor(input: Tensor, options?: { hermitian?: boolean }): Named<"LD" | "pivots">;
+/** `torch.linalg.ldlFactor`: `float32[3, 3]` gives `[float32[3, 3], int32[3]]`. https://docs.pytorch.org/docs/stable/generated/torch.linalg.ldl_factor.html */
 export function ldlFactor(...args: unknown[]): Named<"LD" | "pivots"> {
   return call("ldlFactor", "linalg_ldl_factor", args) as Named<"LD" | "pivots">;
 }
@@ -107,6 +116,7 @@ export function ldlFactorEx(
   input: Tensor,
   options?: { hermitian?: boolean; checkErrors?: boolean },
 ): Named<"LD" | "pivots" | "info">;
+/** `torch.linalg.ldlFactorEx`: `float32[3, 3]` gives `[float32[3, 3], int32[3], int32[]]`. https://docs.pytorch.org/docs/stable/generated/torch.linalg.ldl_factor_ex.html */
 export function ldlFactorEx(...args: unknown[]): Named<"LD" | "pivots" | "info"> {
   return call("ldlFactorEx", "linalg_ldl_factor_ex", args) as Named<"LD" | "pivots" | "info">;
 }
@@ -145,12 +155,14 @@ export function lstsq(...args: unknown[]): Named<"solution" | "residuals" | "ran
 
 /** `torch.linalg.lu`: `float32[3, 4]` gives `[float32[3, 3], float32[3, 3], float32[3, 4]]`. https://docs.pytorch.org/docs/stable/generated/torch.linalg.lu.html */
 export function lu(A: Tensor, options?: { pivot?: boolean }): Named<"P" | "L" | "U">;
+/** `torch.linalg.lu`: `float32[3, 4]` gives `[float32[3, 3], float32[3, 3], float32[3, 4]]`. https://docs.pytorch.org/docs/stable/generated/torch.linalg.lu.html */
 export function lu(...args: unknown[]): Named<"P" | "L" | "U"> {
   return call("lu", "linalg_lu", args) as Named<"P" | "L" | "U">;
 }
 
 /** `torch.linalg.luFactor`: `float32[3, 4]` gives `[float32[3, 4], int32[3]]`. https://docs.pytorch.org/docs/stable/generated/torch.linalg.lu_factor.html */
 export function luFactor(A: Tensor, options?: { pivot?: boolean }): Named<"LU" | "pivots">;
+/** `torch.linalg.luFactor`: `float32[3, 4]` gives `[float32[3, 4], int32[3]]`. https://docs.pytorch.org/docs/stable/generated/torch.linalg.lu_factor.html */
 export function luFactor(...args: unknown[]): Named<"LU" | "pivots"> {
   return call("luFactor", "linalg_lu_factor", args) as Named<"LU" | "pivots">;
 }
@@ -160,6 +172,7 @@ export function luFactorEx(
   A: Tensor,
   options?: { pivot?: boolean; checkErrors?: boolean },
 ): Named<"LU" | "pivots" | "info">;
+/** `torch.linalg.luFactorEx`: `float32[3, 4]` gives `[float32[3, 4], int32[3], int32[]]`. https://docs.pytorch.org/docs/stable/generated/torch.linalg.lu_factor_ex.html */
 export function luFactorEx(...args: unknown[]): Named<"LU" | "pivots" | "info"> {
   return call("luFactorEx", "linalg_lu_factor_ex", args) as Named<"LU" | "pivots" | "info">;
 }
@@ -184,6 +197,7 @@ export function matmul(...args: unknown[]): Tensor {
 
 /** `torch.linalg.matrixExp`: `float32[3, 3]` gives `float32[3, 3]`. https://docs.pytorch.org/docs/stable/generated/torch.linalg.matrix_exp.html */
 export function matrixExp(input: Tensor): Tensor;
+/** `torch.linalg.matrixExp`: `float32[3, 3]` gives `float32[3, 3]`. https://docs.pytorch.org/docs/stable/generated/torch.linalg.matrix_exp.html */
 export function matrixExp(...args: unknown[]): Tensor {
   return call("matrixExp", "linalg_matrix_exp", args) as Tensor;
 }
@@ -388,6 +402,7 @@ export function qr(...args: unknown[]): Named<"Q" | "R"> {
 
 /** `torch.linalg.slogdet`: `float32[3, 3]` gives `[float32[], float32[]]`. https://docs.pytorch.org/docs/stable/generated/torch.linalg.slogdet.html */
 export function slogdet(A: Tensor): Named<"sign" | "logabsdet">;
+/** `torch.linalg.slogdet`: `float32[3, 3]` gives `[float32[], float32[]]`. https://docs.pytorch.org/docs/stable/generated/torch.linalg.slogdet.html */
 export function slogdet(...args: unknown[]): Named<"sign" | "logabsdet"> {
   return call("slogdet", "linalg_slogdet", args) as Named<"sign" | "logabsdet">;
 }
@@ -440,6 +455,7 @@ export function svd(...args: unknown[]): Named<"U" | "S" | "Vh"> {
 
 /** `torch.linalg.svdvals`: `float32[3, 4]` gives `float32[3]`. https://docs.pytorch.org/docs/stable/generated/torch.linalg.svdvals.html */
 export function svdvals(A: Tensor, options?: { driver?: string | null }): Tensor;
+/** `torch.linalg.svdvals`: `float32[3, 4]` gives `float32[3]`. https://docs.pytorch.org/docs/stable/generated/torch.linalg.svdvals.html */
 export function svdvals(...args: unknown[]): Tensor {
   return call("svdvals", "linalg_svdvals", args) as Tensor;
 }
@@ -464,6 +480,7 @@ export function tensorsolve(...args: unknown[]): Tensor {
 
 /** `torch.linalg.vander`: `float32[3, 4]` gives `float32[3, 4, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.linalg.vander.html */
 export function vander(x: Tensor, options?: { N?: number | null }): Tensor;
+/** `torch.linalg.vander`: `float32[3, 4]` gives `float32[3, 4, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.linalg.vander.html */
 export function vander(...args: unknown[]): Tensor {
   return call("vander", "linalg_vander", args) as Tensor;
 }

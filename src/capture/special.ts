@@ -5,30 +5,35 @@ import { call, type Tensor } from "./tensor.ts";
 
 /** `torch.special.airyAi`: integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/special.html#torch.special.airy_ai */
 export function airyAi(x: Tensor): Tensor;
+/** `torch.special.airyAi`: integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/special.html#torch.special.airy_ai */
 export function airyAi(...args: unknown[]): Tensor {
   return call("airyAi", "special_airy_ai", args) as Tensor;
 }
 
 /** `torch.special.besselJ0`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/special.html#torch.special.bessel_j0 */
 export function besselJ0(input: Tensor): Tensor;
+/** `torch.special.besselJ0`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/special.html#torch.special.bessel_j0 */
 export function besselJ0(...args: unknown[]): Tensor {
   return call("besselJ0", "special_bessel_j0", args) as Tensor;
 }
 
 /** `torch.special.besselJ1`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/special.html#torch.special.bessel_j1 */
 export function besselJ1(input: Tensor): Tensor;
+/** `torch.special.besselJ1`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/special.html#torch.special.bessel_j1 */
 export function besselJ1(...args: unknown[]): Tensor {
   return call("besselJ1", "special_bessel_j1", args) as Tensor;
 }
 
 /** `torch.special.besselY0`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/special.html#torch.special.bessel_y0 */
 export function besselY0(input: Tensor): Tensor;
+/** `torch.special.besselY0`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/special.html#torch.special.bessel_y0 */
 export function besselY0(...args: unknown[]): Tensor {
   return call("besselY0", "special_bessel_y0", args) as Tensor;
 }
 
 /** `torch.special.besselY1`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/special.html#torch.special.bessel_y1 */
 export function besselY1(input: Tensor): Tensor;
+/** `torch.special.besselY1`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/special.html#torch.special.bessel_y1 */
 export function besselY1(...args: unknown[]): Tensor {
   return call("besselY1", "special_bessel_y1", args) as Tensor;
 }
@@ -123,54 +128,63 @@ export function chebyshevPolynomialW(...args: unknown[]): Tensor {
 
 /** `torch.special.digamma`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/special.html#torch.special.digamma */
 export function digamma(input: Tensor): Tensor;
+/** `torch.special.digamma`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/special.html#torch.special.digamma */
 export function digamma(...args: unknown[]): Tensor {
   return call("digamma", "special_digamma", args) as Tensor;
 }
 
 /** `torch.special.entr`: integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/special.html#torch.special.entr */
 export function entr(input: Tensor): Tensor;
+/** `torch.special.entr`: integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/special.html#torch.special.entr */
 export function entr(...args: unknown[]): Tensor {
   return call("entr", "special_entr", args) as Tensor;
 }
 
 /** `torch.special.erf`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/special.html#torch.special.erf */
 export function erf(input: Tensor): Tensor;
+/** `torch.special.erf`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/special.html#torch.special.erf */
 export function erf(...args: unknown[]): Tensor {
   return call("erf", "special_erf", args) as Tensor;
 }
 
 /** `torch.special.erfc`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/special.html#torch.special.erfc */
 export function erfc(input: Tensor): Tensor;
+/** `torch.special.erfc`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/special.html#torch.special.erfc */
 export function erfc(...args: unknown[]): Tensor {
   return call("erfc", "special_erfc", args) as Tensor;
 }
 
 /** `torch.special.erfcx`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/special.html#torch.special.erfcx */
 export function erfcx(input: Tensor): Tensor;
+/** `torch.special.erfcx`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/special.html#torch.special.erfcx */
 export function erfcx(...args: unknown[]): Tensor {
   return call("erfcx", "special_erfcx", args) as Tensor;
 }
 
 /** `torch.special.erfinv`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/special.html#torch.special.erfinv */
 export function erfinv(input: Tensor): Tensor;
+/** `torch.special.erfinv`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/special.html#torch.special.erfinv */
 export function erfinv(...args: unknown[]): Tensor {
   return call("erfinv", "special_erfinv", args) as Tensor;
 }
 
 /** `torch.special.exp2`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/special.html#torch.special.exp2 */
 export function exp2(input: Tensor): Tensor;
+/** `torch.special.exp2`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/special.html#torch.special.exp2 */
 export function exp2(...args: unknown[]): Tensor {
   return call("exp2", "special_exp2", args) as Tensor;
 }
 
 /** `torch.special.expit`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/special.html#torch.special.expit */
 export function expit(input: Tensor): Tensor;
+/** `torch.special.expit`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/special.html#torch.special.expit */
 export function expit(...args: unknown[]): Tensor {
   return call("expit", "special_expit", args) as Tensor;
 }
 
 /** `torch.special.expm1`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/special.html#torch.special.expm1 */
 export function expm1(input: Tensor): Tensor;
+/** `torch.special.expm1`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/special.html#torch.special.expm1 */
 export function expm1(...args: unknown[]): Tensor {
   return call("expm1", "special_expm1", args) as Tensor;
 }
@@ -193,6 +207,7 @@ export function gammaincc(...args: unknown[]): Tensor {
 
 /** `torch.special.gammaln`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/special.html#torch.special.gammaln */
 export function gammaln(input: Tensor): Tensor;
+/** `torch.special.gammaln`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/special.html#torch.special.gammaln */
 export function gammaln(...args: unknown[]): Tensor {
   return call("gammaln", "special_gammaln", args) as Tensor;
 }
@@ -243,24 +258,28 @@ export function hermitePolynomialHe(...args: unknown[]): Tensor {
 
 /** `torch.special.i0`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/special.html#torch.special.i0 */
 export function i0(input: Tensor): Tensor;
+/** `torch.special.i0`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/special.html#torch.special.i0 */
 export function i0(...args: unknown[]): Tensor {
   return call("i0", "special_i0", args) as Tensor;
 }
 
 /** `torch.special.i0e`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/special.html#torch.special.i0e */
 export function i0e(input: Tensor): Tensor;
+/** `torch.special.i0e`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/special.html#torch.special.i0e */
 export function i0e(...args: unknown[]): Tensor {
   return call("i0e", "special_i0e", args) as Tensor;
 }
 
 /** `torch.special.i1`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/special.html#torch.special.i1 */
 export function i1(input: Tensor): Tensor;
+/** `torch.special.i1`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/special.html#torch.special.i1 */
 export function i1(...args: unknown[]): Tensor {
   return call("i1", "special_i1", args) as Tensor;
 }
 
 /** `torch.special.i1e`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/special.html#torch.special.i1e */
 export function i1e(input: Tensor): Tensor;
+/** `torch.special.i1e`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/special.html#torch.special.i1e */
 export function i1e(...args: unknown[]): Tensor {
   return call("i1e", "special_i1e", args) as Tensor;
 }
@@ -311,12 +330,14 @@ export function legendrePolynomialP(...args: unknown[]): Tensor {
 
 /** `torch.special.log1p`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/special.html#torch.special.log1p */
 export function log1p(input: Tensor): Tensor;
+/** `torch.special.log1p`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/special.html#torch.special.log1p */
 export function log1p(...args: unknown[]): Tensor {
   return call("log1p", "special_log1p", args) as Tensor;
 }
 
 /** `torch.special.logNdtr`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/special.html#torch.special.log_ndtr */
 export function logNdtr(input: Tensor): Tensor;
+/** `torch.special.logNdtr`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/special.html#torch.special.log_ndtr */
 export function logNdtr(...args: unknown[]): Tensor {
   return call("logNdtr", "special_log_ndtr", args) as Tensor;
 }
@@ -349,24 +370,28 @@ export function logsumexp(...args: unknown[]): Tensor {
 
 /** `torch.special.modifiedBesselI0`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/special.html#torch.special.modified_bessel_i0 */
 export function modifiedBesselI0(input: Tensor): Tensor;
+/** `torch.special.modifiedBesselI0`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/special.html#torch.special.modified_bessel_i0 */
 export function modifiedBesselI0(...args: unknown[]): Tensor {
   return call("modifiedBesselI0", "special_modified_bessel_i0", args) as Tensor;
 }
 
 /** `torch.special.modifiedBesselI1`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/special.html#torch.special.modified_bessel_i1 */
 export function modifiedBesselI1(input: Tensor): Tensor;
+/** `torch.special.modifiedBesselI1`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/special.html#torch.special.modified_bessel_i1 */
 export function modifiedBesselI1(...args: unknown[]): Tensor {
   return call("modifiedBesselI1", "special_modified_bessel_i1", args) as Tensor;
 }
 
 /** `torch.special.modifiedBesselK0`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/special.html#torch.special.modified_bessel_k0 */
 export function modifiedBesselK0(input: Tensor): Tensor;
+/** `torch.special.modifiedBesselK0`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/special.html#torch.special.modified_bessel_k0 */
 export function modifiedBesselK0(...args: unknown[]): Tensor {
   return call("modifiedBesselK0", "special_modified_bessel_k0", args) as Tensor;
 }
 
 /** `torch.special.modifiedBesselK1`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/special.html#torch.special.modified_bessel_k1 */
 export function modifiedBesselK1(input: Tensor): Tensor;
+/** `torch.special.modifiedBesselK1`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/special.html#torch.special.modified_bessel_k1 */
 export function modifiedBesselK1(...args: unknown[]): Tensor {
   return call("modifiedBesselK1", "special_modified_bessel_k1", args) as Tensor;
 }
@@ -381,12 +406,14 @@ export function multigammaln(...args: unknown[]): Tensor {
 
 /** `torch.special.ndtr`: integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/special.html#torch.special.ndtr */
 export function ndtr(input: Tensor): Tensor;
+/** `torch.special.ndtr`: integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/special.html#torch.special.ndtr */
 export function ndtr(...args: unknown[]): Tensor {
   return call("ndtr", "special_ndtr", args) as Tensor;
 }
 
 /** `torch.special.ndtri`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/special.html#torch.special.ndtri */
 export function ndtri(input: Tensor): Tensor;
+/** `torch.special.ndtri`: elementwise; integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/special.html#torch.special.ndtri */
 export function ndtri(...args: unknown[]): Tensor {
   return call("ndtri", "special_ndtri", args) as Tensor;
 }
@@ -403,24 +430,28 @@ export function polygamma(...args: unknown[]): Tensor {
 
 /** `torch.special.psi`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/special.html#torch.special.psi */
 export function psi(input: Tensor): Tensor;
+/** `torch.special.psi`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/special.html#torch.special.psi */
 export function psi(...args: unknown[]): Tensor {
   return call("psi", "special_psi", args) as Tensor;
 }
 
 /** `torch.special.round`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/special.html#torch.special.round */
 export function round(input: Tensor, options?: { decimals?: number }): Tensor;
+/** `torch.special.round`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/special.html#torch.special.round */
 export function round(...args: unknown[]): Tensor {
   return call("round", "special_round", args) as Tensor;
 }
 
 /** `torch.special.scaledModifiedBesselK0`: integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/special.html#torch.special.scaled_modified_bessel_k0 */
 export function scaledModifiedBesselK0(x: Tensor): Tensor;
+/** `torch.special.scaledModifiedBesselK0`: integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/special.html#torch.special.scaled_modified_bessel_k0 */
 export function scaledModifiedBesselK0(...args: unknown[]): Tensor {
   return call("scaledModifiedBesselK0", "special_scaled_modified_bessel_k0", args) as Tensor;
 }
 
 /** `torch.special.scaledModifiedBesselK1`: integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/special.html#torch.special.scaled_modified_bessel_k1 */
 export function scaledModifiedBesselK1(x: Tensor): Tensor;
+/** `torch.special.scaledModifiedBesselK1`: integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/special.html#torch.special.scaled_modified_bessel_k1 */
 export function scaledModifiedBesselK1(...args: unknown[]): Tensor {
   return call("scaledModifiedBesselK1", "special_scaled_modified_bessel_k1", args) as Tensor;
 }
@@ -515,6 +546,7 @@ export function shiftedChebyshevPolynomialW(...args: unknown[]): Tensor {
 
 /** `torch.special.sinc`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/special.html#torch.special.sinc */
 export function sinc(input: Tensor): Tensor;
+/** `torch.special.sinc`: `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/special.html#torch.special.sinc */
 export function sinc(...args: unknown[]): Tensor {
   return call("sinc", "special_sinc", args) as Tensor;
 }
@@ -531,6 +563,7 @@ export function softmax(...args: unknown[]): Tensor {
 
 /** `torch.special.sphericalBesselJ0`: integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/special.html#torch.special.spherical_bessel_j0 */
 export function sphericalBesselJ0(x: Tensor): Tensor;
+/** `torch.special.sphericalBesselJ0`: integers become floats; `float32[3, 4]` gives `float32[3, 4]`. https://docs.pytorch.org/docs/stable/special.html#torch.special.spherical_bessel_j0 */
 export function sphericalBesselJ0(...args: unknown[]): Tensor {
   return call("sphericalBesselJ0", "special_spherical_bessel_j0", args) as Tensor;
 }

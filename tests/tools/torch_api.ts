@@ -337,6 +337,8 @@ function declaration(namespace: Namespace, name: string, operators: string): str
   const given = method ? `this.invoke("${shown}", ${forms}, args)` : `call("${shown}", ${forms}, args)`;
   const body = result === "void" ? `${given};` : `return ${given} as ${result};`;
   const lines = [...signatures].map(([text, about], i) => `/** ${i === 0 ? doc : about} */\n${leadOwn}${text};`);
+  // deno doc shows the implementation where there is one form only.
+  if (lines.length === 1 && !method) lines.push(`/** ${doc} */`);
   lines.push(`${leadOwn}${own}(...args: unknown[]): ${result} {`, body, "}");
   if (leadOwn !== lead) lines.push(`export { ${own} as ${shown} };`);
   return lines.join("\n");
@@ -416,6 +418,7 @@ async function compositesFile(
     const name = space === "nn" ? "F" : "torch";
     const doc = `\`${name}.${shown}\`. ${pageOf(space, composite.name)}`;
     const lines = signatures.map(([text, about], i) => `/** ${i === 0 ? doc : about} */\nexport function ${text};`);
+    if (lines.length === 1) lines.push(`/** ${doc} */`);
     lines.push(
       `export function ${shown}(...args: unknown[]): ${results} {`,
       `return ${file}.${own}.call(args) as ${results};`,
