@@ -12,15 +12,18 @@ export function writtenInputs(graph: FxGraph, table: OpTable): Set<FxValue> {
   for (const node of graph.nodes()) {
     const resolved = table.resolve(node.target);
     if (!resolved) continue;
-    for (const [i, arg] of resolved.op.parsed.args.entries()) {
-      const given = argument(node, i, arg.name);
-      const isWritten = resolved.inplace ? i === 0 : arg.alias?.write ?? false;
-      if (isWritten) { for (const value of valuesOf(given)) if (inputs.has(baseOf(value))) written.add(baseOf(value)); }
+    const { parsed, writes } = resolved.op;
+    const given = new Map(parsed.args.map(({ name }, i) => [name, argument(node, i, name)]));
+    const also = writes && (!writes.when || writes.when(Object.fromEntries(given))) ? writes.args : [];
+    for (const [i, arg] of parsed.args.entries()) {
+      const value = given.get(arg.name)!;
+      const isWritten = resolved.inplace ? i === 0 : (arg.alias?.write ?? false) || also.includes(arg.name);
+      if (isWritten) { for (const one of valuesOf(value)) if (inputs.has(baseOf(one))) written.add(baseOf(one)); }
       const isViewed = isWritten || arg.alias !== null && arg.alias !== undefined;
-      if (isViewed && given instanceof FxValue) {
+      if (isViewed && value instanceof FxValue) {
         const isBack = resolved.inplace ||
-          resolved.op.parsed.returns.some(({ alias }) => alias?.set === arg.alias?.set);
-        if (isBack) { for (const output of node.outputs) bases.set(output, baseOf(given)); }
+          parsed.returns.some(({ alias }) => alias && alias.set === arg.alias?.set);
+        if (isBack) { for (const output of node.outputs) bases.set(output, baseOf(value)); }
       }
     }
   }

@@ -190,6 +190,7 @@ export class Calls {
   }
 
   typeof(a: unknown): string {
+    checkUsable(a, this.runtime.here);
     if (!(a instanceof SymbolicNumber)) return typeof a;
     return a.expr.kind === "bool" ? "boolean" : "number";
   }

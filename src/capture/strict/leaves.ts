@@ -52,7 +52,8 @@ export function planFor(a: unknown, b: unknown, path: string): Plan {
   if ((a === MISSING || b === MISSING) && (typeof x !== "object" || x === null)) return { kind: "same", value: x };
   const [t, u] = [numberType(x), numberType(y)];
   if (t && u) {
-    if (t === u) return sameNumber(x, y) ? { kind: "same", value: x } : { kind: "number", type: t };
+    const isOne = a === MISSING || b === MISSING;
+    if (t === u) return !isOne && sameNumber(x, y) ? { kind: "same", value: x } : { kind: "number", type: t };
     if (t !== "bool" && u !== "bool") return { kind: "number", type: "float" };
   }
   return { kind: "poison", reason: `${path} is ${kindOf(x)} one way and ${kindOf(y)} the other` };
