@@ -17,6 +17,7 @@ import { Loops } from "./loops.ts";
 import type { Comparison } from "./symbolic_loop.ts";
 import { isContainer } from "./merge.ts";
 import { callNative, checkConstruction } from "./natives.ts";
+import { METHODS, plainBinary } from "./operators.ts";
 import { checkUsable } from "./poison.ts";
 import type { Library } from "./prepare.ts";
 import type { Subject } from "../subject.ts";
@@ -410,77 +411,6 @@ export class Runtime {
     leaves.call("aten._assert_async.msg", [expected, message]);
     this.policy.warn(`What throws here is kept as a condition on the inputs: ${message}`, place);
   }
-}
-
-const METHODS: Readonly<Record<string, string>> = {
-  "+": "x.add(y)",
-  "-": "x.sub(y)",
-  "*": "x.mul(y)",
-  "/": "x.div(y)",
-  "%": "x.remainder(y)",
-  "**": "x.pow(y)",
-  "<": "x.lt(y)",
-  "<=": "x.le(y)",
-  ">": "x.gt(y)",
-  ">=": "x.ge(y)",
-  "&": "x.bitwiseAnd(y)",
-  "|": "x.bitwiseOr(y)",
-  "^": "x.bitwiseXor(y)",
-};
-
-/** An operator of JavaScript on plain values. */
-function plainBinary(operator: string, left: unknown, right: unknown): unknown {
-  // Operators convert their operands as JavaScript does, whatever these are.
-  const [a, b] = [left as number, right as number];
-  switch (operator) {
-    case "+":
-      return a + b;
-    case "-":
-      return a - b;
-    case "*":
-      return a * b;
-    case "/":
-      return a / b;
-    case "%":
-      return a % b;
-    case "**":
-      return a ** b;
-    case "<":
-      return a < b;
-    case "<=":
-      return a <= b;
-    case ">":
-      return a > b;
-    case ">=":
-      return a >= b;
-    case "==":
-      // deno-lint-ignore eqeqeq -- the program's own operator
-      return a == b;
-    case "!=":
-      // deno-lint-ignore eqeqeq -- the program's own operator
-      return a != b;
-    case "===":
-      return a === b;
-    case "!==":
-      return a !== b;
-    case "&":
-      return a & b;
-    case "|":
-      return a | b;
-    case "^":
-      return a ^ b;
-    case "<<":
-      return a << b;
-    case ">>":
-      return a >> b;
-    case ">>>":
-      return a >>> b;
-    case "in":
-      return (left as PropertyKey) in (right as object);
-    case "instanceof":
-      return (left as object) instanceof (right as new () => object);
-  }
-  throw new TypeError(`There is no operator ${operator}`);
 }
 
 /** @throws {CaptureError} if a part of what a model returns can't be used */

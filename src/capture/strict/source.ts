@@ -5,7 +5,6 @@
  */
 import type inspector from "node:inspector";
 import type vm from "node:vm";
-import { CaptureError } from "../../ir/mod.ts";
 import { isFunction, parseFunction } from "./parse.ts";
 import type { FunctionSource, SourceReader } from "./prepare.ts";
 import type { Callable, Place } from "./refusal.ts";
@@ -54,13 +53,9 @@ export class InspectorReader implements SourceReader, Disposable {
     this.vm = machine;
   }
 
-  /** Whether there is an engine that can be asked, which pages don't have. */
-  static isPossible(): boolean {
-    return "Deno" in globalThis || "process" in globalThis;
-  }
-
-  /** @throws {CaptureError} where the engine has no inspector, as in a page */
-  static async open(): Promise<InspectorReader> {
+  /** A reader; null where the engine has no inspector, as in a page, or does not allow its use. */
+  static async open(): Promise<InspectorReader | null> {
+    if (!("Deno" in globalThis || "process" in globalThis)) return null;
     try {
       const [{ default: inspector }, { default: machine }] = await Promise.all([
         import("node:inspector"),
@@ -75,10 +70,8 @@ export class InspectorReader implements SourceReader, Disposable {
       });
       await reader.post("Debugger.enable", {});
       return reader;
-    } catch (error) {
-      throw new CaptureError("Functions can't be read here: there is no inspector, which Deno and Node have", {}, {
-        cause: error,
-      });
+    } catch {
+      return null;
     }
   }
 

@@ -37,7 +37,7 @@ export class RewrittenModel implements Disposable {
 
   /** Reads the functions of a session's model. */
   static async open(session: Session): Promise<RewrittenModel> {
-    const reader = InspectorReader.isPossible() ? await InspectorReader.open() : new PageReader(OWN);
+    const reader = await InspectorReader.open() ?? new PageReader(OWN);
     const model = new RewrittenModel(session, reader);
     for (const module of session.subject.modules.values()) await model.library.readMethods(module);
     return model;

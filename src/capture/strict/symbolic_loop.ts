@@ -3,18 +3,19 @@
  * turn to turn is known; then it is recorded as a `while_loop`, or as a `scan` where the turns push to arrays.
  */
 import { FxValue } from "../../fx/mod.ts";
-import { add, type Dim, isSym, max, mul } from "../../sym/mod.ts";
+import { add, type Dim, max, mul } from "../../sym/mod.ts";
 import type { ClosedGraph, OpenGraph } from "../../trace/tracer.ts";
 import { writtenInputs } from "../../trace/writes.ts";
 import { TensorBase } from "../base.ts";
-import { fromDim, SymbolicNumber } from "../symbolic.ts";
+import { fromDim } from "../symbolic.ts";
 import { Unfollowed } from "./arithmetic.ts";
 import type { BranchHost } from "./branches.ts";
 import { Carried, type CarriedLeaf, mapLeaves, step } from "./carried.ts";
 import { type Completion, Exit, type ExitKey } from "./completion.ts";
 import { type Contents, contentsOf, setContents } from "./journal.ts";
+import { asInt, dimOf, FLIPPED, sameNumber, structureDifference } from "./loop_values.ts";
 import type { LoopParts } from "./loops.ts";
-import { differenceOf, isContainer, MISSING } from "./merge.ts";
+import { differenceOf, MISSING } from "./merge.ts";
 import { cure, Poison, poison } from "./poison.ts";
 import type { Runtime } from "./runtime.ts";
 import { setTail } from "./tails.ts";
@@ -491,37 +492,7 @@ export class SymbolicLoop {
   }
 }
 
-const FLIPPED: Readonly<Record<string, string>> = {
-  "<": ">",
-  ">": "<",
-  "<=": ">=",
-  ">=": "<=",
-  "!==": "!==",
-  "===": "===",
-};
-
 function afterOf(turn: Turn, { path }: CarriedLeaf): unknown {
   if (turn.after.has(path)) return turn.after.get(path);
   return MISSING;
-}
-
-function sameNumber(a: unknown, b: unknown): boolean {
-  return a instanceof SymbolicNumber && b instanceof SymbolicNumber && a.expr.key === b.expr.key;
-}
-
-/** A whole number as a size; null for other values. */
-function dimOf(x: unknown): Dim | null {
-  if (typeof x === "number" && Number.isSafeInteger(x)) return x;
-  return x instanceof SymbolicNumber && x.expr.kind === "int" ? x.expr : null;
-}
-
-function asInt(dim: Dim): unknown {
-  return isSym(dim) ? dim : BigInt(dim);
-}
-
-/** Why two values have other structures; null where a turn leaves the structure as it is. */
-function structureDifference(a: unknown, b: unknown): string | null {
-  if (a === b || !isContainer(a) || !isContainer(b)) return null;
-  const difference = differenceOf(a, b, contentsOf(a), contentsOf(b));
-  return difference?.replace("one way and", "before a turn and").replace("the other", "after it") ?? null;
 }

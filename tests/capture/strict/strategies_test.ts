@@ -1,6 +1,8 @@
 /** The strategies in their order: which one captures a model, what it says of those before it, and what it takes for granted. */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import * as onnx from "../../../mod.ts";
+import { PageReader } from "../../../src/capture/strict/page.ts";
+import { loadParser } from "../../../src/capture/strict/parse.ts";
 import { type Tensor, torch } from "../../../torch.ts";
 
 const x = torch.arange(0, 12).reshape([3, 4]).to("float32");
@@ -105,4 +107,15 @@ Deno.test("an error tells why each strategy failed", async () => {
   for (const part of ["strict=False", "strict=True", "draft_export", "tracing", "strategies_test.ts"]) {
     assert(error.message.includes(part), error.message);
   }
+});
+
+Deno.test("in a page a function may use its arguments and this library, not what it captures", async () => {
+  await loadParser();
+  const reader = new PageReader({ torch });
+  const source = await reader.read((x: Tensor) => torch.relu(x));
+  assertEquals([...source.names], [["torch", torch]]);
+  assertEquals(source.compile("a + b", ["a", "b"])(1, 2), 3);
+  const scale = x.sum().item();
+  const error = await assertRejects(async () => await reader.read((x: Tensor) => x.mul(scale)), onnx.CaptureError);
+  assert(/uses scale from outside/.test(error.message), error.message);
 });
