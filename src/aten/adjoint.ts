@@ -18,6 +18,7 @@ function adjoints(orderOf = lastTwo): Omit<PermuteRules<unknown>, "complex"> & {
       const turned = plain.inverse(t, args, updated);
       return isComplex(t.meta(turned).dtype) ? t.call(conjPhysical, turned) : turned;
     },
+    strides: plain.strides,
   };
 }
 

@@ -56,6 +56,11 @@ export const expand = defineOp(
     ...expanding,
     kernel: ({ self, size }) => expandTo(self, expandedShape(self.shape, size) as number[]),
     inverse: (t, { self }, updated) => firstOfEach(t, self, updated),
+    strides: ({ shape, strides }, { size }) => {
+      const lead = size.length - shape.length;
+      const isKept = (d: number): boolean => d >= lead && eq(shape[d - lead], expandedShape(shape, size)[d]) === true;
+      return size.map((_, d) => isKept(d) ? strides[d - lead] : 0);
+    },
   },
 );
 

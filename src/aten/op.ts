@@ -142,6 +142,8 @@ export interface Rules<S extends string> {
    * call is a view. Absent: it always is.
    */
   aliases?(self: Meta, args: Args<Meta, S>): boolean;
+  /** Strides of a view of `self`, whose strides are known, where they aren't those of a new tensor. In elements. */
+  strides?(self: Required<Meta>, args: Args<Meta, S>): readonly Dim[];
   /**
    * For schemas that don't mark it: the results, one by one, that share memory with arguments, in terms of view operators;
    * null for those that don't. Functionalization follows writes through them. Only `t.call` and `t.meta` may be used.

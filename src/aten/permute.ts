@@ -1,6 +1,7 @@
 /** The same elements with dims in another order. */
 import type { OnnxBuilder } from "../onnx/builder.ts";
 import type { OnnxValue } from "../onnx/model.ts";
+import type { Dim } from "../sym/mod.ts";
 import { type Meta, normalizeDim, type Tensor } from "../tensor/mod.ts";
 import { permuteDims } from "../tensor/loops.ts";
 import { type Calls, defineOp, type MetaContext } from "./op.ts";
@@ -13,6 +14,7 @@ export interface PermuteRules<A> {
   readonly complex: "native";
   onnx(b: OnnxBuilder, args: A & { readonly self: OnnxValue }): OnnxValue;
   inverse<T extends object>(t: Calls<T>, args: A & { readonly self: T }, updated: T): T;
+  strides(self: Required<Meta>, args: A): readonly Dim[];
 }
 
 /** The rules of an operator that puts the dims of `self` in the order that `orderOf` says. */
@@ -23,6 +25,7 @@ export function permuting<A>(orderOf: (rank: number, args: A) => readonly number
     complex: "native",
     onnx: (b, args) => b.transpose(args.self, orderOf(b.meta(args.self).shape.length, args)),
     inverse: (t, args, updated) => t.call(permute, updated, invertOrder(orderOf(t.meta(args.self).shape.length, args))),
+    strides: ({ shape, strides }, args) => orderOf(shape.length, args).map((d) => strides[d]),
   };
 }
 

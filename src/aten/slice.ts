@@ -67,6 +67,7 @@ const selecting = {
 export const select = defineOp("aten::select.int(Tensor(a) self, int dim, SymInt index) -> Tensor(a)", {
   ...selecting,
   inverse: (t, { self, dim, index }, updated) => t.call(selectScatter, self, updated, dim, index),
+  strides: ({ strides }, { dim }) => strides.toSpliced(normalizeDim(dim, strides.length), 1),
 });
 
 /** A copy of one element of a dim. */
@@ -178,6 +179,8 @@ export const slice = defineOp(
     ...slicing,
     inverse: (t, { self, dim, start, end, step }, updated) =>
       t.call(sliceScatter, self, updated, dim, start, end, step),
+    strides: ({ strides }, { dim, step }) =>
+      strides.map((stride, d) => d === normalizeDim(dim, strides.length) ? mul(stride, step) : stride),
   },
 );
 
@@ -255,6 +258,7 @@ export const narrow = defineOp(
       const [from, to] = narrowed(t.meta(self).shape, dim, start, length);
       return t.call(sliceScatter, self, updated, dim, from, to);
     },
+    strides: ({ strides }) => strides,
   },
 );
 

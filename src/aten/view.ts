@@ -1,7 +1,7 @@
 /** The same elements under another shape: view, reshape, flatten, squeeze and their kind. */
 import type { OnnxBuilder } from "../onnx/builder.ts";
 import type { OnnxValue } from "../onnx/model.ts";
-import { type Dim, eq, prod } from "../sym/mod.ts";
+import { type Dim, eq, mul, prod } from "../sym/mod.ts";
 import { itemsize, type Meta, normalizeDim, Tensor } from "../tensor/mod.ts";
 import { convert } from "../tensor/loops.ts";
 import { type Calls, defineOp, type MetaContext } from "./op.ts";
@@ -161,6 +161,10 @@ export const unsqueeze = defineOp("aten::unsqueeze(Tensor(a) self, int dim) -> T
   complex: "native",
   onnx: (b, { self, dim }) => b.unsqueeze(self, normalizeDim(dim, b.meta(self).shape.length + 1)),
   inverse: (t, { self, dim }, updated) => t.call(squeezeDim, updated, normalizeDim(dim, t.meta(self).shape.length + 1)),
+  strides: ({ shape, strides }, { dim }) => {
+    const d = normalizeDim(dim, shape.length + 1);
+    return strides.toSpliced(d, 0, d < shape.length ? mul(shape[d], strides[d]) : 1);
+  },
 });
 
 /** A copy without dims of size 1. */

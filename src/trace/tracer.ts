@@ -25,7 +25,7 @@ import {
 } from "../fx/mod.ts";
 import { LoweringError } from "../ir/mod.ts";
 import { bit, type Dim, eq, isSym, type Sym, symbol } from "../sym/mod.ts";
-import { canCast, type Meta, Tensor } from "../tensor/mod.ts";
+import { canCast, contiguousStrides, type Meta, Tensor } from "../tensor/mod.ts";
 import { checkAtOtherSizes } from "./guards.ts";
 import { NumberMaker } from "./numbers.ts";
 import { TraceOrigin } from "./origin.ts";
@@ -390,7 +390,7 @@ export class Tracer {
     const complete = this.metas.bind(op, [], metaArgs);
     const result = this.metas.apply(op, complete);
     checkAtOtherSizes(this.metas, op, complete, result, this.symbols);
-    return result;
+    return op.strides ? { ...result as Meta, strides: stridesOf(op, complete) } : result;
   }
 
   /** Operands as the graph has them. */
@@ -558,6 +558,13 @@ function writtenTo(op: Op, name: string, self: Meta, result: unknown): unknown {
     throw new RangeError(`${name} can't write results of shape [${shape.join(", ")}] to a ${shown}: its sizes stay`);
   }
   return self;
+}
+
+/** Strides of a view. */
+function stridesOf(op: Op, args: BoundArgs): readonly Dim[] {
+  const { dtype, shape, strides } = args[op.parsed.args[0].name] as Meta;
+  // deno-lint-ignore no-explicit-any -- bound arguments are typed by the schema at the definition
+  return op.strides!({ dtype, shape, strides: strides ?? contiguousStrides(shape) }, args as any);
 }
 
 function isNumber(x: unknown): x is number | bigint | boolean {

@@ -222,3 +222,20 @@ Deno.test("the same model gives the same bytes", async () => {
     await (await onnx.export((x: Tensor) => x.neg(), [x], null, { dynamicShapes: [{ 0: "n" }] })).toBytes();
   assertEquals(await bytes(), await bytes());
 });
+
+Deno.test("what is written to a contiguous copy of a view does not reach the tensor", async () => {
+  const given = torch.tensor([[1, 2, 3], [4, 5, 6]], { dtype: "float32" });
+  const models: readonly ((x: Tensor) => unknown)[] = [
+    (x) => [x.clone()].map((y) => [y.t().contiguous().add_(1), y])[0],
+    (x) => [x.clone()].map((y) => [y.transpose(0, 1).reshape([-1]).add_(1), y])[0],
+    (x) => [x.clone()].map((y) => [y.select(1, 0).contiguous().add_(1), y])[0],
+    (x) => [x.clone()].map((y) => [y.select(0, 0).contiguous().add_(1), y])[0],
+    (x) => [x.clone()].map((y) => [y.narrow(1, 1, 2).contiguous().add_(1), y])[0],
+  ];
+  for (const model of models) {
+    const program = await onnx.export(model, [given], null, { dynamicShapes: [{ 0: "n" }] });
+    const values = (all: unknown): unknown[] => (all as onnx.Tensor[]).map((one) => one.toArray());
+    const eager = (model(given) as Tensor[]).map(({ value }) => value);
+    assertEquals(values(await program.call([given])), values(eager), String(model));
+  }
+});
