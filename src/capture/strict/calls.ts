@@ -213,7 +213,8 @@ export class Calls {
 
   /** A value in a text that only people read. */
   show(_site: number, value: unknown): unknown {
-    return poisonOf(value) ? "?" : value;
+    if (poisonOf(value)) return "?";
+    return value instanceof SymbolicNumber ? String(value) : value;
   }
 
   // Properties.

@@ -3,11 +3,11 @@
  * turn to turn is known; then it is recorded as a `while_loop`, or as a `scan` where the turns push to arrays.
  */
 import { FxValue } from "../../fx/mod.ts";
-import { add, type Dim, max, mul } from "../../sym/mod.ts";
+import { add, type Dim, max, min, mul } from "../../sym/mod.ts";
 import type { ClosedGraph, OpenGraph } from "../../trace/tracer.ts";
 import { writtenInputs } from "../../trace/writes.ts";
 import { TensorBase } from "../base.ts";
-import { fromDim } from "../symbolic.ts";
+import { fromDim, SymbolicNumber } from "../symbolic.ts";
 import { Unfollowed } from "./arithmetic.ts";
 import type { BranchHost } from "./branches.ts";
 import { Carried, type CarriedLeaf, mapLeaves, step } from "./carried.ts";
@@ -306,8 +306,9 @@ export class SymbolicLoop {
   private record(turn: Turn, isSure: boolean): Completion {
     const { leaves, tracer } = this.host;
     const all = [...this.carried.leaves.values()];
+    this.boundByTest(turn);
     if (this.pushedTo.size > 0) return this.recordScan(turn, isSure);
-    const condition = this.conditionGraph(all, turn);
+    const condition = this.conditionGraph(all);
     const body = turn.graph.close(turn.graph.run(() => [
       ...all.map((leaf) => leaves.given(afterOf(turn, leaf), leaf.plan)),
       ...this.written.map((value) => tracer.use(value)),
@@ -324,12 +325,24 @@ export class SymbolicLoop {
     return this.finish(turn, all, results as FxValue[], isSure, new Map());
   }
 
+  /** In a turn the loop's condition holds: what it says of a number is known of it there. */
+  private boundByTest({ comparison }: Turn): void {
+    if (!comparison) return;
+    const { operator, left, right } = comparison;
+    const [head, limit, relation] = typeof right === "number"
+      ? [left, right, operator]
+      : [right, left, FLIPPED[operator]];
+    if (!(head instanceof SymbolicNumber) || head.expr.node.op !== "symbol" || typeof limit !== "number") return;
+    const least = relation === ">=" ? limit : relation === ">" ? limit + 1 : -Infinity;
+    const most = relation === "<=" ? limit : relation === "<" ? limit - 1 : Infinity;
+    if (head.expr.kind === "int") this.host.tracer.symbols.narrow(head.expr.key, Math.ceil(least), Math.floor(most));
+  }
+
   /** The graph that tells whether another turn follows. */
-  private conditionGraph(all: readonly CarriedLeaf[], turn: Turn): ClosedGraph {
+  private conditionGraph(all: readonly CarriedLeaf[]): ClosedGraph {
     const { tracer, journal, leaves } = this.host;
     const { loop } = this;
-    const inputs = turn.graph.inputs.map((value) => ({ name: value.name, meta: value.meta }));
-    const graph = tracer.open(this.host.graphName("while_loop_cond_graph"), inputs);
+    const graph = tracer.open(this.host.graphName("while_loop_cond_graph"), this.graphInputs());
     this.replaceWritten(graph);
     const before = loop.state?.get() ?? [];
     let result: FxValue | null = null;
@@ -426,7 +439,7 @@ export class SymbolicLoop {
     if (!comparison) return refuse();
     for (const { path, initial, plan } of this.carried.leaves.values()) {
       const by = turn.steps.get(path);
-      if (by === undefined || by <= 0 || plan.kind !== "number" || plan.type !== "int") continue;
+      if (by === undefined || by === 0 || plan.kind !== "number" || plan.type !== "int") continue;
       const head = this.headsOf(turn).get(path);
       const isLeft = sameNumber(comparison.left, head), isRight = sameNumber(comparison.right, head);
       const limit = isLeft ? comparison.right : comparison.left;
@@ -434,12 +447,14 @@ export class SymbolicLoop {
       if (!isLeft && !isRight) continue;
       const end = dimOf(limit), first = dimOf(initial);
       if (end === null || first === null || !this.host.tracer.isVisible(end)) continue;
-      if (operator !== "<" && operator !== "<=" && !(operator === "!==" && by === 1)) continue;
-      const past = operator === "<=" ? add(end, 1) : end;
+      const isUp = by > 0;
+      const [strictly, upTo] = isUp ? ["<", "<="] : [">", ">="];
+      if (operator !== strictly && operator !== upTo && !(operator === "!==" && by === 1)) continue;
+      const past = operator === upTo ? add(end, isUp ? 1 : -1) : end;
       return {
         path,
         first: asInt(first),
-        end: asInt(max(past, first)),
+        end: asInt(isUp ? max(past, first) : min(past, first)),
         by,
         last: (count) => fromDim(add(first, mul(count, by))),
       };

@@ -86,11 +86,19 @@ export abstract class ExpressionWriter {
   /** Text for a person: symbolic values are printed in it. */
   protected message(node: AnyNode): string {
     const args = node.type === "NewExpression" ? node.arguments : [];
-    if (node.type === "NewExpression" && args.some((arg) => arg.type === "TemplateLiteral")) {
-      const given = args.map((arg) => arg.type === "TemplateLiteral" ? this.template(arg, "show") : this.write(arg));
+    if (node.type === "NewExpression" && args.every((arg) => arg.type !== "SpreadElement")) {
+      const given = args.map((arg) => this.shown(arg));
       return `$.new(${this.site(node)}, ${this.write(node.callee)}, [${given.join(", ")}])`;
     }
     return this.write(node);
+  }
+
+  /** A text, or what it is put together of. */
+  private shown(node: AnyNode): string {
+    if (node.type === "TemplateLiteral") return this.template(node, "show");
+    if (node.type !== "BinaryExpression" || node.operator !== "+") return this.write(node);
+    const part = (side: AnyNode): string => `$.show(${this.site(side)}, ${this.shown(side)})`;
+    return `(${part(node.left)} + ${this.lines(node.left.end, node.right.start)}${part(node.right)})`;
   }
 
   /** The rewritten text of an expression or pattern. */
