@@ -40,7 +40,9 @@ def main(folder):
                 case = json.load(file)
             for args, expected in zip(case["inputs"], case["outputs"]):
                 # Buffers keep what a call gave them: each call has a program of its own.
-                result = torch.export.load(name).module()(*value(args))
+                # With gradients PyTorch traces a scan anew, which fails where it reads numbers.
+                with torch.no_grad():
+                    result = torch.export.load(name).module()(*value(args))
                 if not same(result, value(expected)):
                     raise ValueError(f"{args}: {result} in place of {value(expected)}")
         except Exception as error:  # Everything that goes wrong is told, and counted.

@@ -23,6 +23,20 @@ class Decoder extends nn.Module {
   }
 }
 
+class Recurrent extends nn.Module {
+  cell = new nn.LSTMCell(4, 4);
+
+  override forward(x: Tensor): { ys: Tensor; h: Tensor; c: Tensor } {
+    let h = torch.zeros([4]), c = torch.zeros([4]);
+    const ys: Tensor[] = [];
+    for (const row of x) {
+      [h, c] = this.cell.call(row, [h, c]) as [Tensor, Tensor];
+      ys.push(h);
+    }
+    return { ys: torch.stack(ys), h, c };
+  }
+}
+
 class Statistics extends nn.Module {
   norm = new nn.BatchNorm1d(4);
 
@@ -62,6 +76,103 @@ const cases: Record<string, Case> = {
     model: new Statistics().eval(),
     inputs: [[positive], [negative]],
     nodes: ["!copy_"],
+  },
+  "a recurrent network": { model: new Recurrent().eval(), inputs: sizes, dynamicShapes: [{ 0: n }] },
+  "a loop that counts down and pushes": {
+    model: (x: Tensor) => {
+      const ys: Tensor[] = [];
+      for (let i = x.shape[0] - 1; i >= 0; i--) ys.push(x.select(0, i));
+      return torch.stack(ys);
+    },
+    inputs: sizes,
+    dynamicShapes: [{ 0: n }],
+  },
+  "a map that a loop changes": {
+    model: (x: Tensor) => {
+      const state = new Map<string, Tensor>([["a", x.sum()]]);
+      while (state.get("a")!.item() < 100) state.set("a", state.get("a")!.mul(2).add(1));
+      return state.get("a")!;
+    },
+    inputs: [[positive], [negative.mul(-4)]],
+  },
+  "elements that change places": {
+    model: (x: Tensor) => {
+      const hs = [x, x.mul(2)];
+      for (let i = 0; i < x.shape[0]; i++) [hs[0], hs[1]] = [hs[1], hs[0].add(i)];
+      return hs;
+    },
+    inputs: sizes,
+    dynamicShapes: [{ 0: n }],
+  },
+  "a tensor that shrinks": {
+    model: (x: Tensor) => {
+      while (x.shape[0] > 1) x = x.narrow(0, 0, Math.ceil(x.shape[0] / 2)).add(1);
+      return x;
+    },
+    inputs: sizes,
+    dynamicShapes: [{ 0: n }],
+  },
+  "a first place that is found": {
+    model: (x: Tensor) => {
+      let found = false;
+      let at = -1;
+      for (let i = 0; i < x.shape[0]; i++) {
+        if (!found && x.select(0, i).max().item() > 4) {
+          found = true;
+          at = i;
+        }
+      }
+      return found ? x.add(at) : x.sub(1);
+    },
+    inputs: sizes,
+    dynamicShapes: [{ 0: n }],
+  },
+  "a number of elements that depends on data": {
+    model: (x: Tensor) => {
+      const places = x.gt(0).nonzero();
+      if (places.shape[0] > 2) return places.sum().to("float32");
+      return x.sum();
+    },
+    inputs: [[positive], [negative], [ramp(1, 4)]],
+    dynamicShapes: [{ 0: n }],
+  },
+  "a continue in a do while loop": {
+    model: (x: Tensor) => {
+      let k = 0;
+      do {
+        k++;
+        if (k % 2 === 1) continue;
+        x = x.mul(2);
+      } while (x.sum().item() < 200 && k < 9);
+      return x.add(k);
+    },
+    inputs: [[positive], [negative], [positive.mul(20)]],
+  },
+  "a finally that runs whichever way": {
+    model: (x: Tensor) => {
+      const log: number[] = [];
+      const f = (y: Tensor): Tensor => {
+        try {
+          if (y.sum().item() > 0) return y.mul(2);
+          return y.mul(3);
+        } finally {
+          log.push(1);
+        }
+      };
+      return f(x).add(log.length);
+    },
+    inputs: [[positive], [negative]],
+  },
+  "an error inside a loop over a size": {
+    model: (x: Tensor) => {
+      for (let i = 0; i < x.shape[0]; i++) {
+        if (x.select(0, i).sum().item() < -1000) throw new Error("bad row " + i);
+        x = x.add(1);
+      }
+      return x;
+    },
+    inputs: sizes,
+    dynamicShapes: [{ 0: n }],
   },
   "closures inside a loop over a size": {
     model: (x: Tensor) => {
