@@ -4,6 +4,7 @@ import {
   type ExportedProgram,
   formatNode,
   type FxArg,
+  FxGraph,
   type FxNode,
   FxValue,
   type InputSpec,
@@ -127,7 +128,10 @@ function constraintsOf({ graph, symbols }: Tracer): RangeConstraint[] {
     for (const size of sizes) if (isSym(size)) { for (const name of size.symbols()) names.add(name); }
   };
   graph.inputs.forEach(visit);
-  for (const node of allNodes(graph)) node.outputs.forEach(visit);
+  for (const node of allNodes(graph)) {
+    node.outputs.forEach(visit);
+    for (const arg of node.args) if (arg instanceof FxGraph) arg.inputs.forEach(visit);
+  }
   const bound = (x: number): bigint | null => Number.isFinite(x) ? BigInt(x) : null;
   return [...names].filter((name) => !name.startsWith("zuf")).map((expr) => {
     const { min, max } = symbols.rangeOf(expr);
