@@ -13,14 +13,6 @@ import { Subject } from "./subject.ts";
 export interface Captured extends Recorded {
   /** The strategy that worked. */
   readonly strategy: string;
-  /** Why those before it failed. */
-  readonly failures: readonly StrategyFailure[];
-}
-
-/** Why a strategy failed. */
-export interface StrategyFailure {
-  readonly strategy: string;
-  readonly error: Error;
 }
 
 /** The strategies in the order in which they are tried. */
@@ -42,7 +34,7 @@ export async function capture(
   run: RunStrategy = (_, body) => body(),
 ): Promise<Captured> {
   const subject = new Subject(model);
-  const failures: StrategyFailure[] = [];
+  const failures: { readonly strategy: string; readonly error: Error }[] = [];
   for (const strategy of STRATEGIES) {
     try {
       const session = await Session.open(subject, given);
@@ -50,13 +42,12 @@ export async function capture(
         session.warnings.push(`Capture was not possible ${name}: ${error.message}`);
       }
       const recorded = await run(strategy.name, () => strategy.capture(session));
-      return { ...recorded, strategy: strategy.name, failures };
+      return { ...recorded, strategy: strategy.name };
     } catch (error) {
       if (!(error instanceof Fx2OnnxError) || error instanceof OptionError) throw error;
       failures.push({ strategy: strategy.name, error });
     }
   }
-  if (failures.length === 1) throw failures[0].error;
   throw new CaptureError(
     `${subject.name} can't be captured:\n` +
       failures.map(({ strategy, error }) => `- ${strategy}: ${error.message.replaceAll("\n", "\n  ")}`).join("\n"),

@@ -8,16 +8,7 @@ import type { Op } from "../aten/mod.ts";
 import { RECORDS } from "../aten/records.ts";
 import { DeviceArg, type FxArg, FxValue } from "../fx/mod.ts";
 import { isSym } from "../sym/mod.ts";
-import {
-  canCast,
-  elementCount,
-  elementOffsets,
-  isFloat,
-  itemsize,
-  type Meta,
-  Storage,
-  Tensor as CoreTensor,
-} from "../tensor/mod.ts";
+import { canCast, elementOffsets, isFloat, itemsize, type Meta, Storage, Tensor as CoreTensor } from "../tensor/mod.ts";
 import * as loops from "../tensor/loops.ts";
 import { currentTracer, isInScope } from "../trace/context.ts";
 import type { Tracer } from "../trace/tracer.ts";
@@ -102,7 +93,7 @@ function isFake({ op, args }: BoundCall): boolean {
   let isMissing = false;
   for (const arg of args) {
     mapTensors(arg, ({ value }) => {
-      isMissing ||= value instanceof CoreTensor && !value.isLoaded && value.storage.range === null;
+      isMissing ||= value instanceof CoreTensor && value.isMissing;
       return value;
     });
   }
@@ -113,10 +104,10 @@ function isFake({ op, args }: BoundCall): boolean {
 function withoutValues({ op, inplace, args }: BoundCall, wrap: Wrap): unknown {
   if (inplace !== null) return args[0];
   const values = args.map((arg) => mapTensors(arg, ({ value }) => value));
-  const made = mapMetas(metas.apply(op, metas.bind(op, values as CallArg<Meta>[])), ({ dtype, shape }) => {
-    const sizes = shape as readonly number[];
-    return new CoreTensor(dtype, sizes, Storage.missing(elementCount(sizes) * itemsize(dtype)));
-  });
+  const made = mapMetas(
+    metas.apply(op, metas.bind(op, values as CallArg<Meta>[])),
+    ({ dtype, shape }) => CoreTensor.missing(dtype, shape as readonly number[]),
+  );
   return wrapAll(made, wrap, names(op));
 }
 

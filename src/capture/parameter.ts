@@ -1,5 +1,5 @@
 /** The two kinds of tensors that a module keeps as its state: parameters, and buffers. */
-import { Storage, Tensor as CoreTensor } from "../tensor/mod.ts";
+import { Tensor as CoreTensor } from "../tensor/mod.ts";
 import { isInScope } from "../trace/context.ts";
 import type { TensorValue } from "./base.ts";
 import { Tensor } from "./tensor.ts";
@@ -38,8 +38,7 @@ export class Parameter extends Tensor {
 
 /** The tensor as one that holds no memory. */
 function withoutValues(value: TensorValue): TensorValue {
-  if (!(value instanceof CoreTensor)) return value;
-  return new CoreTensor(value.dtype, value.shape, Storage.missing(value.byteLength));
+  return value instanceof CoreTensor ? CoreTensor.missing(value.dtype, value.shape) : value;
 }
 
 /** What {@linkcode Buffer} is told. */

@@ -10,7 +10,7 @@ import { type Dim as Size, isSym } from "../sym/mod.ts";
 import { Tensor as CoreTensor } from "../tensor/mod.ts";
 import { recordedBy } from "../trace/context.ts";
 import { Dim } from "../trace/dim.ts";
-import { readLines } from "../trace/frames.ts";
+import { readLines, urlOf } from "../trace/frames.ts";
 import { GuardError } from "../trace/guards.ts";
 import { programOf } from "../trace/program.ts";
 import { Tracer } from "../trace/tracer.ts";
@@ -18,7 +18,7 @@ import { TensorBase } from "./base.ts";
 import { DimPlan, type PlannedInput } from "./dim_plan.ts";
 import { parameterNames } from "./parameters.ts";
 import { flatten, type Leaf, mapLeaves } from "./pytree.ts";
-import type { ModuleLike, Snapshot, Subject } from "./subject.ts";
+import type { Snapshot, Subject } from "./subject.ts";
 import { fromDim, SymbolicNumber, toExpression } from "./symbolic.ts";
 import { Tensor } from "./tensor.ts";
 
@@ -180,12 +180,14 @@ export class Session {
 
   private async finish(tracer: Tracer, snapshot: Snapshot, result: unknown): Promise<Recorded> {
     const outputs = flatten(result, isLeaf, "builtins.tuple");
-    const isBuffer = (module: ModuleLike, name: string): boolean => module._buffers.has(name);
-    const mutations = new Map([...snapshot.assigned(isBuffer)].map(([name, tensor]) => [name, tensor.value]));
-    for (const name of snapshot.leaked(isBuffer)) {
-      this.warn(
-        `Attribute ${name} is assigned a tensor while the model runs: it is no buffer, so the program leaves it out`,
-      );
+    const mutations = new Map<string, unknown>();
+    for (const { path, tensor, isBuffer } of snapshot.assigned()) {
+      if (isBuffer) mutations.set(path, tensor.value);
+      else {
+        this.warn(
+          `Attribute ${path} is assigned a tensor while the model runs: it is no buffer, so the program leaves it out`,
+        );
+      }
     }
     const inSpec = flatten([this.args.slice(0, this.positional), this.kwargs()], isLeaf, "builtins.list").spec;
     const [args, kwargs] = inSpec.children;
@@ -349,7 +351,7 @@ async function withCode<E>(error: E): Promise<E> {
   const match = SOURCE.exec(error.location.source ?? "");
   if (!match) return error;
   const [, file, line] = match;
-  const frame = { file, url: file.startsWith("/") ? `file://${file}` : file, line: Number(line), name: "", code: "" };
+  const frame = { file, url: urlOf(file), line: Number(line), name: "", code: "" };
   await readLines([frame]);
   if (frame.code === "") return error;
   const Same = error.constructor as new (...args: ConstructorParameters<typeof Fx2OnnxError>) => typeof error;

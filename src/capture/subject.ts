@@ -3,9 +3,7 @@
  * must be as it was after each time that the model is run.
  */
 import { CaptureError } from "../ir/mod.ts";
-import type { Tensor as CoreTensor } from "../tensor/mod.ts";
-import { Tensor as CoreTensorClass } from "../tensor/mod.ts";
-import type { FxValue } from "../fx/mod.ts";
+import { Tensor as CoreTensor } from "../tensor/mod.ts";
 import type { Tracer } from "../trace/tracer.ts";
 import { pythonClasses } from "./nn/class_names.ts";
 import { Tensor } from "./tensor.ts";
@@ -78,15 +76,11 @@ export class Subject {
   declare(tracer: Tracer): void {
     const { model } = this;
     if (!isModule(model)) return;
-    const known = new Map<CoreTensor, FxValue>();
     const add = (kind: "PARAMETER" | "BUFFER", name: string, tensor: Tensor, persistent: boolean | null): void => {
       const { value } = tensor;
-      if (!(value instanceof CoreTensorClass)) throw new CaptureError(`${name} holds a tensor of another capture`);
+      if (!(value instanceof CoreTensor)) throw new CaptureError(`${name} holds a tensor of another capture`);
       const text = `${kind === "PARAMETER" ? "p" : "b"}_${name.replaceAll(".", "_")}`;
-      const first = known.get(value);
-      const input = tracer.addState(kind, text, name, value, persistent);
-      if (first) tracer.addAlias(value, first);
-      else known.set(value, input);
+      tracer.addState(kind, text, name, value, persistent);
     };
     for (const [name, parameter] of model.namedParameters({ removeDuplicate: false })) {
       add("PARAMETER", name, parameter, null);
@@ -116,26 +110,14 @@ export class Snapshot {
     });
   }
 
-  /** Buffers that were assigned a value which the capture made, by name. */
-  assigned(hidden: (module: ModuleLike, name: string) => boolean): Map<string, Tensor> {
-    const changed = new Map<string, Tensor>();
+  /** Properties that were assigned a tensor, by path, and whether they are buffers. */
+  *assigned(): Generator<{ readonly path: string; readonly tensor: Tensor; readonly isBuffer: boolean }> {
     for (const { module, path, values } of this.properties) {
       for (const [name, value] of Object.entries(module)) {
-        if (value !== values.get(name) && value instanceof Tensor && hidden(module, name)) {
-          changed.set(path === "" ? name : `${path}.${name}`, value);
-        }
+        if (value === values.get(name) || !(value instanceof Tensor)) continue;
+        yield { path: path === "" ? name : `${path}.${name}`, tensor: value, isBuffer: module._buffers.has(name) };
       }
     }
-    return changed;
-  }
-
-  /** Other properties that were assigned a tensor. */
-  leaked(isBuffer: (module: ModuleLike, name: string) => boolean): string[] {
-    return this.properties.flatMap(({ module, path, values }) =>
-      Object.entries(module)
-        .filter(([name, value]) => value !== values.get(name) && value instanceof Tensor && !isBuffer(module, name))
-        .map(([name]) => path === "" ? name : `${path}.${name}`)
-    );
   }
 
   /** Makes everything as it was. */

@@ -2,7 +2,7 @@
  * Models written in TypeScript, for the command: a file whose default export is the model, or an object with the model, its
  * example arguments and what `export` may be told. The file is run: it is the user's own code, as no archive ever is.
  */
-import type { ModelInput } from "../export/export.ts";
+import { isModel, type ModelInput } from "../export/export.ts";
 import type { ExportOptions } from "../export/options.ts";
 import { OptionError } from "../ir/mod.ts";
 
@@ -19,7 +19,8 @@ export interface ModelModule {
  * @throws {OptionError} when its default export is no model
  */
 export async function loadModelModule(path: string): Promise<ModelModule> {
-  const url = /^[a-z][a-z0-9+.-]+:\/\//i.test(path) ? path : fileUrl(await Deno.realPath(path));
+  const { toFileUrl } = await import("@std/path");
+  const url = /^[a-z][a-z0-9+.-]+:\/\//i.test(path) ? path : toFileUrl(await Deno.realPath(path)).href;
   const module = await import(url) as Record<string, unknown>;
   const { default: given, ...named } = module;
   if (given === undefined) {
@@ -33,16 +34,6 @@ export async function loadModelModule(path: string): Promise<ModelModule> {
   throw new OptionError(`The default export of ${path} is not a model`, {
     hint: "Export a module, a function of tensors, or { model, args, dynamicShapes, … }",
   });
-}
-
-function fileUrl(path: string): string {
-  const url = new URL("file:///");
-  url.pathname = path.split(/[\\/]/).map(encodeURIComponent).join("/");
-  return url.href;
-}
-
-function isModel(value: unknown): value is ModelInput {
-  return typeof value === "function" || typeof value === "object" && value !== null && "forward" in value;
 }
 
 /** Example arguments and options among what a file exports. */

@@ -209,9 +209,8 @@ async function captured(model: ModelInput, args: readonly unknown[], trail: Trai
     { args, kwargs, dynamicShapes, axes },
     (name, body) => trail.steps.run(`${STEPS.capture} ${name}`, body, ({ program }) => `${program.graph.size} nodes`),
   );
-  const named = [...trail.settings.dims.keys()];
-  const dims = new Map([...found.dimNames].filter(([symbol]) => !named.includes(symbol)));
-  trail.settings = { ...trail.settings, dims: new Map([...dims, ...trail.settings.dims]), dynamicShapes: null };
+  const dims = new Map([...found.dimNames, ...trail.settings.dims]);
+  trail.settings = { ...trail.settings, dims, dynamicShapes: null };
   return found.program;
 }
 

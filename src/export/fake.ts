@@ -1,16 +1,11 @@
 /** Programs without weights: made in fake mode, or saved from fake tensors. */
 import type { ExportedProgram } from "../fx/mod.ts";
 import { OptionError } from "../ir/mod.ts";
-import type { Tensor } from "../tensor/mod.ts";
 import { isInScope } from "../trace/context.ts";
 
 /** Names of the weights that have no values. */
 export function fakeWeights({ stateDict }: ExportedProgram): string[] {
-  return [...stateDict].filter(([, tensor]) => isFake(tensor)).map(([name]) => name);
-}
-
-function isFake({ storage, numel }: Tensor): boolean {
-  return numel > 0 && storage.bytes === null && storage.range === null;
+  return [...stateDict].filter(([, tensor]) => tensor.isMissing).map(([name]) => name);
 }
 
 /**

@@ -2,7 +2,7 @@
  * The errors users see. A rule throws plain facts (`RangeError`, `TypeError`); `atNode` adds where in the user's model and
  * source it happened, in one place for every operator.
  */
-import { type Origin, userSource } from "./origin.ts";
+import { type Origin, sourceText, userSource } from "./origin.ts";
 
 /** Where an error happened, each part where known. */
 export interface Location {
@@ -159,7 +159,7 @@ export function locationOf(origin: Origin): Location {
     operator: origin.target,
     node: origin.node,
     ...(module ? { module: module.path === "" ? module.className : `${module.path} (${module.className})` } : {}),
-    ...(line ? { source: `File "${line.file}", line ${line.line}${line.code ? `: ${line.code}` : ""}` } : {}),
+    ...(line ? { source: sourceText(line) } : {}),
   };
 }
 

@@ -32,6 +32,11 @@ export interface SourceLine {
   readonly code: string;
 }
 
+/** A line as errors and warnings print it. */
+export function sourceText({ file, line, code }: SourceLine): string {
+  return `File "${file}", line ${line}${code ? `: ${code}` : ""}`;
+}
+
 const FRAME = /^\s*File "([^"]*)", line (\d+)(?:, in .*)?$/;
 const LIBRARY = /[/\\](?:site|dist)-packages[/\\]/;
 const TORCH = /[/\\](?:site|dist)-packages[/\\]torch[/\\]/;

@@ -40,7 +40,7 @@ function isPlain({ type, children }: TreeSpec): boolean {
 }
 
 function isFake(sample: SampleInput): boolean {
-  return sample instanceof Tensor && sample.numel > 0 && sample.storage.bytes === null && sample.storage.range === null;
+  return sample instanceof Tensor && sample.isMissing;
 }
 
 /** A pickle of protocol 2. Opcodes are written as the letters that they are. */

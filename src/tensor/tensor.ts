@@ -94,6 +94,11 @@ export class Tensor {
     return Tensor.of(dtype, [], fillData(dtype, [value]));
   }
 
+  /** A contiguous tensor without values. */
+  static missing(dtype: DType, shape: readonly number[]): Tensor {
+    return new Tensor(dtype, shape, Storage.missing(elementCount(shape) * itemsize(dtype)));
+  }
+
   /** Number of elements. */
   get numel(): number {
     return elementCount(this.shape);
@@ -119,6 +124,11 @@ export class Tensor {
   /** Whether the bytes are in memory. */
   get isLoaded(): boolean {
     return this.storage.bytes !== null || this.numel === 0;
+  }
+
+  /** Whether the elements are nowhere, neither in memory nor at rest: the tensor is fake. */
+  get isMissing(): boolean {
+    return !this.isLoaded && this.storage.range === null;
   }
 
   /**

@@ -40,7 +40,7 @@ export function framesNow(): Frame[] {
     if (/^(?:ext|node|npm|jsr):/.test(url)) continue;
     frames.push({
       file: pathOf(url),
-      url: url.startsWith("/") ? `file://${url}` : url,
+      url: urlOf(url),
       line: Number(line),
       name: functionName(name),
       code: "",
@@ -57,7 +57,7 @@ export function traceText(frames: readonly Frame[]): string {
 }
 
 /** Paths are printed as such; other URLs as they are. */
-function pathOf(url: string): string {
+export function pathOf(url: string): string {
   return url.startsWith("file:") ? decodeURIComponent(new URL(url).pathname) : url;
 }
 
@@ -78,7 +78,13 @@ export async function readLines(frames: Iterable<Frame>): Promise<void> {
   }));
 }
 
-async function textOf(url: string): Promise<string | null> {
+/** Where a file can be read that frames name. */
+export function urlOf(file: string): string {
+  return file.startsWith("/") ? `file://${file}` : file;
+}
+
+/** The text of a file; null where it can't be read. */
+export async function textOf(url: string): Promise<string | null> {
   try {
     const response = await fetch(url);
     return response.ok ? await response.text() : null;

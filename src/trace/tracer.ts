@@ -143,12 +143,10 @@ export class Tracer {
     this.maker = new NumberMaker(this);
   }
 
-  /** Whether a nested graph is being recorded. */
-  get isNested(): boolean {
-    return this.frame !== this.root;
-  }
-
-  /** A parameter, buffer or constant of the program: later calls that are given the tensor use it. */
+  /**
+   * A parameter, buffer or constant of the program: later calls that are given the tensor use it. Of several that are one
+   * tensor, as tied weights are, they use the first.
+   */
   addState(
     kind: StateInput["kind"],
     name: string,
@@ -159,14 +157,9 @@ export class Tracer {
     const meta = fullMeta({ dtype: tensor.dtype, shape: tensor.shape, strides: tensor.strides });
     const value = new FxValue(this.root.names.create(name), { ...meta, requiresGrad: kind === "PARAMETER" });
     this.homes.set(value, this.root);
-    this.constants.set(tensor, value);
+    if (!this.constants.has(tensor)) this.constants.set(tensor, value);
     this.state.push({ kind, value, target, persistent, tensor });
     return value;
-  }
-
-  /** Another tensor object that stands for the same parameter or buffer. */
-  addAlias(tensor: Tensor, value: FxValue): void {
-    this.constants.set(tensor, value);
   }
 
   /** An argument of the user's. */
@@ -288,16 +281,16 @@ export class Tracer {
   /** Whether the graph that is recorded now, or one around it, can tell the symbols of a size. */
   isVisible(size: Dim): boolean {
     if (!isSym(size)) return true;
-    return [...size.symbols()].every((name) => {
-      const home = this.homeOf(name);
-      for (let frame: Frame | null = this.frame; frame; frame = frame.parent) if (frame === home) return true;
-      return false;
-    });
+    return [...size.symbols()].every((name) => this.isAround(this.homeOf(name)));
   }
 
   /** Whether a value is of the graph that is recorded now, or of one around it. */
   isOuterValue(value: FxValue): boolean {
-    const home = this.homes.get(value);
+    return this.isAround(this.homes.get(value));
+  }
+
+  /** Whether a graph is the one that is recorded now, or one around it. */
+  private isAround(home: Frame | undefined): boolean {
     for (let frame: Frame | null = this.frame; frame; frame = frame.parent) if (frame === home) return true;
     return false;
   }

@@ -3,13 +3,13 @@
  * and conditions that only a run decides go the way that they went. That is not sound for other inputs, so each such
  * assumption is listed with its line and value.
  */
-import { CaptureError } from "../../ir/mod.ts";
+import { CaptureError, sourceText } from "../../ir/mod.ts";
 import type { Recorded, Session } from "../session.ts";
 import type { Strategy } from "../strategy.ts";
 import { Tensor } from "../tensor.ts";
 import { mapLeaves } from "../pytree.ts";
 import { isLeaf } from "../session.ts";
-import { type Place, placeText } from "./refusal.ts";
+import { type Place } from "./refusal.ts";
 import type { Policy } from "./runtime.ts";
 import { conditionText, RewrittenModel, warningsTo } from "./strict.ts";
 
@@ -63,7 +63,7 @@ async function example(model: RewrittenModel): Promise<Log> {
 function following(session: Session, log: Log, isFrozen: boolean): Policy {
   let items = 0;
   const assume = (message: string, place: Place): void => {
-    const text = `Only known of the example: ${message}: ${placeText(place)}`;
+    const text = `Only known of the example: ${message}: ${sourceText(place)}`;
     if (!session.warnings.includes(text)) session.warnings.push(text);
   };
   return {
@@ -73,7 +73,7 @@ function following(session: Session, log: Log, isFrozen: boolean): Policy {
       const found = log.truths[nth];
       if (!found || found.place.line !== place.line) {
         throw new CaptureError("The example's way can't be followed: the model ran otherwise when it was recorded", {
-          source: placeText(place),
+          source: sourceText(place),
           hint: "Capture it without random numbers or state that changes from call to call",
         });
       }

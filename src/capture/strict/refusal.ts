@@ -1,20 +1,8 @@
 /** Errors of capture that name the construct, the user's line and the way out; and the signal that a function must be read. */
-import { CaptureError } from "../../ir/mod.ts";
+import { CaptureError, type SourceLine, sourceText } from "../../ir/mod.ts";
 
 /** A place in the user's source. */
-export interface Place {
-  /** Path or URL of the file. */
-  readonly file: string;
-  /** Counted from 1. */
-  readonly line: number;
-  /** The line's text. */
-  readonly code: string;
-}
-
-/** As errors and warnings print a place. */
-export function placeText({ file, line, code }: Place): string {
-  return `File "${file}", line ${line}${code ? `: ${code}` : ""}`;
-}
+export type Place = SourceLine;
 
 /**
  * An error for something that can't be captured.
@@ -23,7 +11,7 @@ export function placeText({ file, line, code }: Place): string {
  * @param wayOut what to write in its place
  */
 export function refusal(fact: string, place: Place | null, wayOut: string): CaptureError {
-  return new CaptureError(fact, { ...(place ? { source: placeText(place) } : {}), hint: wayOut });
+  return new CaptureError(fact, { ...(place ? { source: sourceText(place) } : {}), hint: wayOut });
 }
 
 /** Thrown where a function is called that was not read yet: it is read, and capture begins anew. */

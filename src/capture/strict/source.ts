@@ -5,6 +5,7 @@
  */
 import type inspector from "node:inspector";
 import type vm from "node:vm";
+import { pathOf, textOf } from "../../trace/frames.ts";
 import { isFunction, parseFunction } from "./parse.ts";
 import type { FunctionSource, SourceReader } from "./prepare.ts";
 import type { Callable, Place } from "./refusal.ts";
@@ -157,14 +158,8 @@ export class InspectorReader implements SourceReader, Disposable {
   /** Reads the text of a file, so that lines of it can be shown. */
   private async readLines(url: string): Promise<void> {
     if (this.lines.has(url)) return;
-    let text = "";
-    try {
-      const response = await fetch(url);
-      if (response.ok) text = await response.text();
-    } catch {
-      // A file that can't be read is named without its lines.
-    }
-    this.lines.set(url, text.split(/\r?\n/));
+    // A file that can't be read is named without its lines.
+    this.lines.set(url, (await textOf(url) ?? "").split(/\r?\n/));
   }
 
   /** The place in the user's file of a position in the script that the engine runs. */
@@ -174,7 +169,7 @@ export class InspectorReader implements SourceReader, Disposable {
     const match = /:(\d+):\d+\)?$/m.exec(stack.split("\n")[1] ?? "");
     const at = match ? Number(match[1]) : line + 1;
     return {
-      file: url.startsWith("file:") ? decodeURIComponent(new URL(url).pathname) : url,
+      file: pathOf(url),
       line: at,
       code: this.lines.get(url)?.[at - 1]?.trim() ?? "",
     };

@@ -3,6 +3,7 @@
  * branches and loops of the program, as TorchDynamo makes of Python's bytecode; and by the example's way.
  */
 import { isSym } from "../../sym/mod.ts";
+import { sourceText } from "../../ir/mod.ts";
 import { currentTracer } from "../../trace/context.ts";
 import * as F from "../functional.ts";
 import * as nn from "../nn/mod.ts";
@@ -14,7 +15,7 @@ import { TensorBase } from "../base.ts";
 import type { Undecided } from "./branches.ts";
 import { PageReader } from "./page.ts";
 import { Library, type SourceReader } from "./prepare.ts";
-import { type Place, placeText, refusal, UnreadFunction } from "./refusal.ts";
+import { type Place, refusal, UnreadFunction } from "./refusal.ts";
 import { type Policy, Runtime } from "./runtime.ts";
 import { InspectorReader } from "./source.ts";
 
@@ -78,7 +79,7 @@ export class RewrittenModel implements Disposable {
 /** Warns once of each message and place. */
 export function warningsTo(session: Session): Policy["warn"] {
   return (message, place) => {
-    const text = `${message}: ${placeText(place)}`;
+    const text = `${message}: ${sourceText(place)}`;
     if (!session.warnings.includes(text)) session.warnings.push(text);
   };
 }
