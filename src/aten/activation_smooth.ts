@@ -6,7 +6,8 @@ import { mul } from "./binary.ts";
 import { choose, constantLike, emit, emitTest, FLOATS, type Native, NUMBERS, SINGLE } from "./emit.ts";
 import { defineOp } from "./op.ts";
 import { like, refuse, requireFloat, sameAsSelf, unary } from "./rules.ts";
-import { erf as erfOf, softplus as softplusOf } from "./special.ts";
+import { erf as erfOf } from "./erf_functions.ts";
+import { softplus as softplusOf } from "./math.ts";
 import { erf } from "./erf.ts";
 import { sigmoid } from "./sigmoid.ts";
 

@@ -1,9 +1,9 @@
-/** The error function and its complement; `error_function.ts` has what is made of them. */
+/** The error function and its complement; `erfinv.ts` has the inverse and other forms. */
 import { constantLike, emit, NUMBERS, SINGLE } from "./emit.ts";
-import { emitErf, emitErfc } from "./emit_error.ts";
+import { emitErf, emitErfc } from "./emit_erf.ts";
+import { erf as erfOf, erfc as erfcOf } from "./erf_functions.ts";
 import { defineOp } from "./op.ts";
 import { sameAsSelf, unary } from "./rules.ts";
-import { erf as erfOf, erfc as erfcOf } from "./special.ts";
 
 /** Integers become floats before the rules run. */
 const toFloat = { args: ["self"], to: "float" } as const;

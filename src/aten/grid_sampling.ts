@@ -6,7 +6,7 @@
 import { elementCount, Tensor } from "../tensor/mod.ts";
 import { convert, roundingTo } from "../tensor/loops.ts";
 import { isHalf } from "./precision.ts";
-import { roundEven } from "./special.ts";
+import { roundEven } from "./math.ts";
 
 /** How a sample is made. */
 export interface Sampling {

@@ -44,7 +44,7 @@ export const FAMILIES: Readonly<Record<string, () => Promise<Record<string, unkn
   embedding_renorm: () => import("./embedding_renorm.ts"),
   equality: () => import("./equality.ts"),
   erf: () => import("./erf.ts"),
-  error_function: () => import("./error_function.ts"),
+  erfinv: () => import("./erfinv.ts"),
   expand: () => import("./expand.ts"),
   extrema: () => import("./extrema.ts"),
   fake_quantize: () => import("./fake_quantize.ts"),
@@ -264,10 +264,7 @@ export const NAMES: readonly (readonly [family: string, names: string])[] = [
   ["embedding_renorm", " aten::embedding_renorm "],
   ["equality", " aten::allclose aten::equal aten::is_nonzero aten::is_same_size "],
   ["erf", " aten::erf aten::erfc aten::special_erf "],
-  [
-    "error_function",
-    " aten::erfinv aten::special_erfcx aten::special_erfinv aten::special_log_ndtr aten::special_ndtri ",
-  ],
+  ["erfinv", " aten::erfinv aten::special_erfcx aten::special_erfinv aten::special_log_ndtr aten::special_ndtri "],
   [
     "expand",
     " aten::broadcast_tensors aten::broadcast_to aten::expand aten::expand_as aten::expand_copy aten::meshgrid aten::meshgrid.indexing aten::repeat aten::repeat_interleave.self_int aten::tile ",

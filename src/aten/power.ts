@@ -12,7 +12,7 @@ import { emitRepeat } from "./loop.ts";
 import { defineOp } from "./op.ts";
 import { both, bothToFloat, ofScalar, promotedSelf, scalarLike, withScalar } from "./overloads.ts";
 import { broadcastOther, element, refuse, requireReal, unary } from "./rules.ts";
-import { power } from "./special.ts";
+import { power } from "./math.ts";
 
 /** Integers wrap; below 1 only the powers of ±1 are not 0. */
 function integerPower(dtype: DType): (x: number, y: number) => number | bigint {

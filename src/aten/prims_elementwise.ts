@@ -17,7 +17,7 @@ import { eq, ge, gt, le, lt, ne } from "./compare.ts";
 import { conjPhysical } from "./complex.ts";
 import { fmod, remainder } from "./division.ts";
 import { gcd } from "./divisors.ts";
-import { erfinv, specialErfcx, specialNdtri } from "./error_function.ts";
+import { erfinv, specialErfcx, specialNdtri } from "./erfinv.ts";
 import { fmax, fmin, maximum, minimum } from "./extrema.ts";
 import { nextafter } from "./float_parts.ts";
 import { digamma, lgamma, specialZeta } from "./gamma.ts";

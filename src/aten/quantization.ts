@@ -7,7 +7,7 @@ import type { OnnxValue } from "../onnx/model.ts";
 import { type DType, isFloat, isInt, newData, Tensor } from "../tensor/mod.ts";
 import { convert, store } from "../tensor/loops.ts";
 import { refuse } from "./rules.ts";
-import { roundEven } from "./special.ts";
+import { roundEven } from "./math.ts";
 
 /** The integers that a dtype of quantized values has. */
 const LIMITS: Readonly<Partial<Record<DType, readonly [min: number, max: number]>>> = {

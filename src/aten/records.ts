@@ -46,7 +46,7 @@ import * as embedding from "./embedding.ts";
 import * as embedding_renorm from "./embedding_renorm.ts";
 import * as equality from "./equality.ts";
 import * as erf from "./erf.ts";
-import * as error_function from "./error_function.ts";
+import * as erfinv from "./erfinv.ts";
 import * as expand from "./expand.ts";
 import * as extrema from "./extrema.ts";
 import * as fake_quantize from "./fake_quantize.ts";
@@ -187,7 +187,7 @@ export const RECORDS: OpTable = OpTable.of([
   embedding_renorm,
   equality,
   erf,
-  error_function,
+  erfinv,
   expand,
   extrema,
   fake_quantize,

@@ -3,7 +3,7 @@ import { isFloat } from "../tensor/mod.ts";
 import { constantLike, emit, FLOATS, NUMBERS } from "./emit.ts";
 import { defineOp } from "./op.ts";
 import { refuse, sameAsSelf, unary } from "./rules.ts";
-import { roundEven } from "./special.ts";
+import { roundEven } from "./math.ts";
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.floor.html */
 export const floor = defineOp("aten::floor(Tensor self) -> Tensor", {

@@ -1,10 +1,10 @@
 /**
- * Inverses and scaled forms of the error function. They are computed in double precision: in single precision what
+ * The inverse of the error function, and its scaled and logarithmic forms. They are computed in double precision: in single precision what
  * distinguishes arguments near ±1 is lost.
  */
 import { defineOp } from "./op.ts";
-import { emitErfc, emitErfcx, emitErfinv } from "./emit_error.ts";
-import { erfcx, erfinv as erfinvOf, logNdtr, ndtri } from "./error_functions.ts";
+import { emitErfc, emitErfcx, emitErfinv } from "./emit_erf.ts";
+import { erfcx, erfinv as erfinvOf, logNdtr, ndtri } from "./erf_functions.ts";
 import { computeIn } from "./precision.ts";
 import { sameAsSelf, unary } from "./rules.ts";
 import { log1p } from "./unary.ts";

@@ -1,9 +1,8 @@
 /** The error function and its relatives as ONNX in double precision, where ONNX's Erf won't do. */
 import type { OnnxBuilder } from "../onnx/builder.ts";
 import type { OnnxValue } from "../onnx/model.ts";
-import { erfcx, erfinvRatio } from "./error_functions.ts";
+import { erf, erfcx, erfinvRatio } from "./erf_functions.ts";
 import { emitInverted, emitPiecewise, Piecewise } from "./piecewise.ts";
-import { erf } from "./special.ts";
 
 /** `(1 + x) · erfcx(x)` as a function of `4 / (4 + x)`. */
 const ERFCX = new Piecewise(
