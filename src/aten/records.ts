@@ -84,6 +84,7 @@ import * as masked_index from "./masked_index.ts";
 import * as matrix_function from "./matrix_function.ts";
 import * as matrix_norm from "./matrix_norm.ts";
 import * as median from "./median.ts";
+import * as nms from "./nms.ts";
 import * as norm from "./norm.ts";
 import * as norms from "./norms.ts";
 import * as one_hot from "./one_hot.ts";
@@ -98,6 +99,7 @@ import * as power from "./power.ts";
 import * as prims from "./prims.ts";
 import * as prims_elementwise from "./prims_elementwise.ts";
 import * as prims_numbers from "./prims_numbers.ts";
+import * as ps_roi from "./ps_roi.ts";
 import * as quantile from "./quantile.ts";
 import * as quantized from "./quantized.ts";
 import * as quantized_params from "./quantized_params.ts";
@@ -107,8 +109,8 @@ import * as reduce from "./reduce.ts";
 import * as reduce_extrema from "./reduce_extrema.ts";
 import * as rnn from "./rnn.ts";
 import * as rnn_cell from "./rnn_cell.ts";
-import * as roi from "./roi.ts";
-import * as roi_sensitive from "./roi_sensitive.ts";
+import * as roi_align from "./roi_align.ts";
+import * as roi_pool from "./roi_pool.ts";
 import * as rounding from "./rounding.ts";
 import * as sampling from "./sampling.ts";
 import * as scatter from "./scatter.ts";
@@ -225,6 +227,7 @@ export const RECORDS: OpTable = OpTable.of([
   matrix_function,
   matrix_norm,
   median,
+  nms,
   norm,
   norms,
   one_hot,
@@ -239,6 +242,7 @@ export const RECORDS: OpTable = OpTable.of([
   prims,
   prims_elementwise,
   prims_numbers,
+  ps_roi,
   quantile,
   quantized,
   quantized_params,
@@ -248,8 +252,8 @@ export const RECORDS: OpTable = OpTable.of([
   reduce_extrema,
   rnn,
   rnn_cell,
-  roi,
-  roi_sensitive,
+  roi_align,
+  roi_pool,
   rounding,
   sampling,
   scatter,

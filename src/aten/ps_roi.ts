@@ -9,18 +9,10 @@ import { elementCount, type Meta, Tensor } from "../tensor/mod.ts";
 import { convert } from "../tensor/loops.ts";
 import { defineOp } from "./op.ts";
 import { floatKernelDType } from "./precision.ts";
-import {
-  alignKernel,
-  alignNode,
-  checkRois,
-  columnNode,
-  imagesNode,
-  type RoiArgs,
-  roundAway,
-  roundAwayNode,
-} from "./roi.ts";
+import { type BinEdges, binEdges, binEdgesNode, checkRois, imagesNode, inBinsNode, type RoiArgs } from "./regions.ts";
+import { alignKernel, alignNode } from "./roi_align.ts";
 import { refuse } from "./rules.ts";
-import { int64s, steps } from "./spatial.ts";
+import { int64s } from "./spatial.ts";
 
 /** Shape of the result: a part of the channels for each bin. */
 function outShape(args: RoiArgs<Meta>): [Dim, number, number, number] {
@@ -88,22 +80,13 @@ export const psRoiAlign = defineOp(
   },
 );
 
-/** Whole elements that a bin covers in one dim. */
-function spansOf(
-  low: number,
-  high: number,
-  scale: number,
-  count: number,
-  size: number,
-): [start: number, end: number][] {
-  const start = roundAway(Math.fround(low * scale));
-  const length = Math.max(roundAway(Math.fround(high * scale)) - start, 1);
-  const step = Math.fround(length / count);
-  const inside = (x: number): number => Math.min(Math.max(x + start, 0), size - 1);
-  return Array.from(
-    { length: count },
-    (_, i) => [inside(Math.floor(Math.fround(i * step))), inside(Math.ceil(Math.fround((i + 1) * step)))],
-  );
+/** The bins of a region in one dim, as far as they lie in the image, the last element of which never counts. */
+function binsInside(low: number, high: number, scale: number, count: number, size: number): BinEdges<number>[] {
+  const inside = (x: number): number => Math.min(Math.max(x, 0), size - 1);
+  return binEdges(low, high, { scale, count, isClosed: false }).map(({ start, end }) => ({
+    start: inside(start),
+    end: inside(end),
+  }));
 }
 
 /** The share of each element of a dim in each bin, `[k, bins, size]`: none in a bin that covers nothing. */
@@ -117,22 +100,12 @@ function sharesNode(
 ): OnnxValue {
   const { dtype } = b.meta(rois);
   const [zero, one] = [b.scalar(0, dtype), b.scalar(1, dtype)];
-  const [low, high] = columns.map((column) =>
-    roundAwayNode(b, b.op("Mul", [columnNode(b, rois, column), b.scalar(scale, dtype)]))
-  );
-  const step = b.op("Div", [b.op("Max", [b.op("Sub", [high, low]), one]), b.scalar(count, dtype)]);
   const last = b.op("Sub", [b.cast(b.dim(size), dtype), one]);
-  const order = b.cast(steps(b, count), dtype);
-  const inside = (x: OnnxValue): OnnxValue => b.op("Clip", [b.op("Add", [x, low]), zero, last]);
-  const starts = inside(b.op("Floor", [b.op("Mul", [order, step])]));
-  const ends = inside(b.op("Ceil", [b.op("Mul", [b.op("Add", [order, one]), step])]));
-  const places = b.cast(steps(b, size), dtype);
-  const covered = b.op("And", [
-    b.op("GreaterOrEqual", [places, b.unsqueeze(starts, 2)]),
-    b.op("Less", [places, b.unsqueeze(ends, 2)]),
-  ]);
-  const length = b.op("Max", [b.op("Sub", [ends, starts]), one]);
-  return b.op("Div", [b.cast(covered, dtype), b.unsqueeze(length, 2)]);
+  const inside = (x: OnnxValue): OnnxValue => b.op("Clip", [x, zero, last]);
+  const whole = binEdgesNode(b, rois, columns, { scale, count, isClosed: false });
+  const edges = { start: inside(whole.start), end: inside(whole.end) };
+  const length = b.op("Max", [b.op("Sub", [edges.end, edges.start]), one]);
+  return b.op("Div", [b.cast(inBinsNode(b, edges, size), dtype), b.unsqueeze(length, 2)]);
 }
 
 /** Means of whole elements, and the channels that were taken: https://docs.pytorch.org/vision/stable/generated/torchvision.ops.ps_roi_pool.html */
@@ -150,8 +123,8 @@ export const psRoiPool = defineOp(
         const region = Math.floor(at / (c * ph * pw));
         const [i, j] = [Math.floor(at / pw) % ph, at % pw];
         const [batch, x1, y1, x2, y2] = regions.subarray(5 * region, 5 * region + 5);
-        const [top, bottom] = spansOf(y1, y2, args.spatial_scale, ph, h)[i];
-        const [left, right] = spansOf(x1, x2, args.spatial_scale, pw, w)[j];
+        const { start: top, end: bottom } = binsInside(y1, y2, args.spatial_scale, ph, h)[i];
+        const { start: left, end: right } = binsInside(x1, x2, args.spatial_scale, pw, w)[j];
         const plane = (batch * channels + channelOf(Math.floor(at / (ph * pw)) % c, i, j, ph, pw)) * h * w;
         for (let y = top; y < bottom; y++) for (let x = left; x < right; x++) out[at] += data[plane + y * w + x];
         out[at] /= Math.max(bottom - top, 1) * Math.max(right - left, 1);
