@@ -19,6 +19,8 @@ export {
 export type { Factor, Rational, SymbolOptions, SymFn, SymKind, SymNode, Term } from "./expr.ts";
 export {
   add,
+  bit,
+  bitOf,
   ceilDiv,
   cleanDiv,
   floorDiv,
@@ -33,7 +35,6 @@ export {
   sub,
   sum,
 } from "./arithmetic.ts";
-export { bit, bitOf } from "./bits.ts";
 export { build, call } from "./call.ts";
 export { eq, ge, gt, le, lt, ne, simplify, type Truth, truthOf } from "./compare.ts";
 export { type Range, type RangeInit, Ranges } from "./ranges.ts";

@@ -3,9 +3,9 @@
  */
 
 import { build, negative } from "./call.ts";
-import { boolConstant, intConstant, OPAQUE_UNARY_FNS, Sym, type SymFn } from "./expr.ts";
+import { CLASS_NAMES } from "./class_names.ts";
+import { boolConstant, intConstant, OPAQUE_UNARY_FNS, type Sym, type SymFn, toSym } from "./expr.ts";
 import { ceilDiv } from "./arithmetic.ts";
-import { toSym } from "./expr.ts";
 
 /** Makes an expression of the arguments; TypeError when there are too few or many, or of a wrong kind. */
 export type NamedFunction = (args: readonly Sym[]) => Sym;
@@ -27,49 +27,25 @@ function shiftFactor(shift: Sym): Sym {
   return build("pow", [TWO, shift]);
 }
 
-const POW: NamedFunction = of("pow");
-const ADD: NamedFunction = (args) => args.length === 0 ? intConstant(0n) : build("add", args);
-const MUL: NamedFunction = (args) => args.length === 0 ? intConstant(1n) : build("mul", args);
-
 /** SymPy's and PyTorch's names, those of `srepr` and those of `str`. */
 export const NAMED_FUNCTIONS: ReadonlyMap<string, NamedFunction> = new Map<string, NamedFunction>([
-  ["Add", ADD],
-  ["Mul", MUL],
-  ["Pow", POW],
-  ["PowByNatural", POW],
-  ["FloorDiv", of("floordiv")],
+  ...Object.entries(CLASS_NAMES).map(([fn, name]): [string, NamedFunction] => [name, of(fn as SymFn)]),
+  ...OPAQUE_UNARY_FNS.map((fn): [string, NamedFunction] => [`OpaqueUnaryFn_${fn}`, of(fn)]),
+  ["Add", (args) => args.length === 0 ? intConstant(0n) : build("add", args)],
+  ["Mul", (args) => args.length === 0 ? intConstant(1n) : build("mul", args)],
+  ["Pow", of("pow")],
   ["CleanDiv", of("floordiv")],
   ["CeilDiv", fixed(2, ([a, b]) => toSym(ceilDiv(a, b)))],
-  ["Mod", of("mod")],
-  ["PythonMod", of("pythonmod")],
   ["ModularIndexing", fixed(3, ([a, b, c]) => build("mod", [build("floordiv", [a, b]), c]))],
   ["LShift", fixed(2, ([a, b]) => build("mul", [a, shiftFactor(b)]))],
   ["RShift", fixed(2, ([a, b]) => build("floordiv", [a, shiftFactor(b)]))],
-  ["Max", of("max")],
-  ["Min", of("min")],
-  ["Abs", of("abs")],
-  ["FloatPow", of("floatpow")],
   ["FloatTrueDiv", of("truediv")],
   ["IntTrueDiv", of("truediv")],
   ["TrueDiv", of("truediv")],
-  ["ToFloat", of("tofloat")],
-  ["TruncToInt", of("trunc_to_int")],
-  ["CeilToInt", of("ceil_to_int")],
-  ["FloorToInt", of("floor_to_int")],
-  ["RoundToInt", of("round_to_int")],
   ["Round", of("round_to_int")],
   ["floor", of("floor_to_int")],
   ["ceiling", of("ceil_to_int")],
-  ["TruncToFloat", of("trunc_to_float")],
-  ["RoundDecimal", of("round_decimal")],
   ["sqrt", of("sqrt")],
-  ["Where", of("where")],
-  ["Equality", of("eq")],
-  ["Unequality", of("ne")],
-  ["StrictLessThan", of("lt")],
-  ["LessThan", of("le")],
-  ["StrictGreaterThan", of("gt")],
-  ["GreaterThan", of("ge")],
   ["Eq", of("eq")],
   ["Ne", of("ne")],
   ["Lt", of("lt")],
@@ -78,14 +54,7 @@ export const NAMED_FUNCTIONS: ReadonlyMap<string, NamedFunction> = new Map<strin
   ["Ge", of("ge")],
   ["And", (args) => args.length === 0 ? boolConstant(true) : build("and", args)],
   ["Or", (args) => args.length === 0 ? boolConstant(false) : build("or", args)],
-  ["Xor", of("xor")],
-  ["Not", of("not")],
   ["Identity", fixed(1, ([x]) => x)],
-  ["BitwiseFn_bitwise_and", of("bitwise_and")],
-  ["BitwiseFn_bitwise_or", of("bitwise_or")],
-  ["BitwiseFn_bitwise_xor", of("bitwise_xor")],
-  ["IsNonOverlappingAndDenseIndicator", of("is_non_overlapping_and_dense")],
-  ...OPAQUE_UNARY_FNS.map((fn): [string, NamedFunction] => [`OpaqueUnaryFn_${fn}`, of(fn)]),
 ]);
 
 /** The value of the first pair whose condition holds; a TypeError when it is not certain that one does. */

@@ -1,47 +1,30 @@
 /**
  * Prints expressions as PyTorch does: SymPy's order of terms and factors, PyTorch's parentheses around its own functions.
  */
-
+import { areInts, classNameOf } from "./class_names.ts";
 import { intValue, type Rational, type Sym, type SymFn, type Term } from "./expr.ts";
 import { comparePrinted, sortArguments } from "./print_order.ts";
 
 /** Binding strengths of SymPy's printer; PyTorch gives its functions that of a comparison. */
 const WEAKEST = 0, RELATIONAL = 35, OR = 36, AND = 38, ADD = 40, MUL = 50, POW = 60, FUNC = 70, NOT = 100, ATOM = 1000;
 
-/** Printed names and binding strengths of functions that print as `Name(a, b)`. */
-const CALLS: Readonly<Partial<Record<SymFn, readonly [name: string, precedence: number]>>> = {
-  pow: ["PowByNatural", MUL],
-  mod: ["Mod", RELATIONAL],
-  pythonmod: ["PythonMod", RELATIONAL],
-  max: ["Max", ATOM],
-  min: ["Min", ATOM],
-  abs: ["Abs", FUNC],
-  tofloat: ["ToFloat", FUNC],
-  floatpow: ["FloatPow", POW],
-  trunc_to_int: ["TruncToInt", FUNC],
-  ceil_to_int: ["CeilToInt", FUNC],
-  floor_to_int: ["FloorToInt", FUNC],
-  round_to_int: ["RoundToInt", FUNC],
-  trunc_to_float: ["TruncToFloat", FUNC],
-  round_decimal: ["RoundDecimal", FUNC],
-  where: ["Where", RELATIONAL],
-  eq: ["Eq", RELATIONAL],
-  ne: ["Ne", RELATIONAL],
-  bitwise_and: ["BitwiseFn_bitwise_and", FUNC],
-  bitwise_or: ["BitwiseFn_bitwise_or", FUNC],
-  bitwise_xor: ["BitwiseFn_bitwise_xor", FUNC],
-  is_non_overlapping_and_dense: ["IsNonOverlappingAndDenseIndicator", FUNC],
+/** Binding strengths of functions that print as `Name(a, b)`, where they differ from those of most. */
+const PRECEDENCES: Readonly<Partial<Record<SymFn, number>>> = {
+  pow: MUL,
+  mod: RELATIONAL,
+  pythonmod: RELATIONAL,
+  max: ATOM,
+  min: ATOM,
+  floatpow: POW,
+  where: RELATIONAL,
 };
 
 const RELATIONS: Readonly<Partial<Record<SymFn, string>>> = { lt: "<", le: "<=", gt: ">", ge: ">=" };
 
-function nameOf(x: Sym & { node: { op: "call" } }): string {
-  const { fn, args } = x.node;
-  if (fn === "truediv") return args.every((arg) => arg.kind === "int") ? "IntTrueDiv" : "FloatTrueDiv";
-  if (fn === "floordiv") return "FloorDiv";
+function nameOf(fn: SymFn, args: readonly Sym[]): string {
+  if (fn === "eq" || fn === "ne") return fn === "eq" ? "Eq" : "Ne";
   // PyTorch's own square root is of floats, SymPy's can be of integers.
-  if (fn === "sqrt" && args[0].kind === "int") return "sqrt";
-  return CALLS[fn]?.[0] ?? `OpaqueUnaryFn_${fn}`;
+  return fn === "sqrt" && areInts(args) ? "sqrt" : classNameOf(fn, args);
 }
 
 /** The text of an expression. */
@@ -61,11 +44,11 @@ function printAt(x: Sym, isWhole: boolean): string {
       return printSum(x, node.terms);
     case "call":
       if (node.fn === "add" || node.fn === "mul" || isPower(x)) return printSum(x, termsOf(x));
-      return printCall(node.fn, node.args, x as Sym & { node: { op: "call" } });
+      return printCall(node.fn, node.args);
   }
 }
 
-function printCall(fn: SymFn, args: readonly Sym[], x: Sym & { node: { op: "call" } }): string {
+function printCall(fn: SymFn, args: readonly Sym[]): string {
   const relation = RELATIONS[fn];
   if (relation !== undefined) {
     return `${inside(args[0], RELATIONAL)} ${relation} ${inside(args[1], RELATIONAL)}`;
@@ -85,7 +68,7 @@ function printCall(fn: SymFn, args: readonly Sym[], x: Sym & { node: { op: "call
     case "min":
       args = sortArguments(args);
   }
-  return `${nameOf(x)}(${args.map((arg) => printAt(arg, false)).join(", ")})`;
+  return `${nameOf(fn, args)}(${args.map((arg) => printAt(arg, false)).join(", ")})`;
 }
 
 /** Whether a call is a power with a constant integer exponent, which prints with an operator. */
@@ -121,7 +104,7 @@ function precedence(x: Sym): number {
       // Eq(a, b) is a relation that needs no parentheses within a logical expression.
       if (fn === "eq" || fn === "ne") return ATOM;
       if (fn === "floordiv" || fn === "truediv" || fn in RELATIONS) return RELATIONAL;
-      return CALLS[fn]?.[1] ?? FUNC;
+      return PRECEDENCES[fn] ?? FUNC;
     }
   }
 }

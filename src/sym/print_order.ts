@@ -1,7 +1,7 @@
 /**
  * The order in which SymPy prints factors and arguments: its `default_sort_key`, as far as the expressions of PyTorch need it.
  */
-
+import { classNameOf } from "./class_names.ts";
 import type { Factor, Sym, SymFn, Term } from "./expr.ts";
 
 /** What SymPy compares, in this order; arguments are made when they are needed. */
@@ -13,43 +13,8 @@ interface SortKey {
   readonly coefficient: number;
 }
 
-const PRINTED: Readonly<Partial<Record<SymFn, string>>> = {
-  pow: "PowByNatural",
-  floordiv: "FloorDiv",
-  mod: "Mod",
-  pythonmod: "PythonMod",
-  abs: "Abs",
-  truediv: "IntTrueDiv",
-  tofloat: "ToFloat",
-  floatpow: "FloatPow",
-  trunc_to_int: "TruncToInt",
-  ceil_to_int: "CeilToInt",
-  floor_to_int: "FloorToInt",
-  round_to_int: "RoundToInt",
-  trunc_to_float: "TruncToFloat",
-  round_decimal: "RoundDecimal",
-  where: "Where",
-  bitwise_and: "BitwiseFn_bitwise_and",
-  bitwise_or: "BitwiseFn_bitwise_or",
-  bitwise_xor: "BitwiseFn_bitwise_xor",
-  is_non_overlapping_and_dense: "IsNonOverlappingAndDenseIndicator",
-};
-
-/** Classes that SymPy sorts after all functions, by name. */
-const LATE_CLASSES: Readonly<Partial<Record<SymFn, string>>> = {
-  and: "And",
-  eq: "Equality",
-  ge: "GreaterThan",
-  le: "LessThan",
-  max: "Max",
-  min: "Min",
-  not: "Not",
-  or: "Or",
-  gt: "StrictGreaterThan",
-  lt: "StrictLessThan",
-  ne: "Unequality",
-  xor: "Xor",
-};
+/** Functions whose classes SymPy sorts after all others. */
+const LATE: ReadonlySet<SymFn> = new Set(["and", "eq", "ge", "le", "max", "min", "not", "or", "gt", "lt", "ne", "xor"]);
 
 const NUMBER = [1, 0, "Number"] as const, MUL = [3, 0, "Mul"] as const, ADD = [3, 1, "Add"] as const;
 
@@ -73,9 +38,8 @@ function keyOf(x: Sym): SortKey {
       const args = (): SortKey[] => node.args.map(keyOf);
       if (node.fn === "add") return { ...plain, class: ADD, args };
       if (node.fn === "mul") return { ...plain, class: MUL, args };
-      const late = LATE_CLASSES[node.fn];
-      if (late !== undefined) return { ...plain, class: [5, 0, late], args };
-      return { ...plain, class: [4, 10000, PRINTED[node.fn] ?? `OpaqueUnaryFn_${node.fn}`], args };
+      const name = classNameOf(node.fn, node.args);
+      return { ...plain, class: LATE.has(node.fn) ? [5, 0, name] : [4, 10000, name], args };
     }
   }
 }

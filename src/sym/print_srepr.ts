@@ -2,42 +2,8 @@
  * Prints expressions as `sympy.srepr` does, which is how archives hold them since PyTorch 2.6: the inverse of
  * `parse_srepr.ts`.
  */
+import { areInts, classNameOf } from "./class_names.ts";
 import { type Dim, intValue, type Rational, type Sym, type SymFn, toSym } from "./expr.ts";
-
-/** SymPy's and PyTorch's classes. */
-const CLASSES: Readonly<Partial<Record<SymFn, string>>> = {
-  add: "Add",
-  mul: "Mul",
-  floordiv: "FloorDiv",
-  mod: "Mod",
-  pythonmod: "PythonMod",
-  max: "Max",
-  min: "Min",
-  abs: "Abs",
-  tofloat: "ToFloat",
-  floatpow: "FloatPow",
-  trunc_to_int: "TruncToInt",
-  ceil_to_int: "CeilToInt",
-  floor_to_int: "FloorToInt",
-  round_to_int: "RoundToInt",
-  trunc_to_float: "TruncToFloat",
-  round_decimal: "RoundDecimal",
-  where: "Where",
-  eq: "Equality",
-  ne: "Unequality",
-  lt: "StrictLessThan",
-  le: "LessThan",
-  gt: "StrictGreaterThan",
-  ge: "GreaterThan",
-  and: "And",
-  or: "Or",
-  xor: "Xor",
-  not: "Not",
-  bitwise_and: "BitwiseFn_bitwise_and",
-  bitwise_or: "BitwiseFn_bitwise_or",
-  bitwise_xor: "BitwiseFn_bitwise_xor",
-  is_non_overlapping_and_dense: "IsNonOverlappingAndDenseIndicator",
-};
 
 /**
  * The text of an expression or constant.
@@ -78,18 +44,15 @@ function print(x: Sym): string {
 }
 
 function printCall(fn: SymFn, args: readonly Sym[]): string {
-  const isInt = args.every((arg) => arg.kind === "int");
   const list = args.map(print).join(", ");
   switch (fn) {
     case "pow":
-      return `${intValue(args[1]) === undefined ? "PowByNatural" : "Pow"}(${list})`;
-    case "truediv":
-      return `${isInt ? "IntTrueDiv" : "FloatTrueDiv"}(${list})`;
+      return intValue(args[1]) === undefined ? `${classNameOf(fn, args)}(${list})` : `Pow(${list})`;
     case "sqrt":
       // SymPy's own square root is of integers, PyTorch's of floats.
-      return isInt ? `Pow(${list}, Rational(1, 2))` : `OpaqueUnaryFn_sqrt(${list})`;
+      return areInts(args) ? `Pow(${list}, Rational(1, 2))` : `${classNameOf(fn, args)}(${list})`;
     default:
-      return `${CLASSES[fn] ?? `OpaqueUnaryFn_${fn}`}(${list})`;
+      return `${classNameOf(fn, args)}(${list})`;
   }
 }
 
