@@ -43,6 +43,7 @@ function slidesOf(rank: number, args: PoolArgs): Slide[] {
   requireFrom("padding", padding, 0);
   requireFrom("dilation", dilation, 1);
   return kernel.map((kernel, i) => {
+    // PyTorch takes half of the kernel as it is, whatever the dilation.
     if (padding[i] * 2 > kernel) refuse("padding", padding[i], `it must be at most half of the kernel of ${kernel}`);
     return {
       kernel,
