@@ -2,7 +2,21 @@
 import { Complex, type Scalar } from "../fx/mod.ts";
 import type { OnnxBuilder } from "../onnx/builder.ts";
 import type { OnnxValue } from "../onnx/model.ts";
-import { add, ceilDiv, type Dim, floorDiv, isSym, mul, sub } from "../sym/mod.ts";
+import {
+  add,
+  build,
+  call,
+  ceilDiv,
+  type Dim,
+  float,
+  floorDiv,
+  intConstant,
+  isSym,
+  mul,
+  neg,
+  sub,
+  type Sym,
+} from "../sym/mod.ts";
 import { type DType, isComplex, isFloat, isInt, type Meta, newData, Tensor, toReal } from "../tensor/mod.ts";
 import { store } from "../tensor/loops.ts";
 import { add as addTensor, mul as mulTensor, sub as subTensor } from "./binary.ts";
@@ -40,10 +54,27 @@ function realOf(argument: string, value: Scalar): number {
   return Number(value);
 }
 
-/** A number as a size: whole numbers may be symbolic. */
+/** Whether the number is known to be an integer, such as 2.0. */
+function isInteger(value: Scalar): boolean {
+  return isWhole(value) || (typeof value === "number" && Number.isInteger(value));
+}
+
+/** A number in expressions, exactly. */
+function symOf(argument: string, value: Scalar): Sym {
+  if (isSym(value)) return value;
+  const number = realOf(argument, value);
+  return Number.isSafeInteger(number) ? intConstant(BigInt(number)) : float(number);
+}
+
+/** A number as a size, without what lies behind its point. */
 function wholeOf(argument: string, value: Scalar): Dim {
-  if (isSym(value) && value.kind === "int") return value;
+  if (isSym(value)) return value.kind === "int" ? value : call("trunc_to_int", [value]) as Dim;
   return Math.trunc(realOf(argument, value));
+}
+
+/** A size as a number. */
+function scalarOf(dim: Dim): Scalar {
+  return isSym(dim) ? dim : BigInt(dim);
 }
 
 type Bounds = readonly [start: Scalar, end: Scalar, step: Scalar];
@@ -52,21 +83,36 @@ function rangeOf([start, end, step]: Bounds, { dtype: given, layout }: Options):
   requireStrided(layout);
   const dtype = given ?? ([start, end, step].every(isWhole) ? "int64" : "float32");
   if (!isInt(dtype) && !isFloat(dtype)) refuse("dtype", dtype, "a range has integers or floats");
-  const symbolic = [start, end, step].some(isSym);
-  if (!symbolic && dtype !== "int64") {
-    // Other dtypes than int64 are counted in double precision.
-    const [from, to, by] = [realOf("start", start), realOf("end", end), realOf("step", step)];
-    requireDirection(from, to, by);
-    return { start, step, count: Math.ceil((to - from) / by), dtype };
-  }
-  const [from, to, by] = [wholeOf("start", start), wholeOf("end", end), wholeOf("step", step)];
-  if (isSym(by)) refuse("step", by, "a symbolic step has no sign");
-  if (!isSym(from) && !isSym(to)) requireDirection(from, to, by);
-  else if (by === 0) requireDirection(0, 0, by);
-  const count = by > 0 ? ceilDiv(sub(to, from), by) : ceilDiv(sub(from, to), -by);
-  return { start, step, count, dtype };
+  // Other dtypes than int64 are counted in double precision, before integers lose what lies behind the point.
+  const isCounted = dtype === "int64" || [start, end, step].every(isInteger);
+  const count = isCounted ? wholeCount(start, end, step) : fractionalCount(start, end, step);
+  if (!isInt(dtype)) return { start, step, count, dtype };
+  return { start: scalarOf(wholeOf("start", start)), step: scalarOf(wholeOf("step", step)), count, dtype };
 }
 
+/** How many steps lead from the start to just before the end; of a symbolic step the sign may be unknown. */
+function wholeCount(start: Scalar, end: Scalar, step: Scalar): Dim {
+  const [from, to, by] = [wholeOf("start", start), wholeOf("end", end), wholeOf("step", step)];
+  if (!isSym(from) && !isSym(to) && !isSym(by)) requireDirection(from, to, by);
+  else if (by === 0) requireDirection(0, 0, by);
+  if (isSym(by)) return neg(floorDiv(sub(from, to), by));
+  return by > 0 ? ceilDiv(sub(to, from), by) : ceilDiv(sub(from, to), -by);
+}
+
+/** The same where one of them may have digits behind the point. */
+function fractionalCount(start: Scalar, end: Scalar, step: Scalar): Dim {
+  if (![start, end, step].some(isSym)) {
+    const [from, to, by] = [realOf("start", start), realOf("end", end), realOf("step", step)];
+    requireDirection(from, to, by);
+    return Math.ceil((to - from) / by);
+  }
+  const [from, to, by] = [symOf("start", start), symOf("end", end), symOf("step", step)];
+  if (!isSym(step) && Number(step) === 0) requireDirection(0, 0, 0);
+  const distance = build("add", [to, build("mul", [intConstant(-1n), from])]);
+  return call("ceil_to_int", [build("truediv", [distance, by])]) as Dim;
+}
+
+/** @throws {TypeError} when the step is 0 or leads away from the end */
 function requireDirection(from: number, to: number, by: number): void {
   if (by === 0) refuse("step", by, "it must not be 0");
   if ((to - from) * by < 0) refuse("step", by, `it leads away from the end, ${from} to ${to}`);
@@ -91,21 +137,20 @@ function rangeTensor({ start, step, count, dtype }: Range): Tensor {
 
 function emitRange(b: OnnxBuilder, range: Range): OnnxValue {
   const { start, step, count, dtype } = range;
-  if (!isSym(count) && !isSym(start) && count <= MAX_CONSTANT) return b.constant(rangeTensor(range));
-  if (isWhole(start) && isWhole(step)) {
+  if (!isSym(count) && !isSym(start) && !isSym(step) && count <= MAX_CONSTANT) return b.constant(rangeTensor(range));
+  if (isInteger(start) && isInteger(step)) {
     const from = wholeOf("start", start);
-    const by = Number(step);
-    const end: Dim = endOf(from, by, count);
-    return b.cast(b.op("Range", [b.dim(from), b.dim(end), b.dim(by)]), dtype);
+    const by = wholeOf("step", step);
+    return b.cast(b.op("Range", [b.dim(from), b.dim(endOf(from, by, count)), b.dim(by)]), dtype);
   }
   // onnxruntime adds the step again and again; PyTorch multiplies it, in double precision.
   const index = b.cast(b.op("Range", [b.dim(0), b.dim(count), b.dim(1)]), "float64");
-  const scaled = b.op("Mul", [index, b.scalar(realOf("step", step), "float64")]);
-  return b.cast(b.op("Add", [scaled, b.scalar(realOf("start", start), "float64")]), dtype);
+  const scaled = b.op("Mul", [index, b.scalar(step, "float64")]);
+  return b.cast(b.op("Add", [scaled, b.scalar(start, "float64")]), dtype);
 }
 
 /** An end that gives `count` values. */
-function endOf(from: Dim, by: number, count: Dim): Dim {
+function endOf(from: Dim, by: Dim, count: Dim): Dim {
   return add(from, mul(count, by));
 }
 
@@ -122,7 +167,7 @@ function closedRangeOf([start, end, step]: Bounds, { dtype: given, layout }: Opt
     return isInt(dtype) ? { start: BigInt(from), step: BigInt(by), count, dtype } : { start, step, count, dtype };
   }
   const [from, to, by] = [wholeOf("start", start), wholeOf("end", end), wholeOf("step", step)];
-  if (isSym(by)) refuse("step", by, "a symbolic step has no sign");
+  if (isSym(by)) refuse("step", by, "it must be a constant");
   if (by === 0) requireDirection(0, 0, by);
   const steps = by > 0 ? floorDiv(sub(to, from), by) : floorDiv(sub(from, to), -by);
   return { start, step, count: add(steps, 1), dtype };
@@ -207,6 +252,27 @@ function spacedTensor({ start, end, steps, dtype: given, layout }: Spaced, fn: (
   return Tensor.of(dtype, [steps], out);
 }
 
+/** The same between ends of which one is symbolic, in the precision that PyTorch has for it; integers in double precision. */
+function emitSpaced(b: OnnxBuilder, args: Spaced, fn: (b: OnnxBuilder, x: OnnxValue) => OnnxValue): OnnxValue {
+  const { start, end, steps, dtype: given } = args;
+  const dtype = given ?? "float32";
+  const wide = isInt(dtype) || dtype === "float64" ? "float64" : "float32";
+  const [from, to] = ([["start", start], ["end", end]] as const).map(([name, value]) =>
+    b.scalar(isInt(dtype) ? scalarOf(wholeOf(name, value)) : value, wide)
+  );
+  const offsets = (first: number, last: number): OnnxValue => {
+    const values = newData(wide, last - first);
+    for (let i = 0; i < values.length; i++) values[i] = steps > 1 ? (first + i) / (steps - 1) : 0;
+    return b.constant(Tensor.of(wide, [values.length], values));
+  };
+  const half = Math.floor(steps / 2);
+  const distance = b.op("Sub", [to, from]);
+  const near = b.op("Add", [from, b.op("Mul", [distance, offsets(0, steps === 1 ? 1 : half)])]);
+  if (steps <= 1) return b.cast(fn(b, near), dtype);
+  const rest = b.op("Mul", [distance, b.op("Sub", [b.scalar(1, wide), offsets(half, steps)])]);
+  return b.cast(fn(b, b.op("Concat", [near, b.op("Sub", [to, rest])], { axis: 0 })), dtype);
+}
+
 /** Complex values: their parts are evenly spaced too. */
 function complexSpaced<T extends object>(t: Calls<T>, { start, end, steps, dtype, layout }: Spaced): T {
   const real = toReal(dtype ?? "complex64");
@@ -218,8 +284,11 @@ function complexSpaced<T extends object>(t: Calls<T>, { start, end, steps, dtype
   return t.join(part(0), ends.some((x) => x instanceof Complex) ? part(1) : null);
 }
 
-/** Rules of values that are constants: their number is never symbolic. */
-function spacedRules<A extends Spaced>(fn: (args: A) => (x: number) => number) {
+/** Rules of values whose number is never symbolic: constants, unless an end is a symbol. */
+function spacedRules<A extends Spaced>(
+  fn: (args: A) => (x: number) => number,
+  emit: (b: OnnxBuilder, x: OnnxValue, args: A) => OnnxValue,
+) {
   return {
     meta: (_: unknown, { start, end, steps, dtype, layout }: A): Meta => {
       requireStrided(layout);
@@ -227,21 +296,27 @@ function spacedRules<A extends Spaced>(fn: (args: A) => (x: number) => number) {
       return { dtype: dtype ?? own, shape: [steps] };
     },
     kernel: (args: A): Tensor => spacedTensor(args, fn(args)),
-    onnx: (b: OnnxBuilder, args: A): OnnxValue => b.constant(spacedTensor(args, fn(args))),
+    onnx: (b: OnnxBuilder, args: A): OnnxValue =>
+      isSym(args.start) || isSym(args.end)
+        ? emitSpaced(b, args, (b, x) => emit(b, x, args))
+        : b.constant(spacedTensor(args, fn(args))),
   };
 }
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.linspace.html */
 export const linspace = defineOp(
   "aten::linspace(Scalar start, Scalar end, int steps, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor",
-  { ...spacedRules(() => (x) => x), complex: (t, args) => complexSpaced(t, args) },
+  { ...spacedRules(() => (x) => x, (_, x) => x), complex: (t, args) => complexSpaced(t, args) },
 );
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.logspace.html */
 export const logspace = defineOp(
   "aten::logspace(Scalar start, Scalar end, int steps, float base=10., *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor",
   {
-    ...spacedRules(({ base }: Spaced & { readonly base: number }) => (x) => base ** x),
+    ...spacedRules(
+      ({ base }: Spaced & { readonly base: number }) => (x) => base ** x,
+      (b, x, { base }) => b.op("Pow", [b.scalar(base, b.meta(x).dtype), x]),
+    ),
     complex: (t, args) => t.call(powOfScalar, args.base, complexSpaced(t, args)),
   },
 );
