@@ -1,6 +1,7 @@
 /**
  * The ONNX form of convolutions; the records are in `convolution.ts`. Runtimes convolve single precision only: float64 and
- * integers are composed of windows and a matrix product, transposed ones of zeros between the elements and a convolution.
+ * integers are composed of windows and a matrix product, transposed ones of zeros between the elements and a convolution,
+ * and so is a symbolic number of groups.
  * Three dims are composed of two where they are transposed or in groups, which WebGPU has no kernel for.
  */
 import type { OnnxBuilder } from "../onnx/builder.ts";
@@ -26,19 +27,21 @@ import {
   padNode,
   perDim,
   type Slide,
+  steps,
   windowCount,
   windowOrder,
   withBatch,
 } from "./spatial.ts";
 
 /** A convolution's settings as numbers, one per spatial dim. */
-export interface Convolution {
+export interface Convolution<Groups extends Dim = Dim> {
   readonly rank: number;
   readonly stride: readonly number[];
   /** Padding before and after each dim. */
   readonly pads: readonly (readonly [number, number])[];
   readonly dilation: readonly number[];
-  readonly groups: number;
+  /** How many; symbolic where a batch was made channels, for weights that each of its elements has of its own. */
+  readonly groups: Groups;
   readonly transposed: boolean;
   /** Whether a node before pads to keep the size, for a kernel whose size is not known: `pads` are zeros then. */
   readonly isSame: boolean;
@@ -59,14 +62,13 @@ export interface ConvolutionArgs {
 /** The settings that arguments give. */
 export function settings(weight: Meta, args: ConvolutionArgs): Convolution {
   const rank = weight.shape.length - 2;
-  const [groups] = perDim("groups", [args.groups], 1);
   const stride = perDim("stride", args.stride, rank);
   const dilation = perDim("dilation", args.dilation, rank);
   return {
     rank,
     stride,
     dilation,
-    groups,
+    groups: args.groups,
     pads: typeof args.padding === "string"
       ? namedPads(args.padding, stride, dilation, weight.shape.slice(2))
       : perDim("padding", args.padding, rank).map((p) => [p, p] as const),
@@ -155,7 +157,7 @@ export function convolutionNode(
   const { dtype } = b.meta(input);
   const [y] = withBatch(b, input, c.rank, (given) => {
     const x = c.isSame ? keptSize(b, given, c, b.meta(weight).shape.slice(2)) : given;
-    if (!hasFloatKernel(dtype)) {
+    if (!hasFloatKernel(dtype) || !hasConstantGroups(c)) {
       return [
         computeIn(b, productDType(dtype), [x, weight, bias], (x, w, bias) => {
           const y = c.transposed ? transposedByProduct(b, x, w, c) : convolvedByProduct(b, x, w, c);
@@ -179,6 +181,11 @@ export function convolutionNode(
   return y;
 }
 
+/** Whether ONNX's nodes, which have the number of groups as an attribute, can say it. */
+function hasConstantGroups(c: Convolution): c is Convolution<number> {
+  return !isSym(c.groups);
+}
+
 /** Pads by what `same` adds; where that is odd, the larger half comes after. */
 function keptSize(b: OnnxBuilder, x: OnnxValue, c: Convolution, kernel: readonly Dim[]): OnnxValue {
   const totals = kernel.map((k, i) => mul(c.dilation[i], sub(k, 1)));
@@ -190,7 +197,7 @@ function withBias(b: OnnxBuilder, y: OnnxValue, bias: OnnxValue | null, rank: nu
   return bias ? b.op("Add", [y, b.unsqueeze(bias, ...Array.from({ length: rank }, (_, i) => i + 1))]) : y;
 }
 
-function attributes(c: Convolution): Readonly<Record<string, AttributeInput>> {
+function attributes(c: Convolution<number>): Readonly<Record<string, AttributeInput>> {
   return {
     auto_pad: "NOTSET",
     dilations: c.dilation,
@@ -206,7 +213,7 @@ function convolvedNode(
   x: OnnxValue,
   weight: OnnxValue,
   bias: OnnxValue | null,
-  c: Convolution,
+  c: Convolution<number>,
 ): OnnxValue {
   return c.transposed ? transposedNode(b, x, weight, bias, c) : b.op("Conv", [x, weight, bias], attributes(c));
 }
@@ -220,7 +227,7 @@ function transposedNode(
   x: OnnxValue,
   weight: OnnxValue,
   bias: OnnxValue | null,
-  c: Convolution,
+  c: Convolution<number>,
 ): OnnxValue {
   const isLong = c.outputPadding.map((n, i) => n >= c.stride[i]);
   const zeros = c.outputPadding.map((n, i) => isLong[i] ? Math.max(0, Math.ceil((n - c.pads[i][1]) / c.stride[i])) : 0);
@@ -241,14 +248,28 @@ function transposedNode(
   return withBias(b, b.op("Slice", [both, first, last, b.ints([1]), b.ints([2])]), bias, c.rank);
 }
 
+/** Windows as `gatherWindows` lays them out, for kernels whose sizes may be symbolic. */
+function windowsOf(
+  b: OnnxBuilder,
+  x: OnnxValue,
+  counts: readonly Dim[],
+  c: Convolution,
+  kernel: readonly Dim[],
+): OnnxValue {
+  if (!kernel.some(isSym)) return gatherWindows(b, x, counts, slides(c, kernel));
+  return kernel.reduce<OnnxValue>((y, size, i) => {
+    const starts = b.op("Unsqueeze", [steps(b, counts[i], c.stride[i]), b.ints([1])]);
+    return b.op("Gather", [y, b.op("Add", [starts, steps(b, size, c.dilation[i])])], { axis: 2 + 2 * i });
+  }, x);
+}
+
 /** Windows as columns, times the weights as rows. */
 function convolvedByProduct(b: OnnxBuilder, x: OnnxValue, weight: OnnxValue, c: Convolution): OnnxValue {
   const [n, channels, ...sizes] = b.meta(x).shape;
   const [filters, , ...kernel] = b.meta(weight).shape;
-  const windows = slides(c, kernel);
   const counts = outputSizes(c, sizes, kernel);
   const padded = padNode(b, x, [0, 0, ...c.pads.map((p) => p[0])], [0, 0, ...c.pads.map((p) => p[1])]);
-  const laid = b.transpose(gatherWindows(b, padded, counts, windows), windowOrder(2, c.rank, "kernels"));
+  const laid = b.transpose(windowsOf(b, padded, counts, c, kernel), windowOrder(2, c.rank, "kernels"));
   const groups = c.groups === 1 ? [] : [c.groups];
   const depth = mul(floorDiv(channels, c.groups), prod(kernel));
   const columns = b.reshape(laid, [n, ...groups, depth, prod(counts)]);
@@ -310,7 +331,7 @@ function planesConvolved(
   x: OnnxValue,
   weight: OnnxValue,
   bias: OnnxValue | null,
-  c: Convolution,
+  c: Convolution<number>,
 ): OnnxValue {
   const [n, channels, ...sizes] = b.meta(x).shape;
   const { shape: [rows, columns, ...kernel] } = b.meta(weight);
@@ -330,7 +351,7 @@ function planesConvolved(
     b.transpose(windows, [0, 2, 1, 3, 4, 5]),
     [mul(n, area[0]), mul(channels, slide.kernel), ...sizes.slice(1)],
   );
-  const flat: Convolution = {
+  const flat: Convolution<number> = {
     ...c,
     rank: 2,
     stride: c.stride.slice(1),

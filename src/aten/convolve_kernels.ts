@@ -7,7 +7,7 @@ import { withBatchKernel } from "./spatial.ts";
 
 /** The result on concrete tensors. */
 export function convolutionKernel(input: Tensor, weight: Tensor, bias: Tensor | null, args: ConvolutionArgs): Tensor {
-  const c = settings(weight, args);
+  const c = settings(weight, args) as Convolution<number>;
   const [y] = withBatchKernel(input, c.rank, (x) => {
     const run = c.transposed ? transposedKernel : convolvedKernel;
     return [convert(run(widen(x), widen(weight), bias && widen(bias), c), input.dtype)];
@@ -16,7 +16,7 @@ export function convolutionKernel(input: Tensor, weight: Tensor, bias: Tensor | 
 }
 
 /** The product of each group's weights with its windows. */
-function convolvedKernel(x: Tensor, weight: Tensor, bias: Tensor | null, c: Convolution): Tensor {
+function convolvedKernel(x: Tensor, weight: Tensor, bias: Tensor | null, c: Convolution<number>): Tensor {
   const [n, channels, ...sizes] = x.shape;
   const [filters, , ...kernel] = weight.shape;
   const counts = outputSizes(c, sizes, kernel) as number[];
@@ -40,7 +40,7 @@ function copyPatches(
   x: Tensor,
   image: number,
   patches: ReturnType<typeof newData>,
-  c: Convolution,
+  c: Convolution<number>,
   counts: readonly number[],
   kernel: readonly number[],
 ): void {
@@ -70,7 +70,7 @@ function placesOf(
   sizes: readonly number[],
   counts: readonly number[],
   kernel: readonly number[],
-  c: Convolution,
+  c: Convolution<number>,
 ): Int32Array {
   const depth = elementCount(kernel);
   const places = new Int32Array(elementCount(counts) * depth);
@@ -92,7 +92,7 @@ function placesOf(
 }
 
 /** Each input element adds its multiple of the kernel to the result. */
-function transposedKernel(x: Tensor, weight: Tensor, bias: Tensor | null, c: Convolution): Tensor {
+function transposedKernel(x: Tensor, weight: Tensor, bias: Tensor | null, c: Convolution<number>): Tensor {
   const [n, channels, ...sizes] = x.shape;
   const [, perGroup, ...kernel] = weight.shape;
   const counts = outputSizes(c, sizes, kernel) as number[];
