@@ -127,8 +127,36 @@ export abstract class ConvNd extends Module {
     if (this.bias) init.biasUniform_(this.bias, this.weight);
   }
 
+  /** The settings, as PyTorch prints them. */
+  override extraRepr(): string {
+    const { inChannels, outChannels, kernelSize, stride, padding, dilation, outputPadding, groups, paddingMode } = this;
+    const all = (values: readonly number[], value: number): boolean => values.every((v) => v === value);
+    const parts = [String(inChannels), String(outChannels), settings({ kernel_size: kernelSize, stride })];
+    if (typeof padding === "string") parts.push(`padding=${padding}`);
+    else if (!all(padding, 0)) parts.push(`padding=${text(padding)}`);
+    if (!all(dilation, 1)) parts.push(`dilation=${text(dilation)}`);
+    if (!all(outputPadding, 0)) parts.push(`output_padding=${text(outputPadding)}`);
+    if (groups !== 1) parts.push(`groups=${groups}`);
+    if (this.bias === null) parts.push("bias=False");
+    if (paddingMode !== "zeros") parts.push(`padding_mode=${paddingMode}`);
+    return parts.join(", ");
+  }
+}
+
+/** What convolutions share that are not transposed. */
+abstract class PlainConv extends ConvNd {
+  /** The operator. */
+  protected abstract readonly run: typeof F.conv1d;
+
+  /** The convolved input. */
+  forward(x: Tensor): Tensor {
+    const { input, padding } = this.padded(x);
+    const { run, weight, bias, stride, dilation, groups } = this;
+    return run(input, weight, bias, [...stride], padding as number[], [...dilation], groups);
+  }
+
   /** The input with what stands around it, if that is not zeros, and the padding that is left to the convolution. */
-  protected padded(input: Tensor): { readonly input: Tensor; readonly padding: number[] | string } {
+  private padded(input: Tensor): { readonly input: Tensor; readonly padding: number[] | string } {
     const { padding, paddingMode } = this;
     if (paddingMode === "zeros") return { input, padding: typeof padding === "string" ? padding : [...padding] };
     return { input: F.pad(input, this.around(), paddingMode), padding: this.kernelSize.map(() => 0) };
@@ -144,21 +172,6 @@ export abstract class ConvNd extends Module {
       const left = Math.floor(total / 2);
       return [[left, total - left]];
     }).reverse().flat();
-  }
-
-  /** The settings, as PyTorch prints them. */
-  override extraRepr(): string {
-    const { inChannels, outChannels, kernelSize, stride, padding, dilation, outputPadding, groups, paddingMode } = this;
-    const all = (values: readonly number[], value: number): boolean => values.every((v) => v === value);
-    const parts = [String(inChannels), String(outChannels), settings({ kernel_size: kernelSize, stride })];
-    if (typeof padding === "string") parts.push(`padding=${padding}`);
-    else if (!all(padding, 0)) parts.push(`padding=${text(padding)}`);
-    if (!all(dilation, 1)) parts.push(`dilation=${text(dilation)}`);
-    if (!all(outputPadding, 0)) parts.push(`output_padding=${text(outputPadding)}`);
-    if (groups !== 1) parts.push(`groups=${groups}`);
-    if (this.bias === null) parts.push("bias=False");
-    if (paddingMode !== "zeros") parts.push(`padding_mode=${paddingMode}`);
-    return parts.join(", ");
   }
 }
 
@@ -177,24 +190,15 @@ function options<O extends object>(layer: string, given: readonly unknown[]): O 
  *
  * Source: https://docs.pytorch.org/docs/stable/generated/torch.nn.Conv1d.html
  */
-export class Conv1d extends ConvNd {
+export class Conv1d extends PlainConv {
   /** A layer with these settings. */
   constructor(inChannels: number, outChannels: number, kernelSize: Size, ...given: ConvGiven) {
     super(1, false, inChannels, outChannels, kernelSize, options<ConvOptions>("Conv1d", given));
   }
 
-  /** The convolved input. */
-  forward(x: Tensor): Tensor {
-    const { input, padding } = this.padded(x);
-    return F.conv1d(
-      input,
-      this.weight,
-      this.bias,
-      [...this.stride],
-      padding as number[],
-      [...this.dilation],
-      this.groups,
-    );
+  /** The operator. */
+  protected override get run(): typeof F.conv1d {
+    return F.conv1d;
   }
 }
 
@@ -203,24 +207,15 @@ export class Conv1d extends ConvNd {
  *
  * Source: https://docs.pytorch.org/docs/stable/generated/torch.nn.Conv2d.html
  */
-export class Conv2d extends ConvNd {
+export class Conv2d extends PlainConv {
   /** A layer with these settings. */
   constructor(inChannels: number, outChannels: number, kernelSize: Size, ...given: ConvGiven) {
     super(2, false, inChannels, outChannels, kernelSize, options<ConvOptions>("Conv2d", given));
   }
 
-  /** The convolved input. */
-  forward(x: Tensor): Tensor {
-    const { input, padding } = this.padded(x);
-    return F.conv2d(
-      input,
-      this.weight,
-      this.bias,
-      [...this.stride],
-      padding as number[],
-      [...this.dilation],
-      this.groups,
-    );
+  /** The operator. */
+  protected override get run(): typeof F.conv1d {
+    return F.conv2d;
   }
 }
 
@@ -229,30 +224,37 @@ export class Conv2d extends ConvNd {
  *
  * Source: https://docs.pytorch.org/docs/stable/generated/torch.nn.Conv3d.html
  */
-export class Conv3d extends ConvNd {
+export class Conv3d extends PlainConv {
   /** A layer with these settings. */
   constructor(inChannels: number, outChannels: number, kernelSize: Size, ...given: ConvGiven) {
     super(3, false, inChannels, outChannels, kernelSize, options<ConvOptions>("Conv3d", given));
   }
 
-  /** The convolved input. */
-  forward(x: Tensor): Tensor {
-    const { input, padding } = this.padded(x);
-    return F.conv3d(
-      input,
-      this.weight,
-      this.bias,
-      [...this.stride],
-      padding as number[],
-      [...this.dilation],
-      this.groups,
-    );
+  /** The operator. */
+  protected override get run(): typeof F.conv1d {
+    return F.conv3d;
   }
 }
+
 /** What transposed convolutions share. */
 export abstract class ConvTransposeNd extends ConvNd {
+  /** The operator. */
+  protected abstract readonly run: typeof F.convTranspose1d;
+
+  /**
+   * The convolved input.
+   *
+   * @param outputSize sizes that the result shall have, where the stride leaves a choice
+   */
+  forward(input: Tensor, outputSize: readonly number[] | null = null): Tensor {
+    const outputPadding = this.outputPaddingFor(input, outputSize);
+    const padding = [...this.padding as readonly number[]];
+    const { run, weight, bias, stride, groups, dilation } = this;
+    return run(input, weight, bias, [...stride], padding, outputPadding, groups, [...dilation]);
+  }
+
   /** What is added at the ends so that the result has a given size. */
-  protected outputPaddingFor(input: Tensor, outputSize: readonly number[] | null): number[] {
+  private outputPaddingFor(input: Tensor, outputSize: readonly number[] | null): number[] {
     if (outputSize === null) return [...this.outputPadding];
     const { kernelSize, stride, dilation } = this;
     const padding = this.padding as readonly number[];
@@ -279,6 +281,7 @@ export abstract class ConvTransposeNd extends ConvNd {
     });
   }
 }
+
 /**
  * Transposed convolution over 1 dim: `torch.nn.ConvTranspose1d`. The input is [N, C, L] or without N.
  *
@@ -290,16 +293,9 @@ export class ConvTranspose1d extends ConvTransposeNd {
     super(1, true, inChannels, outChannels, kernelSize, options<ConvTransposeOptions>("ConvTranspose1d", given));
   }
 
-  /**
-   * The convolved input.
-   *
-   * @param outputSize sizes that the result shall have, where the stride leaves a choice
-   */
-  forward(input: Tensor, outputSize: readonly number[] | null = null): Tensor {
-    const outputPadding = this.outputPaddingFor(input, outputSize);
-    const padding = [...this.padding as readonly number[]];
-    const { weight, bias, stride, groups, dilation } = this;
-    return F.convTranspose1d(input, weight, bias, [...stride], padding, outputPadding, groups, [...dilation]);
+  /** The operator. */
+  protected override get run(): typeof F.convTranspose1d {
+    return F.convTranspose1d;
   }
 }
 
@@ -314,16 +310,9 @@ export class ConvTranspose2d extends ConvTransposeNd {
     super(2, true, inChannels, outChannels, kernelSize, options<ConvTransposeOptions>("ConvTranspose2d", given));
   }
 
-  /**
-   * The convolved input.
-   *
-   * @param outputSize sizes that the result shall have, where the stride leaves a choice
-   */
-  forward(input: Tensor, outputSize: readonly number[] | null = null): Tensor {
-    const outputPadding = this.outputPaddingFor(input, outputSize);
-    const padding = [...this.padding as readonly number[]];
-    const { weight, bias, stride, groups, dilation } = this;
-    return F.convTranspose2d(input, weight, bias, [...stride], padding, outputPadding, groups, [...dilation]);
+  /** The operator. */
+  protected override get run(): typeof F.convTranspose1d {
+    return F.convTranspose2d;
   }
 }
 
@@ -338,15 +327,8 @@ export class ConvTranspose3d extends ConvTransposeNd {
     super(3, true, inChannels, outChannels, kernelSize, options<ConvTransposeOptions>("ConvTranspose3d", given));
   }
 
-  /**
-   * The convolved input.
-   *
-   * @param outputSize sizes that the result shall have, where the stride leaves a choice
-   */
-  forward(input: Tensor, outputSize: readonly number[] | null = null): Tensor {
-    const outputPadding = this.outputPaddingFor(input, outputSize);
-    const padding = [...this.padding as readonly number[]];
-    const { weight, bias, stride, groups, dilation } = this;
-    return F.convTranspose3d(input, weight, bias, [...stride], padding, outputPadding, groups, [...dilation]);
+  /** The operator. */
+  protected override get run(): typeof F.convTranspose1d {
+    return F.convTranspose3d;
   }
 }

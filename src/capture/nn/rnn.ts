@@ -108,6 +108,12 @@ export abstract class RNNBase extends Module {
     return this.names.map((name) => (this as unknown as Record<string, Parameter>)[name]);
   }
 
+  /** The settings in the order in which the operator takes them. */
+  protected get settings(): [boolean, number, number, boolean, boolean, boolean] {
+    const { bias, numLayers, dropout, training, bidirectional, batchFirst } = this;
+    return [bias, numLayers, dropout, training, bidirectional, batchFirst];
+  }
+
   /** The input with a batch dim. */
   protected batched(input: Tensor): Tensor {
     const layer = this.constructor.name;
@@ -187,19 +193,8 @@ abstract class OneState extends RNNBase {
   forward(input: Tensor, hx: Tensor | null = null): [output: Tensor, hidden: Tensor] {
     const batched = this.batched(input);
     const state = hx === null ? this.zeroState(batched, this.hiddenSize) : this.batchedState("hx", hx, input);
-    const { bias, numLayers, dropout, training, bidirectional, batchFirst } = this;
-    const run = this.run;
-    const [output, hidden] = run(
-      batched,
-      state,
-      this.flatWeights,
-      bias,
-      numLayers,
-      dropout,
-      training,
-      bidirectional,
-      batchFirst,
-    );
+    const { run } = this;
+    const [output, hidden] = run(batched, state, this.flatWeights, ...this.settings);
     return input.ndim === 3 ? [output, hidden] : [output.squeeze(this.batchDim), hidden.squeeze(1)];
   }
 }
@@ -282,18 +277,7 @@ export class LSTM extends RNNBase {
     const state = hx === null
       ? [this.zeroState(batched, this.projSize || this.hiddenSize), this.zeroState(batched, this.hiddenSize)]
       : [this.batchedState("hx[0]", hx[0], input), this.batchedState("hx[1]", hx[1], input)];
-    const { bias, numLayers, dropout, training, bidirectional, batchFirst } = this;
-    const [output, hidden, cell] = torch.lstm(
-      batched,
-      state,
-      this.flatWeights,
-      bias,
-      numLayers,
-      dropout,
-      training,
-      bidirectional,
-      batchFirst,
-    );
+    const [output, hidden, cell] = torch.lstm(batched, state, this.flatWeights, ...this.settings);
     if (input.ndim === 3) return [output, [hidden, cell]];
     return [output.squeeze(this.batchDim), [hidden.squeeze(1), cell.squeeze(1)]];
   }

@@ -94,6 +94,32 @@ function activationOf(activation: Activation): (x: Tensor) => Tensor {
   throw new RangeError(`activation must be relu, gelu, a function or a module, got ${activation}`);
 }
 
+/** What makes the parts of a layer, which come to stand in PyTorch's order, and its settings. */
+function partsOf(layer: string, dModel: number, nhead: number, given: LayerGiven) {
+  const options = collect<TransformerLayerOptions>(layer, LAYER_SETTINGS, given);
+  const { dimFeedforward = 2048, dropout = 0.1, layerNormEps: eps = 1e-5, bias = true, dtype } = options;
+  const { batchFirst = false, normFirst = false, activation = "relu" } = options;
+  // Refused here rather than at the first call.
+  activationOf(activation);
+  return {
+    normFirst,
+    activation,
+    attention: () => new MultiheadAttention(dModel, nhead, { dropout, batchFirst, bias, dtype }),
+    toWide: () => new Linear(dModel, dimFeedforward, { bias, dtype }),
+    fromWide: () => new Linear(dimFeedforward, dModel, { bias, dtype }),
+    norm: () => new LayerNorm(dModel, { eps, bias, dtype }),
+    dropout: () => new Dropout(dropout),
+  };
+}
+
+/** The two linear layers of a layer, with the function between them. */
+function feedForward(
+  { linear1, linear2, dropout, activation }: TransformerEncoderLayer | TransformerDecoderLayer,
+  x: Tensor,
+): Tensor {
+  return linear2.call(dropout.call(activationOf(activation)(linear1.call(x))));
+}
+
 /**
  * Attention of a sequence to itself, and two linear layers: `torch.nn.TransformerEncoderLayer`. Always computed by the
  * operators that PyTorch's export records.
@@ -125,20 +151,17 @@ export class TransformerEncoderLayer extends Module {
   /** A layer with these settings. */
   constructor(dModel: number, nhead: number, ...given: LayerGiven) {
     super();
-    const options = collect<TransformerLayerOptions>("TransformerEncoderLayer", LAYER_SETTINGS, given);
-    const { dimFeedforward = 2048, dropout = 0.1, layerNormEps: eps = 1e-5, bias = true, dtype } = options;
-    const { batchFirst = false } = options;
-    this.self_attn = new MultiheadAttention(dModel, nhead, { dropout, batchFirst, bias, dtype });
-    this.linear1 = new Linear(dModel, dimFeedforward, { bias, dtype });
-    this.dropout = new Dropout(dropout);
-    this.linear2 = new Linear(dimFeedforward, dModel, { bias, dtype });
-    this.normFirst = options.normFirst ?? false;
-    this.norm1 = new LayerNorm(dModel, { eps, bias, dtype });
-    this.norm2 = new LayerNorm(dModel, { eps, bias, dtype });
-    this.dropout1 = new Dropout(dropout);
-    this.dropout2 = new Dropout(dropout);
-    this.activation = options.activation ?? "relu";
-    activationOf(this.activation);
+    const make = partsOf("TransformerEncoderLayer", dModel, nhead, given);
+    this.self_attn = make.attention();
+    this.linear1 = make.toWide();
+    this.dropout = make.dropout();
+    this.linear2 = make.fromWide();
+    this.normFirst = make.normFirst;
+    this.norm1 = make.norm();
+    this.norm2 = make.norm();
+    this.dropout1 = make.dropout();
+    this.dropout2 = make.dropout();
+    this.activation = make.activation;
   }
 
   /**
@@ -153,19 +176,14 @@ export class TransformerEncoderLayer extends Module {
       isCausal: options.isCausal ?? false,
       needWeights: false,
     };
+    const feed = (x: Tensor): Tensor => this.dropout2.call(feedForward(this, x));
     const attend = (x: Tensor): Tensor => this.dropout1.call(this.self_attn.call(x, x, x, given)[0]);
     if (this.normFirst) {
       const x = src.add(attend(this.norm1.call(src)));
-      return x.add(this.feed(this.norm2.call(x)));
+      return x.add(feed(this.norm2.call(x)));
     }
     const x = this.norm1.call(src.add(attend(src)));
-    return this.norm2.call(x.add(this.feed(x)));
-  }
-
-  /** The two linear layers. */
-  private feed(x: Tensor): Tensor {
-    const wide = this.dropout.call(activationOf(this.activation)(this.linear1.call(x)));
-    return this.dropout2.call(this.linear2.call(wide));
+    return this.norm2.call(x.add(feed(x)));
   }
 }
 
@@ -205,23 +223,20 @@ export class TransformerDecoderLayer extends Module {
   /** A layer with these settings. */
   constructor(dModel: number, nhead: number, ...given: LayerGiven) {
     super();
-    const options = collect<TransformerLayerOptions>("TransformerDecoderLayer", LAYER_SETTINGS, given);
-    const { dimFeedforward = 2048, dropout = 0.1, layerNormEps: eps = 1e-5, bias = true, dtype } = options;
-    const { batchFirst = false } = options;
-    this.self_attn = new MultiheadAttention(dModel, nhead, { dropout, batchFirst, bias, dtype });
-    this.multihead_attn = new MultiheadAttention(dModel, nhead, { dropout, batchFirst, bias, dtype });
-    this.linear1 = new Linear(dModel, dimFeedforward, { bias, dtype });
-    this.dropout = new Dropout(dropout);
-    this.linear2 = new Linear(dimFeedforward, dModel, { bias, dtype });
-    this.normFirst = options.normFirst ?? false;
-    this.norm1 = new LayerNorm(dModel, { eps, bias, dtype });
-    this.norm2 = new LayerNorm(dModel, { eps, bias, dtype });
-    this.norm3 = new LayerNorm(dModel, { eps, bias, dtype });
-    this.dropout1 = new Dropout(dropout);
-    this.dropout2 = new Dropout(dropout);
-    this.dropout3 = new Dropout(dropout);
-    this.activation = options.activation ?? "relu";
-    activationOf(this.activation);
+    const make = partsOf("TransformerDecoderLayer", dModel, nhead, given);
+    this.self_attn = make.attention();
+    this.multihead_attn = make.attention();
+    this.linear1 = make.toWide();
+    this.dropout = make.dropout();
+    this.linear2 = make.fromWide();
+    this.normFirst = make.normFirst;
+    this.norm1 = make.norm();
+    this.norm2 = make.norm();
+    this.norm3 = make.norm();
+    this.dropout1 = make.dropout();
+    this.dropout2 = make.dropout();
+    this.dropout3 = make.dropout();
+    this.activation = make.activation;
   }
 
   /**
@@ -246,20 +261,15 @@ export class TransformerDecoderLayer extends Module {
     const toSelf = (x: Tensor): Tensor => this.dropout1.call(this.self_attn.call(x, x, x, ofTargets)[0]);
     const toMemory = (x: Tensor): Tensor =>
       this.dropout2.call(this.multihead_attn.call(x, memory, memory, ofMemory)[0]);
+    const feed = (x: Tensor): Tensor => this.dropout3.call(feedForward(this, x));
     if (this.normFirst) {
       let x = tgt.add(toSelf(this.norm1.call(tgt)));
       x = x.add(toMemory(this.norm2.call(x)));
-      return x.add(this.feed(this.norm3.call(x)));
+      return x.add(feed(this.norm3.call(x)));
     }
     let x = this.norm1.call(tgt.add(toSelf(tgt)));
     x = this.norm2.call(x.add(toMemory(x)));
-    return this.norm3.call(x.add(this.feed(x)));
-  }
-
-  /** The two linear layers. */
-  private feed(x: Tensor): Tensor {
-    const wide = this.dropout.call(activationOf(this.activation)(this.linear1.call(x)));
-    return this.dropout3.call(this.linear2.call(wide));
+    return this.norm3.call(x.add(feed(x)));
   }
 }
 
