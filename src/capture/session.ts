@@ -5,12 +5,12 @@
 import { RECORDS } from "../aten/records.ts";
 import { type ExportedProgram, type FxMeta, type SampleInput } from "../fx/mod.ts";
 import { fullMeta } from "../aten/calls.ts";
-import { CaptureError, Fx2OnnxError } from "../ir/mod.ts";
+import { CaptureError, Fx2OnnxError, sourceText } from "../ir/mod.ts";
 import { type Dim as Size, isSym } from "../sym/mod.ts";
 import { Tensor as CoreTensor } from "../tensor/mod.ts";
 import { recordedBy } from "../trace/context.ts";
 import { Dim } from "../trace/dim.ts";
-import { readLines, urlOf } from "../trace/frames.ts";
+import { readLines } from "../trace/frames.ts";
 import { GuardError } from "../trace/guards.ts";
 import { programOf } from "../trace/program.ts";
 import { Tracer } from "../trace/tracer.ts";
@@ -109,7 +109,8 @@ export class Session {
         const located = await withCode(
           new CaptureError(this.named(error.message), error.location ?? {}, { cause: error }),
         );
-        const told = located.location.source ? `${located.fact}\n  ${located.location.source}` : located.fact;
+        const { fact, location: { source } } = located;
+        const told = source ? `${fact}\n  ${sourceText(source)}` : fact;
         if (error.guard === null || !this.plan.learn(error.guard, told)) throw located;
       } finally {
         snapshot.restore();
@@ -343,17 +344,12 @@ function namedSpecs(leaves: readonly Leaf[], { dynamicAxes, inputNames }: NamedA
   });
 }
 
-const SOURCE = /^File "(.*)", line (\d+)$/;
-
-/** The same error with the text of the line that it names. */
+/** Gives an error the text of the line that it names. */
 async function withCode<E>(error: E): Promise<E> {
-  if (!(error instanceof Fx2OnnxError)) return error;
-  const match = SOURCE.exec(error.location.source ?? "");
-  if (!match) return error;
-  const [, file, line] = match;
-  const frame = { file, url: urlOf(file), line: Number(line), name: "", code: "" };
-  await readLines([frame]);
-  if (frame.code === "") return error;
-  const Same = error.constructor as new (...args: ConstructorParameters<typeof Fx2OnnxError>) => typeof error;
-  return new Same(error.fact, { ...error.location, source: `${match[0]}: ${frame.code}` }, { cause: error });
+  const source = error instanceof Fx2OnnxError ? error.location.source : undefined;
+  if (!source || source.code !== "") return error;
+  const line = { ...source };
+  await readLines([line]);
+  (error as Fx2OnnxError).locate({ source: line });
+  return error;
 }

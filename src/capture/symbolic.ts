@@ -3,7 +3,7 @@
  * are numbers and booleans; here they hold an expression. JavaScript can't ask an object before it takes its truth, but it
  * asks before it takes its value: that is refused, never answered with the example's size.
  */
-import { CaptureError, sourceText } from "../ir/mod.ts";
+import { CaptureError, type SourceLine } from "../ir/mod.ts";
 import { isSym, type Sym } from "../sym/mod.ts";
 import { framesNow } from "../trace/frames.ts";
 
@@ -60,7 +60,7 @@ export function toExpression(x: unknown): unknown {
 }
 
 /** The user's line that runs now, for errors. */
-export function lineNow(): { readonly source?: string } {
-  const frame = framesNow().at(-1);
-  return frame ? { source: sourceText(frame) } : {};
+export function lineNow(): { readonly source?: SourceLine } {
+  const source = framesNow().at(-1);
+  return source ? { source } : {};
 }

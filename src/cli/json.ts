@@ -1,5 +1,5 @@
 /** `--json`: one line per input on stdout, of one shape for all commands, so that a script reads each as it reads the others. */
-import { ExportError, Fx2OnnxError } from "../ir/mod.ts";
+import { ExportError, Fx2OnnxError, sourceText } from "../ir/mod.ts";
 
 /** What every line has; commands add what they found. */
 export interface JsonLine {
@@ -43,5 +43,11 @@ export function printJsonError(input: string | null, error: unknown): void {
 function errorJson(error: unknown): ErrorJson {
   const located = error instanceof ExportError ? error.errors[0] : error;
   const { operator, node, module, source } = located instanceof Fx2OnnxError ? located.location : {};
-  return { message: error instanceof Error ? error.message : String(error), operator, node, module, source };
+  return {
+    message: error instanceof Error ? error.message : String(error),
+    operator,
+    node,
+    module,
+    source: source && sourceText(source),
+  };
 }

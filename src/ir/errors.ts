@@ -2,7 +2,7 @@
  * The errors users see. A rule throws plain facts (`RangeError`, `TypeError`); `atNode` adds where in the user's model and
  * source it happened, in one place for every operator.
  */
-import { type Origin, sourceText, userSource } from "./origin.ts";
+import { type Origin, type SourceLine, sourceText, userSource } from "./origin.ts";
 
 /** Where an error happened, each part where known. */
 export interface Location {
@@ -14,8 +14,8 @@ export interface Location {
   readonly node?: string;
   /** `encoder.layers.0 (torch.nn.modules.linear.Linear)`. */
   readonly module?: string;
-  /** `File "model.py", line 12: y = torch.foo(x)`. */
-  readonly source?: string;
+  /** The line of the user's program: `model.py`, 12, `y = torch.foo(x)`. */
+  readonly source?: SourceLine;
   /** What to do about it. */
   readonly hint?: string;
 }
@@ -27,7 +27,7 @@ export class Fx2OnnxError extends Error {
   /** What failed, without the location. */
   readonly fact: string;
   /** Where it failed, each part where known. */
-  readonly location: Location;
+  location: Location;
 
   /** An error whose message is the fact and its location. */
   constructor(fact: string, location: Location = {}, options?: ErrorOptions) {
@@ -36,10 +36,16 @@ export class Fx2OnnxError extends Error {
     this.location = location;
   }
 
+  /** Says where it failed, as far as that was not known. */
+  locate(location: Location): void {
+    this.location = { ...this.location, ...location };
+    this.message = format(this.fact, this.location);
+  }
+
   /** Adds to the message what else to do. */
   advise(advice: string): void {
     const { hint } = this.location;
-    (this as { location: Location }).location = { ...this.location, hint: hint ? `${hint}\n  ${advice}` : advice };
+    this.location = { ...this.location, hint: hint ? `${hint}\n  ${advice}` : advice };
     this.message += `\n  ${advice}`;
   }
 }
@@ -159,7 +165,7 @@ export function locationOf(origin: Origin): Location {
     operator: origin.target,
     node: origin.node,
     ...(module ? { module: module.path === "" ? module.className : `${module.path} (${module.className})` } : {}),
-    ...(line ? { source: sourceText(line) } : {}),
+    ...(line ? { source: line } : {}),
   };
 }
 
@@ -195,7 +201,7 @@ function format(fact: string, at: Location): string {
   const lines = [fact];
   if (at.operator !== undefined && !fact.includes(at.operator)) lines.push(`  operator: ${at.operator}`);
   if (at.node !== undefined) lines.push(`  node: ${at.node}${at.module !== undefined ? ` in ${at.module}` : ""}`);
-  if (at.source !== undefined) lines.push(`  source: ${at.source}`);
+  if (at.source !== undefined) lines.push(`  source: ${sourceText(at.source)}`);
   if (at.hint !== undefined) lines.push(`  ${at.hint}`);
   return (at.file !== undefined ? `${at.file}: ` : "") + lines.join("\n");
 }

@@ -2,19 +2,20 @@
  * The stack of the user's program at a call, of what the engine tells about it. Frames of this library are left out. The
  * engine gives positions in the file as it was written, also where it runs compiled code.
  */
+import type { SourceLine } from "../ir/mod.ts";
 
-/** A line of the user's program that was running. */
-export interface Frame {
+/** A line whose text is read later. */
+export interface UnreadLine extends SourceLine {
   /** Path of the file, or its URL. */
   readonly file: string;
-  /** Where the file can be read. */
-  readonly url: string;
-  /** Counted from 1. */
-  readonly line: number;
+  /** Empty until it was read. */
+  code: string;
+}
+
+/** A line of the user's program that was running. */
+export interface Frame extends UnreadLine {
   /** The function's name; empty at a file's top level. */
   readonly name: string;
-  /** The line's text, once it was read. */
-  code: string;
 }
 
 const LIBRARY = new URL("../", import.meta.url).href;
@@ -38,13 +39,7 @@ export function framesNow(): Frame[] {
       continue;
     }
     if (/^(?:ext|node|npm|jsr):/.test(url)) continue;
-    frames.push({
-      file: pathOf(url),
-      url: urlOf(url),
-      line: Number(line),
-      name: functionName(name),
-      code: "",
-    });
+    frames.push({ file: pathOf(url), line: Number(line), name: functionName(name), code: "" });
   }
   return frames.reverse();
 }
@@ -66,21 +61,17 @@ function functionName(text: string): string {
   return text.replace(/ \[as .*\]$/, "").replace(/^.*\./, "").replace(/^(?:new|async) /, "");
 }
 
-/** Reads the text of the lines that frames name; what can't be read stays empty. */
-export async function readLines(frames: Iterable<Frame>): Promise<void> {
-  const byUrl = new Map<string, Frame[]>();
-  for (const frame of frames) byUrl.set(frame.url, [...byUrl.get(frame.url) ?? [], frame]);
-  await Promise.all([...byUrl].map(async ([url, frames]) => {
-    const text = await textOf(url);
-    if (text === null) return;
-    const lines = text.split(/\r?\n/);
-    for (const frame of frames) frame.code = lines[frame.line - 1]?.trim() ?? "";
+/** Reads the text of lines; what can't be read stays empty. */
+export async function readLines(lines: Iterable<UnreadLine>): Promise<void> {
+  await Promise.all([...Map.groupBy(lines, ({ file }) => file)].map(async ([file, lines]) => {
+    const texts = (await textOf(urlOf(file)) ?? "").split(/\r?\n/);
+    for (const line of lines) line.code = texts[line.line - 1]?.trim() ?? "";
   }));
 }
 
-/** Where a file can be read that frames name. */
-export function urlOf(file: string): string {
-  return file.startsWith("/") ? `file://${file}` : file;
+/** Where a file can be read that frames name: the inverse of {@linkcode pathOf}. */
+function urlOf(file: string): string {
+  return file.startsWith("/") ? `file://${encodeURI(file).replace(/[?#]/g, encodeURIComponent)}` : file;
 }
 
 /** The text of a file; null where it can't be read. */

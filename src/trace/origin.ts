@@ -34,7 +34,7 @@ export class TraceOrigin implements Origin {
     try {
       return body();
     } catch (error) {
-      const { node: _, ...location } = locationOf(this);
+      const { node: _, ...location } = { ...locationOf(this), source: this.frames.at(-1) };
       if (error instanceof GuardError) error.location = location;
       if (!(error instanceof TypeError || error instanceof RangeError) || error instanceof Fx2OnnxError) throw error;
       throw new LoweringError(error.message, location, { cause: error });

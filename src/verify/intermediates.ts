@@ -4,7 +4,7 @@
  * tells where things go wrong, and the search ends there.
  */
 import { allNodes, type FxNode, type FxValue, graphsOf } from "../fx/mod.ts";
-import { Fx2OnnxError, locationOf } from "../ir/mod.ts";
+import { Fx2OnnxError, locationOf, sourceText } from "../ir/mod.ts";
 import type { OnnxValue } from "../onnx/model.ts";
 import { itemsize, type Tensor } from "../tensor/mod.ts";
 import type { Bindings } from "./bindings.ts";
@@ -152,7 +152,7 @@ function describe(fx: FxValue, value: OnnxValue, comparison: OutputComparison): 
     node: node.name,
     operator: location.operator ?? node.target,
     module: location.module ?? null,
-    source: location.source ?? null,
+    source: location.source ? sourceText(location.source) : null,
     comparison,
   };
 }

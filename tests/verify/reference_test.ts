@@ -110,7 +110,7 @@ Deno.test("reference: what goes wrong is located at its node", async () => {
   const error = await assertRejects(async () => await runProgram(built, await tableOf(built), [input]), LoweringError);
   assertEquals(error.fact, "The kernel gives float32[2], but the program recorded float32[3]");
   assertEquals(error.location.node, "neg");
-  assertEquals(error.location.source, 'File "model.py", line 7: return -x');
+  assertEquals(error.location.source, { file: "model.py", line: 7, code: "return -x" });
 });
 
 Deno.test("reference: the program's own assertions refuse inputs", async () => {

@@ -73,7 +73,7 @@ function following(session: Session, log: Log, isFrozen: boolean): Policy {
       const found = log.truths[nth];
       if (!found || found.place.line !== place.line) {
         throw new CaptureError("The example's way can't be followed: the model ran otherwise when it was recorded", {
-          source: sourceText(place),
+          source: place,
           hint: "Capture it without random numbers or state that changes from call to call",
         });
       }

@@ -1,5 +1,5 @@
 /** Errors of capture that name the construct, the user's line and the way out; and the signal that a function must be read. */
-import { CaptureError, type SourceLine, sourceText } from "../../ir/mod.ts";
+import { CaptureError, type SourceLine } from "../../ir/mod.ts";
 
 /** A place in the user's source. */
 export type Place = SourceLine;
@@ -11,7 +11,7 @@ export type Place = SourceLine;
  * @param wayOut what to write in its place
  */
 export function refusal(fact: string, place: Place | null, wayOut: string): CaptureError {
-  return new CaptureError(fact, { ...(place ? { source: sourceText(place) } : {}), hint: wayOut });
+  return new CaptureError(fact, { ...(place ? { source: place } : {}), hint: wayOut });
 }
 
 /** Thrown where a function is called that was not read yet: it is read, and capture begins anew. */

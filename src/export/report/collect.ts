@@ -1,7 +1,7 @@
 /** Puts together what a report says, from what an export has come to: all of it, or the part before a failure. */
 import { type ExportedProgram, formatConstraints, formatSignature } from "../../fx/mod.ts";
 import { printGraph } from "../../fx/print_program.ts";
-import { ExportError, Fx2OnnxError, OptionError, UnsupportedOperatorError } from "../../ir/mod.ts";
+import { ExportError, Fx2OnnxError, OptionError, sourceText, UnsupportedOperatorError } from "../../ir/mod.ts";
 import { printModel } from "../../onnx/print.ts";
 import { isModel, type Trail } from "../export.ts";
 import type { Profile } from "../profile.ts";
@@ -179,8 +179,8 @@ function causesOf(error: unknown): Cause[] {
   const errors = error instanceof ExportError ? error.errors : [error];
   return errors.flatMap((one) => {
     if (!(one instanceof Fx2OnnxError)) return [];
-    const { operator = "", node = "", module = "", source = "", hint = "" } = one.location;
-    return [{ fact: one.fact, operator, node, module, source, hint }];
+    const { operator = "", node = "", module = "", source, hint = "" } = one.location;
+    return [{ fact: one.fact, operator, node, module, source: source ? sourceText(source) : "", hint }];
   });
 }
 
