@@ -14,7 +14,8 @@ import torch
 def value(x):
     """A tensor, number or container as the tests write it."""
     if isinstance(x, dict) and set(x) == {"dtype", "shape", "data"}:
-        return torch.tensor(x["data"], dtype=getattr(torch, x["dtype"])).reshape(x["shape"])
+        data = [float(item) if isinstance(item, str) else item for item in x["data"]]
+        return torch.tensor(data, dtype=getattr(torch, x["dtype"])).reshape(x["shape"])
     if isinstance(x, dict):
         return {key: value(item) for key, item in x.items()}
     return [value(item) for item in x] if isinstance(x, list) else x

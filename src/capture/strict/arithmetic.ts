@@ -167,10 +167,11 @@ export function unary(operator: string, a: SymbolicNumber): unknown {
   throw new Unfollowed(`The operator ${operator} on a float that only a run tells`, "Take Math.floor of it first");
 }
 
-/** Whether a number is not zero, or a truth holds. */
+/** Whether JavaScript takes a number for true, or a truth holds. */
 export function truthExpression(x: Sym): Sym {
   if (x.kind === "bool") return x;
-  return build("ne", [x, x.kind === "int" ? intConstant(0n) : float(0)]);
+  // NaN is false in JavaScript, where Python takes it for true: no comparison with it holds but "differs".
+  return x.kind === "int" ? build("ne", [x, intConstant(0n)]) : build("gt", [build("abs", [x]), float(0)]);
 }
 
 /** The opposite of a truth. */

@@ -139,7 +139,8 @@ export class Runtime {
       place,
     );
     const known = Leaves.concrete(tensor);
-    if (known) return Boolean(Number(known.item()));
+    // As PyTorch has it, where NaN is true: no number of JavaScript's is asked for its truth here.
+    if (known) return Number(known.item()) !== 0;
     this.sawSymbolic = true;
     return this.leaves.asCondition(this.tracer!.use(tensor.value));
   }

@@ -22,6 +22,33 @@ const cases: Record<string, Case> = {
     dynamicShapes: [{ 0: n }],
     nodes: ["higher_order.cond"],
   },
+  "numbers as conditions, of which NaN is false": {
+    model: (x: Tensor) => {
+      const s = x.sum().item();
+      let y = s ? x.mul(2) : x.nanToNum().sub(1);
+      if (!s) y = y.add(10);
+      if (s && y.nanToNum().sum().item()) y = y.add(100);
+      if (s || x.nanToNum().sum().item()) y = y.add(1000);
+      const isSet = Boolean(s);
+      if (isSet) y = y.add(10000);
+      return y;
+    },
+    inputs: [[positive], [positive.div(0)], [torch.zeros([3, 4])], [torch.zeros([3, 4]).div(0)], [negative]],
+    nodes: ["higher_order.cond"],
+  },
+  "comparisons with NaN, none of which holds but that it differs": {
+    model: (x: Tensor) => {
+      const s = x.sum().item();
+      let y = x.nanToNum();
+      if (!(s > 0)) y = y.add(1);
+      if (s <= 0) y = y.add(10);
+      if (s === s) y = y.add(100);
+      if (s !== 0) y = y.add(1000);
+      if (s < 0 || s >= 0) y = y.add(10000);
+      return y;
+    },
+    inputs: [[positive], [negative], [torch.zeros([3, 4]).div(0)], [torch.zeros([3, 4])]],
+  },
   "an if without an else": {
     model: (x: Tensor) => {
       if (x.mean().item() > 0) x = x.add(10);

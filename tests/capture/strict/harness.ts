@@ -70,7 +70,10 @@ async function keep(archive: Uint8Array, inputs: Case["inputs"], outputs: readon
   if (folder === undefined) return;
   const name = `${folder}/${crypto.randomUUID()}`;
   await Deno.writeFile(`${name}.pt2`, archive);
-  await Deno.writeTextFile(`${name}.json`, JSON.stringify({ inputs: inputs.map((args) => args.map(plain)), outputs }));
+  // JSON has no NaN and no infinity: they are texts.
+  const asText = (_: string, x: unknown): unknown => typeof x === "number" && !Number.isFinite(x) ? String(x) : x;
+  const kept = { inputs: inputs.map((args) => args.map(plain)), outputs };
+  await Deno.writeTextFile(`${name}.json`, JSON.stringify(kept, asText));
 }
 
 async function bytesOf(program: onnx.ExportedProgram): Promise<Uint8Array<ArrayBuffer>> {
