@@ -495,7 +495,8 @@ export function fullMeta(meta: Meta): TensorMeta {
   };
 }
 
-function toMetas(value: unknown): unknown {
+/** What is known of the values of an argument; what is no value stays as it is. */
+export function toMetas(value: unknown): unknown {
   if (value instanceof FxValue) {
     if (value.meta.kind === "tensor") return value.meta;
     if (value.meta.kind === "sym") return value.meta.expr;

@@ -15,6 +15,7 @@ import {
   isUnread,
   mapResult,
   type ResultTree,
+  symbolsOf,
   type SymMeta,
   type TensorMeta,
 } from "../fx/mod.ts";
@@ -312,14 +313,12 @@ function agree(made: Meta, recorded: Meta): boolean {
 
 /** Symbols that only a run tells and that the nodes of a graph make, not its inputs. */
 function symbolsMadeIn(graph: FxGraph): Set<string> {
-  const symbolsOf = ({ meta }: FxValue): string[] => {
-    const sizes: readonly unknown[] = meta.kind === "tensor" ? meta.shape : meta.kind === "sym" ? [meta.expr] : [];
-    return sizes.flatMap((size) => isSym(size) ? [...size.symbols()] : []);
-  };
   const made = new Set<string>();
   for (const node of graph.nodes()) {
-    for (const name of node.outputs.flatMap(symbolsOf)) if (/^(u|zuf)\d+$/.test(name)) made.add(name);
+    for (const { meta } of node.outputs) {
+      for (const name of symbolsOf(meta)) if (/^(u|zuf)\d+$/.test(name)) made.add(name);
+    }
   }
-  for (const name of graph.inputs.flatMap(symbolsOf)) made.delete(name);
+  for (const { meta } of graph.inputs) for (const name of symbolsOf(meta)) made.delete(name);
   return made;
 }

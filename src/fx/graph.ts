@@ -1,6 +1,6 @@
 /** The FX dialect: nodes call an operator with an argument tree, as `torch.fx` graphs do. */
 import { Graph, Node, type Origin, Value } from "../ir/mod.ts";
-import type { Dim, Sym } from "../sym/mod.ts";
+import { type Dim, isSym, type Sym } from "../sym/mod.ts";
 import type { Meta } from "../tensor/mod.ts";
 import type { FxArg } from "./args.ts";
 
@@ -46,6 +46,12 @@ export interface ObjectMeta {
 
 /** What is known of an FX value. */
 export type FxMeta = TensorMeta | SymMeta | ConstantMeta | ObjectMeta;
+
+/** The symbols in what is known of a value. */
+export function symbolsOf(meta: FxMeta): Set<string> {
+  const sizes: readonly unknown[] = meta.kind === "tensor" ? meta.shape : meta.kind === "sym" ? [meta.expr] : [];
+  return new Set(sizes.filter(isSym).flatMap((size) => [...size.symbols()]));
+}
 
 /** An FX value. */
 export class FxValue extends Value<FxMeta> {

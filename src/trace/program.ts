@@ -12,10 +12,10 @@ import {
   type OutputSpec,
   type RangeConstraint,
   type SampleInput,
+  symbolsOf,
   type TreeSpec,
 } from "../fx/mod.ts";
 import type { ModuleScope } from "../ir/mod.ts";
-import { isSym } from "../sym/mod.ts";
 import type { Tensor } from "../tensor/mod.ts";
 import { readLines } from "./frames.ts";
 import { TraceOrigin } from "./origin.ts";
@@ -122,11 +122,7 @@ function weightsOf({ state }: Tracer): { stateDict: Map<string, Tensor>; constan
 /** Bounds of the symbols that occur in the program. */
 function constraintsOf({ graph, symbols }: Tracer): RangeConstraint[] {
   const names = new Set<string>();
-  const visit = (value: FxValue): void => {
-    const { meta } = value;
-    const sizes = meta.kind === "tensor" ? meta.shape : meta.kind === "sym" ? [meta.expr] : [];
-    for (const size of sizes) if (isSym(size)) { for (const name of size.symbols()) names.add(name); }
-  };
+  const visit = ({ meta }: FxValue): void => symbolsOf(meta).forEach((name) => names.add(name));
   graph.inputs.forEach(visit);
   for (const node of allNodes(graph)) {
     node.outputs.forEach(visit);

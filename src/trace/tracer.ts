@@ -6,68 +6,28 @@
  * that the inner graph is given to; sizes are made where their symbols are known first.
  */
 import { type BoundArgs, type CallArg, complete } from "../aten/bind.ts";
-import { asWritten, fullMeta, MetaInterpreter, torchTarget } from "../aten/calls.ts";
-import { checkDTypes } from "../aten/dtypes.ts";
+import { asWritten, fullMeta, torchTarget } from "../aten/calls.ts";
 import type { OpTable } from "../aten/mod.ts";
-import type { MetaContext, Op } from "../aten/op.ts";
+import type { Op } from "../aten/op.ts";
 import {
   DTypeArg,
   type FxArg,
-  FxGraph,
+  type FxGraph,
   type FxMeta,
-  FxNamespace,
   FxNode,
-  type FxResult,
   FxValue,
   type InputKind,
-  type SchemaType,
-  type SymMeta,
+  symbolsOf,
 } from "../fx/mod.ts";
 import { LoweringError } from "../ir/mod.ts";
-import { bit, type Dim, eq, isSym, type Sym, symbol } from "../sym/mod.ts";
-import { canCast, contiguousStrides, type Meta, Tensor } from "../tensor/mod.ts";
-import { checkAtOtherSizes } from "./guards.ts";
+import { bit, type Dim, isSym, type Sym, symbol } from "../sym/mod.ts";
+import { Tensor } from "../tensor/mod.ts";
+import { CallResults, isNumber, type Traced, tracedOf, valuesFor } from "./call_results.ts";
+import { GraphFrame } from "./graph_frame.ts";
+import type { ClosedGraph, GraphInput, OpenGraph } from "./nested_graph.ts";
 import { NumberMaker } from "./numbers.ts";
 import { TraceOrigin } from "./origin.ts";
 import { Symbols } from "./symbols.ts";
-
-/** What an operator gives while a program is recorded: values for tensors, expressions or plain numbers for numbers. */
-export type Traced = FxValue | Sym | number | bigint | boolean | null | readonly Traced[];
-
-/** A graph that is being recorded. */
-interface Frame {
-  readonly graph: FxGraph;
-  readonly names: FxNamespace;
-  readonly parent: Frame | null;
-  /** Inputs of the graph by the outer value that they stand for. */
-  readonly lifted: Map<FxValue, FxValue>;
-  /** Values of symbolic numbers by the expression's key. */
-  readonly numbers: Map<string, FxValue>;
-  /** Values of the graph that stand for outer ones, in place of inputs: copies of what the graph writes to. */
-  readonly replaced: Map<FxValue, FxValue>;
-}
-
-/** What is known of an input of a nested graph. */
-export interface GraphInput {
-  readonly name: string;
-  readonly meta: FxMeta;
-}
-
-/** A nested graph that is being recorded in steps. */
-export interface OpenGraph {
-  /** What was recorded so far. */
-  readonly graph: FxGraph;
-  /** Its own inputs. */
-  readonly inputs: readonly FxValue[];
-  /** Its other inputs, by the outer value that each stands for. */
-  readonly lifted: ReadonlyMap<FxValue, FxValue>;
-  /** Runs a step: what it calls is recorded in the graph. */
-  run<R>(body: () => R): R;
-  /** Makes the graph use a value of its own wherever it uses one from around it. */
-  replace(outer: FxValue, inner: FxValue): void;
-  /** Ends the graph with what it gives: values, numbers or expressions. */
-  close(outputs: readonly unknown[]): ClosedGraph;
-}
 
 /** An input of the program that is no argument of the user's. */
 export interface StateInput {
@@ -78,23 +38,8 @@ export interface StateInput {
   readonly tensor: Tensor;
 }
 
-/** A closed graph, and the values that it takes from around it: its last inputs, in order. */
-export interface ClosedGraph {
-  readonly graph: FxGraph;
-  /** Values of the graph around it. */
-  readonly lifted: readonly FxValue[];
-}
-
-/** Where a symbol can be read: a size of a tensor. */
-interface SymbolSource {
-  readonly frame: Frame;
-  readonly value: FxValue;
-  readonly axis: number;
-  readonly size: Sym;
-}
-
 /** The module that is being called. */
-interface ModuleFrame {
+interface ModuleScope {
   readonly path: string;
   readonly className: string;
 }
@@ -115,31 +60,27 @@ export class Tracer {
   follow: (<F>(fn: F) => F) | null = null;
   /** The origins of all nodes, whose source lines are read when the program is whole. */
   readonly origins: TraceOrigin[] = [];
-  private readonly root: Frame;
-  private frame: Frame;
-  private readonly homes: Map<FxValue, Frame> = new Map();
+  private readonly root: GraphFrame;
+  /** The graph that is recorded now. */
+  private frame: GraphFrame;
+  /** The graphs in which values are. */
+  private readonly homes: Map<FxValue, GraphFrame> = new Map();
+  /** The graphs in which symbols were met first. */
+  private readonly owners: Map<string, GraphFrame> = new Map();
   private readonly constants: Map<Tensor, FxValue> = new Map();
-  private sources: Map<string, SymbolSource> = new Map();
-  private readonly modules: ModuleFrame[] = [];
-  private readonly metas: MetaInterpreter;
+  private readonly modules: ModuleScope[] = [];
+  private readonly results: CallResults;
   private readonly maker: NumberMaker;
   /** Names of modules by the object that is called. */
-  private readonly scopes: ReadonlyMap<object, ModuleFrame>;
+  private readonly scopes: ReadonlyMap<object, ModuleScope>;
 
   /** @param scopes the path and Python class of each module of the program */
   constructor(table: OpTable, scopes: ReadonlyMap<object, { path: string; className: string }> = new Map()) {
     this.table = table;
     this.scopes = scopes;
-    this.graph = new FxGraph("main");
-    this.root = this.frame = openFrame(this.graph, null);
-    const { symbols } = this;
-    const context: MetaContext = {
-      get ranges() {
-        return symbols.ranges;
-      },
-      freshSymbol: (_hint, kind = "size") => symbols.fresh(kind),
-    };
-    this.metas = new MetaInterpreter(undefined, table.forms, context);
+    this.root = this.frame = new GraphFrame("main");
+    this.graph = this.root.graph;
+    this.results = new CallResults(table, this.symbols);
     this.maker = new NumberMaker(this);
   }
 
@@ -165,9 +106,8 @@ export class Tracer {
   /** An argument of the user's. */
   addInput(name: string, meta: FxMeta): FxValue {
     const value = new FxValue(this.root.names.create(name), meta);
-    this.homes.set(value, this.root);
     this.inputs.push(value);
-    this.learn(value, this.root);
+    this.settle(value, this.root);
     return value;
   }
 
@@ -208,8 +148,7 @@ export class Tracer {
     return origin.locate(() => {
       const isTensor = (x: unknown): x is FxValue | Tensor => x instanceof FxValue || x instanceof Tensor;
       const bound = this.adopt(complete(op, isTensor, args, kwargs));
-      let result = this.metaOf(op, bound);
-      if (inplace !== null) result = writtenTo(op, inplace, metaArg(bound[op.parsed.args[0].name]) as Meta, result);
+      const result = this.results.of(op, bound, inplace);
       if (isNumber(result)) return result;
       return this.record(op, target, bound, result, origin);
     });
@@ -241,82 +180,58 @@ export class Tracer {
 
   /** Begins a closed graph that is recorded in steps: what it gives may depend on what another graph gives. */
   open(name: string, inputs: readonly GraphInput[] = []): OpenGraph {
-    const frame = openFrame(new FxGraph(name), this.frame);
-    let known: Map<string, SymbolSource> = new Map();
-    const run = <R>(body: () => R): R => {
-      const outer = this.frame;
-      const sources = this.sources;
-      this.frame = frame;
-      this.sources = new Map([...sources, ...known]);
-      try {
-        return body();
-      } finally {
-        this.frame = outer;
-        known = new Map([...this.sources].filter(([, source]) => source.frame === frame));
-        this.sources = sources;
-      }
-    };
-    const values = run(() => inputs.map(({ name, meta }) => this.addGraphInput(frame, name, meta)));
+    const frame = new GraphFrame(name, this.frame);
+    const { graph, lifted, replaced, tentative } = frame;
+    const run = <R>(body: () => R): R => this.at(frame, body);
     return {
-      graph: frame.graph,
-      inputs: values,
-      lifted: frame.lifted,
+      graph,
+      inputs: inputs.map(({ name, meta }) => this.addGraphInput(frame, name, meta)),
+      lifted,
       run,
-      replace: (outer, inner) => frame.replaced.set(outer, inner),
+      look: (body) => {
+        const before = new Set(graph.nodes());
+        const result = run(body);
+        for (const node of graph.nodes()) if (!before.has(node) && this.isPure(node)) tentative.add(node);
+        return result;
+      },
+      replace: (outer, inner) => replaced.set(outer, inner),
       close: (outputs) => {
-        run(() => frame.graph.outputs = outputs.map((arg) => this.argument(arg)));
-        return { graph: frame.graph, lifted: [...frame.lifted.keys()].map((value) => this.use(value)) };
+        run(() => graph.outputs = outputs.map((arg) => this.argument(arg)));
+        frame.tidy();
+        return { graph, lifted: [...lifted.keys()].map((value) => this.use(value)) };
       },
     };
   }
 
-  private addGraphInput(frame: Frame, name: string, meta: FxMeta): FxValue {
+  /** Whether a node has results and no other effect. */
+  private isPure({ target, outputs }: FxNode): boolean {
+    const resolved = this.table.resolve(target);
+    if (!resolved || outputs.length === 0) return false;
+    const { inplace, op: { parsed, writes } } = resolved;
+    return !inplace && !writes && !parsed.args.some(({ alias }) => alias?.write);
+  }
+
+  private addGraphInput(frame: GraphFrame, name: string, meta: FxMeta): FxValue {
     const value = new FxValue(frame.names.create(name), meta);
-    this.homes.set(value, frame);
     frame.graph.inputs.push(value);
-    this.learn(value, frame);
+    this.settle(value, frame);
     return value;
   }
 
   /** Whether the graph that is recorded now, or one around it, can tell the symbols of a size. */
   isVisible(size: Dim): boolean {
     if (!isSym(size)) return true;
-    return [...size.symbols()].every((name) => this.isAround(this.homeOf(name)));
+    return [...size.symbols()].every((name) => this.frame.isWithin(this.homeOf(name)));
   }
 
   /** Whether a value is of the graph that is recorded now, or of one around it. */
   isOuterValue(value: FxValue): boolean {
-    return this.isAround(this.homes.get(value));
-  }
-
-  /** Whether a graph is the one that is recorded now, or one around it. */
-  private isAround(home: Frame | undefined): boolean {
-    for (let frame: Frame | null = this.frame; frame; frame = frame.parent) if (frame === home) return true;
-    return false;
+    return this.frame.isWithin(this.homes.get(value));
   }
 
   /** Whether a value is of the graph that is recorded now, not of one around it. */
   isLocal(value: FxValue): boolean {
     return this.homes.get(value) === this.frame;
-  }
-
-  /**
-   * Makes closed graphs take the same values from around them, as graphs that are given to one node must.
-   *
-   * @param own how many inputs of each graph are its own
-   * @returns the values that all of them take, in order
-   */
-  alignLifted(graphs: readonly ClosedGraph[], own: number): FxValue[] {
-    const all = [...new Set(graphs.flatMap(({ lifted }) => lifted))];
-    for (const { graph, lifted } of graphs) {
-      const inner = new Map(lifted.map((value, i) => [value, graph.inputs[own + i]]));
-      const names = new FxNamespace();
-      for (const value of graph.inputs) names.create(value.name);
-      for (const node of graph.nodes()) for (const value of node.outputs) names.create(value.name);
-      const inputs = all.map((value) => inner.get(value) ?? new FxValue(names.create(value.name), value.meta));
-      graph.inputs.splice(own, graph.inputs.length - own, ...inputs);
-    }
-    return all;
   }
 
   /** An argument of a node in the graph that is recorded now. */
@@ -335,26 +250,24 @@ export class Tracer {
 
   /** What a node of the graph gives for a symbolic number. */
   number(expr: Sym): FxValue {
+    const known = this.frame.numberOf(expr.key);
+    if (known) return this.within(this.frame, known);
     let home = this.root;
-    for (const name of expr.symbols()) home = deeper(home, this.homeOf(name));
-    for (let frame: Frame | null = this.frame; frame; frame = frame.parent) {
-      const known = frame.numbers.get(expr.key);
-      if (known) return this.within(this.frame, known);
+    for (const name of expr.symbols()) {
+      const owner = this.homeOf(name);
+      if (owner.depth > home.depth) home = owner;
     }
-    const value = this.at(home, () => this.maker.make(expr));
-    return this.within(this.frame, value);
+    return this.within(this.frame, this.at(home, () => this.maker.make(expr)));
   }
 
   /** What tells a symbol, recorded in the graph where the symbol is known first: the symbol itself, or a size made of it. */
   readSymbol(name: string, kind: "int" | "float"): Sym {
     const plain = symbol(name, kind);
     const truth = kind === "int" ? bit(plain) : plain;
-    for (let frame: Frame | null = this.frame; frame; frame = frame.parent) {
-      if (frame.numbers.has(plain.key)) return plain;
-      const known = frame.numbers.get(truth.key);
-      if (known) return this.numberOfTruth(known, plain);
-    }
-    const source = this.sources.get(name);
+    if (this.frame.numberOf(plain.key)) return plain;
+    const known = this.frame.numberOf(truth.key);
+    if (known) return this.numberOfTruth(known, plain);
+    const source = this.frame.sourceOf(name);
     if (!source) throw new LoweringError(`The size ${name} can't be read from any tensor`);
     const { op } = this.table.resolve("torch.ops.aten.sym_size.int")!;
     this.call(op, [source.value, source.axis]);
@@ -375,17 +288,6 @@ export class Tracer {
     return this.symbols.truth(condition);
   }
 
-  /** What is known of an operand: a tensor's meta, or the expression of a number. */
-  private metaOf(op: Op, bound: BoundArgs): unknown {
-    const names = Object.keys(bound);
-    const metaArgs = new Map(names.map((name) => [name, metaArg(bound[name]) as CallArg<Meta>]));
-    checkDTypes(op.name, Object.fromEntries(metaArgs));
-    const complete = this.metas.bind(op, [], metaArgs);
-    const result = this.metas.apply(op, complete);
-    checkAtOtherSizes(this.metas, op, complete, result, this.symbols);
-    return op.strides ? { ...result as Meta, strides: stridesOf(op, complete) } : result;
-  }
-
   /** Operands as the graph has them. */
   private adopt(bound: BoundArgs): BoundArgs {
     const adopt = (x: unknown): unknown =>
@@ -401,7 +303,8 @@ export class Tracer {
     origin.node = name;
     this.origins.push(origin);
     const types = op.parsed.returns.map((r) => r.type);
-    const tree = this.resultTree(name, result, types.length === 1 ? types[0] : null);
+    const type = types.length === 1 ? types[0] : null;
+    const tree = valuesFor(result, name, type, () => this.frame.names.create("getitem"));
     this.insert({ name, target, args, kwargs, result: tree, origin });
     return tracedOf(tree);
   }
@@ -410,52 +313,21 @@ export class Tracer {
     // What the node comes from is told later, in maps of its own.
     const node = new FxNode({ ...init, metadata: init.metadata ?? new Map() });
     this.frame.graph.insert(node);
-    for (const value of node.outputs) {
-      this.homes.set(value, this.frame);
-      this.learn(value, this.frame);
-    }
+    for (const value of node.outputs) this.settle(value, this.frame);
   }
 
-  private resultTree(name: string, result: unknown, type: SchemaType | null): FxResult {
-    if (result === null || result === undefined) return null;
-    if (Array.isArray(result)) {
-      return result.map((one) => this.resultTree(this.frame.names.create("getitem"), one, null));
-    }
-    if (isNumber(result) || isSym(result)) return new FxValue(name, symMeta(result, type));
-    return new FxValue(name, fullMeta(result as Meta));
+  /** Remembers in which graph a value is, and what it tells. */
+  private settle(value: FxValue, frame: GraphFrame): void {
+    this.homes.set(value, frame);
+    frame.learn(value);
+    for (const name of symbolsOf(value.meta)) if (!this.owners.has(name)) this.owners.set(name, frame);
   }
 
-  /** Remembers where symbols and numbers can be read. */
-  private learn(value: FxValue, frame: Frame): void {
-    const { meta } = value;
-    if (meta.kind === "sym" && isSym(meta.expr)) {
-      const key = meta.expr.key;
-      if (!frame.numbers.has(key)) frame.numbers.set(key, value);
-      for (const name of meta.expr.symbols()) if (!this.owners.has(name)) this.owners.set(name, frame);
-    }
-    if (meta.kind !== "tensor") return;
-    for (const [axis, size] of meta.shape.entries()) {
-      if (!isSym(size)) continue;
-      for (const name of size.symbols()) {
-        if (!this.owners.has(name)) this.owners.set(name, frame);
-        const known = this.sources.get(name);
-        const isPlain = size.node.op === "symbol";
-        const isOnly = size.symbols().size === 1;
-        if (isOnly && (!known || isPlain && known.size.node.op !== "symbol")) {
-          this.sources.set(name, { frame, value, axis, size });
-        }
-      }
-    }
-  }
-
-  /** The graphs in which symbols were met first. */
-  private readonly owners: Map<string, Frame> = new Map();
-
-  private homeOf(name: string): Frame {
+  private homeOf(name: string): GraphFrame {
     return this.owners.get(name) ?? this.root;
   }
 
-  private at<R>(frame: Frame, body: () => R): R {
+  private at<R>(frame: GraphFrame, body: () => R): R {
     const outer = this.frame;
     this.frame = frame;
     try {
@@ -466,7 +338,7 @@ export class Tracer {
   }
 
   /** A value of this graph or of one around it, as the graph has it. */
-  private within(frame: Frame, value: FxValue): FxValue {
+  private within(frame: GraphFrame, value: FxValue): FxValue {
     const home = this.homes.get(value);
     if (home === frame) return value;
     if (!frame.parent || !home) {
@@ -477,15 +349,14 @@ export class Tracer {
     if (value.meta.kind === "sym" && value.meta.type !== "int") return this.throughTensor(frame, value, home);
     this.within(frame.parent, value);
     const inner = new FxValue(frame.names.create(value.name), value.meta);
-    this.homes.set(inner, frame);
     frame.lifted.set(value, inner);
     frame.graph.inputs.push(inner);
-    if (inner.meta.kind === "sym" && isSym(inner.meta.expr)) frame.numbers.set(inner.meta.expr.key, inner);
+    this.settle(inner, frame);
     return inner;
   }
 
   /** Operands of nodes over graphs are tensors and ints: floats and truths are handed on in tensors of no dims. */
-  private throughTensor(frame: Frame, value: FxValue, home: Frame): FxValue {
+  private throughTensor(frame: GraphFrame, value: FxValue, home: GraphFrame): FxValue {
     const { op: toTensor } = this.table.resolve("torch.ops.aten.scalar_tensor.default")!;
     const { meta } = value;
     if (meta.kind !== "sym" || !isSym(meta.expr)) throw new LoweringError(`${value.name} is no symbolic number`);
@@ -512,18 +383,6 @@ export class Tracer {
   }
 }
 
-function openFrame(graph: FxGraph, parent: Frame | null): Frame {
-  return { graph, names: new FxNamespace(), parent, lifted: new Map(), numbers: new Map(), replaced: new Map() };
-}
-
-function depthOf(frame: Frame): number {
-  return frame.parent ? depthOf(frame.parent) + 1 : 0;
-}
-
-function deeper(a: Frame, b: Frame): Frame {
-  return depthOf(b) > depthOf(a) ? b : a;
-}
-
 /** `torch.ops.aten.sym_size.int` gives `sym_size_int`, as PyTorch names it; other overloads are left out. */
 function nodeName(target: string): string {
   if (target === "torch.ops.aten.sym_size.int") return "sym_size_int";
@@ -531,59 +390,4 @@ function nodeName(target: string): string {
     /^.*\./,
     "",
   );
-}
-
-/**
- * What an operator in place leaves: the tensor as it was but for its elements, or, where the operator is a view, the view.
- *
- * @throws {TypeError} when the results are of a dtype that the tensor can't take
- * @throws {RangeError} when they have another shape
- */
-function writtenTo(op: Op, name: string, self: Meta, result: unknown): unknown {
-  const [returned] = op.parsed.returns;
-  if (returned?.alias && !returned.alias.write) return result;
-  const made = Array.isArray(result) ? result[0] : result;
-  if (typeof made !== "object" || made === null || !("dtype" in made)) return self;
-  const { dtype, shape } = made as Meta;
-  const shown = `${self.dtype}[${self.shape.join(", ")}]`;
-  if (!canCast(dtype, self.dtype)) throw new TypeError(`${name} can't write results of ${dtype} to a ${shown}`);
-  if (shape.length !== self.shape.length || shape.some((n, d) => eq(n, self.shape[d]) === false)) {
-    throw new RangeError(`${name} can't write results of shape [${shape.join(", ")}] to a ${shown}: its sizes stay`);
-  }
-  return self;
-}
-
-/** Strides of a view. */
-function stridesOf(op: Op, args: BoundArgs): readonly Dim[] {
-  const { dtype, shape, strides } = args[op.parsed.args[0].name] as Meta;
-  // deno-lint-ignore no-explicit-any -- bound arguments are typed by the schema at the definition
-  return op.strides!({ dtype, shape, strides: strides ?? contiguousStrides(shape) }, args as any);
-}
-
-function isNumber(x: unknown): x is number | bigint | boolean {
-  return typeof x === "number" || typeof x === "bigint" || typeof x === "boolean";
-}
-
-/** What is known of a number that a node gives. */
-function symMeta(value: Sym | number | bigint | boolean, type: SchemaType | null): SymMeta {
-  if (isSym(value)) return { kind: "sym", type: value.kind, expr: value };
-  if (typeof value === "boolean") return { kind: "sym", type: "bool", expr: value };
-  const isFloat = type?.kind === "base" && type.name === "float";
-  return { kind: "sym", type: typeof value === "bigint" || !isFloat ? "int" : "float", expr: Number(value) };
-}
-
-function tracedOf(tree: FxResult): Traced {
-  if (tree === null) return null;
-  if (!(tree instanceof FxValue)) return (tree as readonly FxResult[]).map(tracedOf);
-  return tree.meta.kind === "sym" ? tree.meta.expr : tree;
-}
-
-function metaArg(value: unknown): unknown {
-  if (value instanceof FxValue) {
-    const { meta } = value;
-    if (meta.kind === "tensor") return meta;
-    if (meta.kind === "sym") return meta.expr;
-    throw new TypeError(`${value.name} is neither a tensor nor a number`);
-  }
-  return Array.isArray(value) ? value.map(metaArg) : value;
 }

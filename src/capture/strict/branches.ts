@@ -4,7 +4,8 @@
  */
 import type { FxValue } from "../../fx/mod.ts";
 import type { Sym } from "../../sym/mod.ts";
-import type { OpenGraph, Tracer } from "../../trace/tracer.ts";
+import { alignLifted, type OpenGraph } from "../../trace/nested_graph.ts";
+import type { Tracer } from "../../trace/tracer.ts";
 import { writtenInputs } from "../../trace/writes.ts";
 import { type Completion, Exit, type ExitKey, type State } from "./completion.ts";
 import { type Changes, type Contents, contentsOf, type Journal, setContents } from "./journal.ts";
@@ -196,7 +197,7 @@ export class Branches {
           ...written.map((value) => tracer.use(value)),
         ]))
       );
-      const operands = tracer.alignLifted(graphs, 0);
+      const operands = alignLifted(graphs, 0);
       const metas = [...results.map(({ plan }) => leaves.meta(plan)), ...written.map(({ meta }) => meta)];
       const args = [tracer.argument(condition), graphs[0].graph, graphs[1].graph, operands];
       values = tracer.higherOrder("cond", args, metas);

@@ -4,7 +4,7 @@
  */
 import { FxValue } from "../../fx/mod.ts";
 import { add, type Dim, max, min, mul } from "../../sym/mod.ts";
-import type { ClosedGraph, OpenGraph } from "../../trace/tracer.ts";
+import { alignLifted, type ClosedGraph, type OpenGraph } from "../../trace/nested_graph.ts";
 import { writtenInputs } from "../../trace/writes.ts";
 import { TensorBase } from "../base.ts";
 import { fromDim, SymbolicNumber } from "../symbolic.ts";
@@ -156,7 +156,7 @@ export class SymbolicLoop {
           heads = this.carried.heads(graph.inputs);
           this.knownHeads.set(graph, heads);
           this.setHeads(heads);
-          comparison = this.askTest();
+          comparison = graph.look(() => this.askTest());
           const left = loop.body()?.without(`continue ${loop.id}`);
           const update = (): Completion => {
             loop.update?.();
@@ -314,7 +314,7 @@ export class SymbolicLoop {
       ...this.written.map((value) => tracer.use(value)),
     ]));
     const own = all.length + this.written.length;
-    const lifted = tracer.alignLifted([condition, body], own);
+    const lifted = alignLifted([condition, body], own);
     const initial = [
       ...all.map((leaf) => leaves.given(leaf.initial, leaf.plan)),
       ...this.written.map((value) => tracer.use(value)),
@@ -394,7 +394,7 @@ export class SymbolicLoop {
     const [element] = body.graph.inputs.splice(at, 1);
     body.graph.inputs.splice(kept.length - 1 + this.written.length, 0, element);
     const own = kept.length + this.written.length;
-    const lifted = tracer.alignLifted([body], own);
+    const lifted = alignLifted([body], own);
     const turns = leaves.call(
       "aten.arange.start_step",
       [counter.first, counter.end, BigInt(counter.by)],

@@ -1,7 +1,8 @@
 /** Loops: of known numbers of turns, with tensor conditions, and over sizes. */
+import { assertEquals } from "@std/assert";
 import { type Tensor, torch } from "../../../torch.ts";
-import { Dim } from "../../../mod.ts";
-import { type Case, check } from "./harness.ts";
+import { Dim, FxGraph } from "../../../mod.ts";
+import { captureStrictly, type Case, check } from "./harness.ts";
 
 const ramp = (n: number, m: number): Tensor => torch.arange(0, n * m).reshape([n, m]).to("float32").sub(3);
 const [positive, negative] = [ramp(3, 4), ramp(3, 4).mul(-1)];
@@ -329,3 +330,15 @@ for (const [name, one] of Object.entries(cases)) {
     await check(one);
   });
 }
+
+Deno.test("strict capture keeps a loop's condition out of its body", async () => {
+  const { graph } = await captureStrictly((x: Tensor, limit: Tensor) => {
+    while (x.sum().item() < limit.item()) x = x.mul(2);
+    return x;
+  }, [positive, torch.tensor(100)]);
+  const loop = graph.nodes().find(({ target }) => target.endsWith("while_loop"))!;
+  const [condition, body] = loop.args.filter((arg) => arg instanceof FxGraph);
+  const targets = (graph: FxGraph): string[] => [...graph.nodes()].map(({ target }) => target);
+  assertEquals(targets(body), ["torch.ops.aten.mul.Tensor"]);
+  assertEquals(targets(condition).includes("torch.ops.aten.sum.default"), true);
+});
