@@ -1,6 +1,7 @@
 /**
- * Captures models that are written in TypeScript, by the strategies of PyTorch's exporter in their order. Each that fails
- * says why, and the next one is tried; what the user asked for wrongly is told at once.
+ * Captures models that are written in TypeScript, by the strategies of PyTorch's exporter in their order. Where one fails the
+ * next one is tried; what the user asked for wrongly is told at once. That one failed is normal, and told by its step only;
+ * it is worth a warning where the one that works keeps to the example.
  */
 import { CaptureError, Fx2OnnxError, OptionError } from "../ir/mod.ts";
 import { type ModelArguments, type Recorded, Session } from "./session.ts";
@@ -34,22 +35,21 @@ export async function capture(
   run: RunStrategy = (_, body) => body(),
 ): Promise<Captured> {
   const subject = new Subject(model);
-  const failures: { readonly strategy: string; readonly error: Error }[] = [];
+  const failures: { readonly strategy: Strategy; readonly error: Error }[] = [];
   for (const strategy of STRATEGIES) {
     try {
       const session = await Session.open(subject, given);
-      for (const { strategy: name, error } of failures) {
-        session.warnings.push(`Capture was not possible ${name}: ${error.message}`);
-      }
+      const better = strategy.isSound ? undefined : failures.findLast((failure) => failure.strategy.isSound);
+      if (better) session.warnings.push(`Capture was not possible ${better.strategy.name}: ${better.error.message}`);
       const recorded = await run(strategy.name, () => strategy.capture(session));
       return { ...recorded, strategy: strategy.name };
     } catch (error) {
       if (!(error instanceof Fx2OnnxError) || error instanceof OptionError) throw error;
-      failures.push({ strategy: strategy.name, error });
+      failures.push({ strategy, error });
     }
   }
   throw new CaptureError(
     `${subject.name} can't be captured:\n` +
-      failures.map(({ strategy, error }) => `- ${strategy}: ${error.message.replaceAll("\n", "\n  ")}`).join("\n"),
+      failures.map(({ strategy, error }) => `- ${strategy.name}: ${error.message.replaceAll("\n", "\n  ")}`).join("\n"),
   );
 }

@@ -174,7 +174,7 @@ export interface StepEvent {
   readonly status: "start" | "done" | "failed";
   /** Milliseconds; 0 at the start. */
   readonly ms: number;
-  /** What the step gave, with `verbose: true`. */
+  /** What the step gave, or why it failed, with `verbose: true`. */
   readonly detail?: string;
 }
 

@@ -69,7 +69,8 @@ export class StepRunner {
     try {
       result = await body();
     } catch (error) {
-      this.onStep({ name, status: "failed", ms: end("failed", firstLine(error)) });
+      const ms = end("failed", firstLine(error));
+      this.onStep({ name, status: "failed", ms, ...(this.verbose ? { detail: messageOf(error) } : {}) });
       throw error;
     }
     const ms = end("done");
@@ -78,6 +79,10 @@ export class StepRunner {
   }
 }
 
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
 function firstLine(error: unknown): string {
-  return (error instanceof Error ? error.message : String(error)).split("\n")[0];
+  return messageOf(error).split("\n")[0];
 }

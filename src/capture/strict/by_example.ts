@@ -116,12 +116,14 @@ async function captureByExample(
  */
 export const draft: Strategy = {
   name: "with torch.export.draft_export",
+  isSound: false,
   capture: (session) => captureByExample(session, [[false, true], [true, true]]),
 };
 
 /** As `torch.jit.trace` does: everything is as it was in the example. */
 export const trace: Strategy = {
   name: "by tracing the example, as torch.jit.trace does",
+  isSound: false,
   async capture(session) {
     if (session.isDynamic) {
       throw new CaptureError("Tracing keeps every size of the example, but sizes are to vary", {

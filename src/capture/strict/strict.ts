@@ -92,6 +92,7 @@ export function conditionText(condition: Undecided): string {
 /** `torch.export.export(…, strict=False)`: the model's own code runs on tensors without values, whose sizes are symbols. */
 export const nonStrict: Strategy = {
   name: "with torch.export.export(…, strict=False)",
+  isSound: true,
   async capture(session) {
     using model = await RewrittenModel.open(session);
     return await model.record(() => ({
@@ -114,6 +115,7 @@ export const nonStrict: Strategy = {
 /** `torch.export.export(…, strict=True)`: conditions on tensors and sizes become branches and loops of the program. */
 export const strict: Strategy = {
   name: "with torch.export.export(…, strict=True)",
+  isSound: true,
   async capture(session) {
     using model = await RewrittenModel.open(session);
     return await model.record(() => ({
