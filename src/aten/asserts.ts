@@ -40,6 +40,26 @@ export const promoteTypes = defineOp("aten::promote_types(ScalarType type1, Scal
   effectFree: true,
   meta: (): never => refuse("type1", "a dtype", "a dtype is no value of a graph"),
 });
+/** The dtype that calls on tensors and numbers would have, which is recorded where it is used, as that of `promote_types`. */
+const dtypeOfCall = {
+  effectFree: true,
+  meta: (): never => refuse("tensor", "a dtype", "a dtype is no value of a graph"),
+} as const;
+/** https://docs.pytorch.org/docs/stable/generated/torch.result_type.html */
+export const resultTypeTensor = defineOp(
+  "aten::result_type.Tensor(Tensor tensor, Tensor other) -> ScalarType",
+  dtypeOfCall,
+);
+/** https://docs.pytorch.org/docs/stable/generated/torch.result_type.html */
+export const resultTypeScalar = defineOp(
+  "aten::result_type.Scalar(Tensor tensor, Scalar other) -> ScalarType",
+  dtypeOfCall,
+);
+/** https://docs.pytorch.org/docs/stable/generated/torch.result_type.html */
+export const resultTypeScalarTensor = defineOp(
+  "aten::result_type.Scalar_Tensor(Scalar scalar, Tensor tensor) -> ScalarType",
+  dtypeOfCall,
+);
 /** The infos of a factorization must be zero. */
 export const linalgCheckErrors = defineOp(
   "aten::_linalg_check_errors(Tensor info, str api_name, *, bool is_matrix) -> ()",

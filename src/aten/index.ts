@@ -165,7 +165,7 @@ export const NAMES: readonly (readonly [family: string, names: string])[] = [
   ],
   [
     "asserts",
-    " aten::_assert_async aten::_assert_async.msg aten::_assert_scalar aten::_assert_tensor_metadata aten::_functional_assert_async.msg aten::_functional_assert_scalar aten::_functional_sym_constrain_range aten::_functional_sym_constrain_range_for_size aten::_linalg_check_errors aten::_local_scalar_dense aten::_print aten::item aten::promote_types aten::sym_constrain_range aten::sym_constrain_range_for_size ",
+    " aten::_assert_async aten::_assert_async.msg aten::_assert_scalar aten::_assert_tensor_metadata aten::_functional_assert_async.msg aten::_functional_assert_scalar aten::_functional_sym_constrain_range aten::_functional_sym_constrain_range_for_size aten::_linalg_check_errors aten::_local_scalar_dense aten::_print aten::item aten::promote_types aten::result_type.Scalar aten::result_type.Scalar_Tensor aten::result_type.Tensor aten::sym_constrain_range aten::sym_constrain_range_for_size ",
   ],
   [
     "attention",

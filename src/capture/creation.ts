@@ -1,6 +1,12 @@
 /** Tensors from values: `torch.tensor` and its kind. */
 import { scalarDType } from "../aten/bind.ts";
-import { canCast as mayCast, type DType, type PromotionOperand, resultType as promoted } from "../tensor/mod.ts";
+import {
+  canCast as mayCast,
+  type DType,
+  promoteTypes as smallest,
+  type PromotionOperand,
+  resultType as promoted,
+} from "../tensor/mod.ts";
 import { currentTracer } from "../trace/context.ts";
 import { TensorBase } from "./base.ts";
 import { coreOf, type DataOptions, type TensorData } from "./data.ts";
@@ -53,6 +59,11 @@ export function resultType(a: Tensor | Scalar, b: Tensor | Scalar): DType {
       ? { dtype: x.dtype, zeroDim: x.ndim === 0 }
       : { dtype: scalarDType(toScalar(x)), wrapped: true };
   return promoted([operand(a), operand(b)]);
+}
+
+/** The smallest dtype that both can be converted to. https://docs.pytorch.org/docs/stable/generated/torch.promote_types.html */
+export function promoteTypes(a: DType, b: DType): DType {
+  return smallest(a, b);
 }
 
 /** Whether results of a dtype may be written to another. https://docs.pytorch.org/docs/stable/generated/torch.can_cast.html */

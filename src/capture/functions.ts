@@ -8091,16 +8091,6 @@ export function prod(...args: unknown[]): Tensor {
   return call("prod", "prod prod.dim_int", args) as Tensor;
 }
 
-/** `torch.promoteTypes`. https://docs.pytorch.org/docs/stable/generated/torch.promote_types.html */
-export function promoteTypes(type1: DType, type2: DType): DType;
-/** With `type2` by name. */
-export function promoteTypes(type1: DType, options: { type2: DType }): DType;
-/** With `type1`, `type2` by name. */
-export function promoteTypes(options: { type1: DType; type2: DType }): DType;
-export function promoteTypes(...args: unknown[]): DType {
-  return call("promoteTypes", "promote_types", args) as DType;
-}
-
 /** `torch.put`: `int64[3, 4], int64[3, 4], int64[3, 4]` gives `int64[3, 4]`. https://docs.pytorch.org/docs/stable/generated/torch.put.html */
 export function put(input: Tensor, index: Tensor, source: Tensor, accumulate?: boolean): Tensor;
 /** With `accumulate` by name. */

@@ -18,6 +18,16 @@ Deno.test("an integral number is an int, others are floats", () => {
   assertEquals(x.add(1.5).dtype, "float32");
 });
 
+Deno.test("dtypes that results would have are told without computing any", () => {
+  const x = torch.tensor([1, 2]);
+  assertEquals(torch.promoteTypes("float16", "int64"), "float16");
+  assertEquals(torch.promoteTypes("uint8", "int8"), "int16");
+  assertEquals([torch.resultType(x, 1.5), torch.resultType(x, torch.ones([2], { dtype: "float16" }))], [
+    "float32",
+    "float16",
+  ]);
+});
+
 Deno.test("writes go through views, whose elements must be apart in memory", () => {
   const x = torch.tensor([[1, 2], [3, 4]]);
   x.t().add_(10);

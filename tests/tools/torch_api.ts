@@ -33,7 +33,7 @@ const BY_HAND: Readonly<Record<Namespace, readonly string[]>> = {
       "unravel_index",
     ],
     ...["einsum", "tensordot", "split", "split_with_sizes_copy", "norm", "unique_consecutive", "nonzero"],
-    ...["atleast_1d", "atleast_2d", "atleast_3d"],
+    ...["atleast_1d", "atleast_2d", "atleast_3d", "result_type", "promote_types"],
   ],
   Tensor: ["split", "split_with_sizes_copy", "norm", "unflatten", "nonzero", "unique_consecutive", "stft", "istft"],
   nn: [],
