@@ -215,7 +215,22 @@ function convolvedNode(
   bias: OnnxValue | null,
   c: Convolution<number>,
 ): OnnxValue {
-  return c.transposed ? transposedNode(b, x, weight, bias, c) : b.op("Conv", [x, weight, bias], attributes(c));
+  if (c.transposed) return transposedNode(b, x, weight, bias, c);
+  const zeros = zeroChannels(b.meta(weight).shape, c);
+  const none = [0, 0, ...c.stride.map(() => 0)];
+  const [more, wider] = [x, weight].map((v) => padNode(b, v, none, [0, zeros, ...c.stride.map(() => 0)]));
+  return b.op("Conv", [more, wider, bias], attributes(c));
+}
+
+/**
+ * How many channels of zeros come after those of the input. WebGPU's kernel gives wrong numbers where they are a multiple of
+ * 3 that is neither 3 nor one of 4, and the result's are one of 4; it is not used where each pixel is multiplied by itself.
+ */
+function zeroChannels([filters, channels, ...kernel]: readonly Dim[], c: Convolution): number {
+  const isProduct = kernel.every((k) => k === 1) &&
+    [...c.stride, ...c.pads.flat().map((p) => p + 1)].every((n) => n === 1);
+  if (c.rank > 2 || c.groups !== 1 || isProduct || isSym(channels) || channels <= 3 || channels % 3 > 0) return 0;
+  return isSym(filters) || filters % 4 === 0 ? (4 - channels % 4) % 4 : 0;
 }
 
 /**

@@ -84,6 +84,23 @@ const CALLS: readonly Call[] = [
     lacks: (node) => node.opType === "ConvTranspose" && node.inputs[1]!.meta!.shape[1] === 1,
   },
   {
+    // A multiple of 3 channels to one of 4.
+    op: "conv2d",
+    input: [[n, 9, 5, 6], [2, 9, 5, 6]],
+    weights: [[8, 9, 3, 2], [8]],
+    rest: [ints(2, 1), ints(1, 0)],
+    outputs: [["float32", [n, 8, 3, 5]]],
+    lacks: (node) => node.opType === "Conv" && node.inputs[1]!.meta!.shape[1] === 9,
+  },
+  {
+    op: "conv1d",
+    input: [[2, 6, n], [2, 6, 7]],
+    weights: [[4, 6, 1], [4]],
+    rest: [ints(2)],
+    outputs: [["float32", [2, 4, add(floorDiv(add(n, -1), 2), 1)]]],
+    lacks: (node) => node.opType === "Conv" && node.inputs[1]!.meta!.shape[1] === 6,
+  },
+  {
     op: "fft_rfft",
     input: [[3, n], [3, 30]],
     rest: [],
