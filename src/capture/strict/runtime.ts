@@ -14,7 +14,6 @@ import { type Completion, Exit, type State } from "./completion.ts";
 import { contentsOf, Journal } from "./journal.ts";
 import { Leaves } from "./leaves.ts";
 import { Loops } from "./loops.ts";
-import type { Comparison } from "./symbolic_loop.ts";
 import { isContainer } from "./merge.ts";
 import { callNative, checkConstruction } from "./natives.ts";
 import { METHODS, plainBinary } from "./operators.ts";
@@ -23,6 +22,7 @@ import type { Library } from "./prepare.ts";
 import type { Subject } from "../subject.ts";
 import { type Callable, type Place, refusal } from "./refusal.ts";
 import { tailOf } from "./tails.ts";
+import type { Comparison } from "./turn.ts";
 
 /** What a strategy does about conditions that only a run decides. */
 export interface Policy {

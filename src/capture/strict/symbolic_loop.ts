@@ -3,50 +3,25 @@
  * turn to turn is known; then it is recorded as a `while_loop`, or as a `scan` where the turns push to arrays.
  */
 import { FxValue } from "../../fx/mod.ts";
-import { add, type Dim, max, min, mul } from "../../sym/mod.ts";
+import type { Dim } from "../../sym/mod.ts";
 import { alignLifted, type ClosedGraph, type OpenGraph } from "../../trace/nested_graph.ts";
 import { writtenInputs } from "../../trace/writes.ts";
 import { TensorBase } from "../base.ts";
-import { fromDim, SymbolicNumber } from "../symbolic.ts";
 import { Unfollowed } from "./arithmetic.ts";
 import type { BranchHost } from "./branches.ts";
 import { Carried, type CarriedLeaf, mapLeaves, step } from "./carried.ts";
 import { type Completion, Exit, type ExitKey } from "./completion.ts";
 import { type Contents, contentsOf, setContents } from "./journal.ts";
-import { asInt, dimOf, FLIPPED, sameNumber, structureDifference } from "./loop_values.ts";
+import { structureDifference } from "./loop_values.ts";
 import type { LoopParts } from "./loops.ts";
 import { differenceOf, MISSING } from "./merge.ts";
 import { cure, Poison, poison } from "./poison.ts";
 import type { Runtime } from "./runtime.ts";
 import { setTail } from "./tails.ts";
+import { boundByTest, type Comparison, counterOf, type Turn } from "./turn.ts";
 
 /** More runs of the body than this find nothing new: what is carried then never settles. */
 const MAX_TRIALS = 16;
-
-/** What one run of the body gave. */
-interface Turn {
-  readonly graph: OpenGraph;
-  /** Leaves after the turn, by path. */
-  readonly after: ReadonlyMap<string, unknown>;
-  /** Variables after the turn. */
-  readonly values: readonly unknown[];
-  /** Contents of objects after the turn. */
-  readonly objects: ReadonlyMap<object, Contents>;
-  readonly completion: Completion;
-  /** What was pushed. */
-  readonly pushed: ReadonlyMap<unknown[], readonly unknown[]>;
-  /** By how much leaves change. */
-  readonly steps: ReadonlyMap<string, number>;
-  /** The comparison that the loop's condition is, where it is one. */
-  readonly comparison: Comparison | null;
-}
-
-/** A comparison as the condition of a loop made it. */
-export interface Comparison {
-  readonly operator: string;
-  readonly left: unknown;
-  readonly right: unknown;
-}
 
 /** Records one loop. */
 export class SymbolicLoop {
@@ -154,7 +129,6 @@ export class SymbolicLoop {
       return journal.trial(() => {
         graph.run(() => {
           heads = this.carried.heads(graph.inputs);
-          this.knownHeads.set(graph, heads);
           this.setHeads(heads);
           comparison = graph.look(() => this.askTest());
           const left = loop.body()?.without(`continue ${loop.id}`);
@@ -237,7 +211,7 @@ export class SymbolicLoop {
       const by = step(head, after.get(path));
       return by === null ? [] : [[path, by] as const];
     }));
-    return { graph, after, values, objects, completion, pushed, steps, comparison };
+    return { graph, heads, after, values, objects, completion, pushed, steps, comparison };
   }
 
   /** Whether contents were there before the loop: they hold no tensors of its graphs. */
@@ -290,23 +264,17 @@ export class SymbolicLoop {
       const isExit = path.startsWith("exit ") || path.startsWith("the returned value");
       const initial = this.initial.has(path) ? this.initial.get(path) : path.startsWith("exit ") ? false : MISSING;
       const known = this.carried.leaves.get(path);
-      const head = known && !isExit ? this.headsOf(turn).get(path) : initial;
+      const head = known && !isExit ? turn.heads.get(path) : initial;
       this.carried.compare(path, head, after, initial);
     }
     return false;
-  }
-
-  private readonly knownHeads: WeakMap<OpenGraph, ReadonlyMap<string, unknown>> = new WeakMap();
-
-  private headsOf({ graph }: Turn): ReadonlyMap<string, unknown> {
-    return this.knownHeads.get(graph) ?? new Map();
   }
 
   /** Records the loop and gives variables and objects what they hold after it. */
   private record(turn: Turn, isSure: boolean): Completion {
     const { leaves, tracer } = this.host;
     const all = [...this.carried.leaves.values()];
-    this.boundByTest(turn);
+    boundByTest(turn, tracer.symbols);
     if (this.pushedTo.size > 0) return this.recordScan(turn, isSure);
     const condition = this.conditionGraph(all);
     const body = turn.graph.close(turn.graph.run(() => [
@@ -323,19 +291,6 @@ export class SymbolicLoop {
     const metas = [...all.map(({ plan }) => this.carried.meta(plan)), ...this.written.map(({ meta }) => meta)];
     const results = tracer.higherOrder("while_loop", [condition.graph, body.graph, initial, lifted], metas);
     return this.finish(turn, all, results as FxValue[], isSure, new Map());
-  }
-
-  /** In a turn the loop's condition holds: what it says of a number is known of it there. */
-  private boundByTest({ comparison }: Turn): void {
-    if (!comparison) return;
-    const { operator, left, right } = comparison;
-    const [head, limit, relation] = typeof right === "number"
-      ? [left, right, operator]
-      : [right, left, FLIPPED[operator]];
-    if (!(head instanceof SymbolicNumber) || head.expr.node.op !== "symbol" || typeof limit !== "number") return;
-    const least = relation === ">=" ? limit : relation === ">" ? limit + 1 : -Infinity;
-    const most = relation === "<=" ? limit : relation === "<" ? limit - 1 : Infinity;
-    if (head.expr.kind === "int") this.host.tracer.symbols.narrow(head.expr.key, Math.ceil(least), Math.floor(most));
   }
 
   /** The graph that tells whether another turn follows. */
@@ -374,7 +329,7 @@ export class SymbolicLoop {
   /** Records turns that push to arrays: their number must be known before. */
   private recordScan(turn: Turn, isSure: boolean): Completion {
     const { leaves, tracer } = this.host;
-    const counter = this.counterOf(turn);
+    const counter = counterOf(turn, this.carried.leaves.values(), tracer);
     const all = [...this.carried.leaves.values()].filter(({ path }) => path !== counter.path);
     const kept = [...this.carried.leaves.values()];
     const at = kept.findIndex(({ path }) => path === counter.path);
@@ -419,47 +374,6 @@ export class SymbolicLoop {
     }
     const last = new Map([[counter.path, counter.last(size)]]);
     return this.finish(turn, all, results, isSure, last);
-  }
-
-  /** The variable that counts the turns of a loop. @throws {Unfollowed} where there is none */
-  private counterOf(turn: Turn): {
-    readonly path: string;
-    readonly first: unknown;
-    readonly end: unknown;
-    readonly by: number;
-    last(count: Dim): unknown;
-  } {
-    const wayOut =
-      "Count with `for (let i = 0; i < n; i++)`, without break or return, or keep what is computed in a tensor";
-    const refuse = (): never => {
-      throw new Unfollowed("A loop that pushes to an array, but whose number of turns is not known before it", wayOut);
-    };
-    if (turn.completion !== undefined) refuse();
-    const { comparison } = turn;
-    if (!comparison) return refuse();
-    for (const { path, initial, plan } of this.carried.leaves.values()) {
-      const by = turn.steps.get(path);
-      if (by === undefined || by === 0 || plan.kind !== "number" || plan.type !== "int") continue;
-      const head = this.headsOf(turn).get(path);
-      const isLeft = sameNumber(comparison.left, head), isRight = sameNumber(comparison.right, head);
-      const limit = isLeft ? comparison.right : comparison.left;
-      const operator = isLeft ? comparison.operator : FLIPPED[comparison.operator];
-      if (!isLeft && !isRight) continue;
-      const end = dimOf(limit), first = dimOf(initial);
-      if (end === null || first === null || !this.host.tracer.isVisible(end)) continue;
-      const isUp = by > 0;
-      const [strictly, upTo] = isUp ? ["<", "<="] : [">", ">="];
-      if (operator !== strictly && operator !== upTo && !(operator === "!==" && by === 1)) continue;
-      const past = operator === upTo ? add(end, isUp ? 1 : -1) : end;
-      return {
-        path,
-        first: asInt(first),
-        end: asInt(isUp ? max(past, first) : min(past, first)),
-        by,
-        last: (count) => fromDim(add(first, mul(count, by))),
-      };
-    }
-    return refuse();
   }
 
   /** Gives variables, objects and the exit what they have after the loop. */
