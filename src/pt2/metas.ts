@@ -2,32 +2,11 @@
 import type { SymMeta, TensorMeta } from "../fx/mod.ts";
 import { type Dim, isSym, parseSrepr, type Sym } from "../sym/mod.ts";
 import type { DType } from "../tensor/mod.ts";
+import { SCALAR_TYPES } from "../torch_save/dtypes.ts";
 import { type Field, quote } from "./fields.ts";
 
-/** The archive's own numbers of dtypes: neither those of c10 nor those of ONNX. */
-export const DTYPES: ReadonlyMap<number, DType> = new Map<number, DType>([
-  [1, "uint8"],
-  [2, "int8"],
-  [3, "int16"],
-  [4, "int32"],
-  [5, "int64"],
-  [6, "float16"],
-  [7, "float32"],
-  [8, "float64"],
-  [9, "complex32"],
-  [10, "complex64"],
-  [11, "complex128"],
-  [12, "bool"],
-  [13, "bfloat16"],
-  [28, "uint16"],
-  [29, "float8_e4m3fn"],
-  [30, "float8_e5m2"],
-  [31, "float8_e4m3fnuz"],
-  [32, "float8_e5m2fnuz"],
-  [33, "float8_e8m0fnu"],
-  [34, "uint32"],
-  [35, "uint64"],
-]);
+/** The archive's own numbers of dtypes. */
+export const DTYPES: ReadonlyMap<number, DType> = SCALAR_TYPES;
 
 /** The archive's numbers of layouts. */
 export const LAYOUTS: ReadonlyMap<number, string> = new Map([

@@ -18,7 +18,7 @@ const STORAGES: ReadonlyMap<string, DType> = new Map<string, DType>([
 ]);
 
 /** The numbers of `torch._export.serde.schema.ScalarType`: neither those of c10 nor those of ONNX. */
-const SCALAR_TYPES: ReadonlyMap<number, DType> = new Map<number, DType>([
+export const SCALAR_TYPES: ReadonlyMap<number, DType> = new Map<number, DType>([
   [1, "uint8"],
   [2, "int8"],
   [3, "int16"],
