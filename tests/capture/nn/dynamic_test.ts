@@ -27,7 +27,6 @@ class Caller extends Module {
 
 const FEATURES_ONLY = "no dim varies";
 const COLUMNS = "The number of rows of columns must be a constant";
-const STEP = "a symbolic step has no sign";
 
 /** Rows that can't be captured with every dim varying, and why. */
 const REFUSED: ReadonlyMap<string, string> = new Map([
@@ -35,7 +34,6 @@ const REFUSED: ReadonlyMap<string, string> = new Map([
     [name, FEATURES_ONLY] as const
   ),
   ...["Fold_1", "Fold_2"].map((name) => [name, COLUMNS] as const),
-  ...["EmbeddingBag_1", "EmbeddingBag_5"].map((name) => [name, STEP] as const),
   ["ConvTranspose2d_2", "is used as a plain number"],
 ]);
 
