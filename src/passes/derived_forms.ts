@@ -3,9 +3,10 @@
  * are given, and `_foreach_` operators, which call an operator on each tensor of a list. Which overload they follow from
  * is told by the arguments, since the names differ (`aten::max.dim_max` writes what `aten::max.dim` gives).
  */
-import { complete } from "../aten/bind.ts";
+import { type BoundArgs, complete } from "../aten/bind.ts";
 import type { Op, OpTable } from "../aten/mod.ts";
 import { type FxArg, type FxNode, FxValue } from "../fx/mod.ts";
+import { isComplex } from "../tensor/mod.ts";
 
 /** Whether a value is a tensor. */
 export function isTensor(x: unknown): x is FxValue {
@@ -27,6 +28,23 @@ export function plainArg(arg: FxArg, change: (v: FxValue) => FxValue): FxArg {
 /** The name of the argument that an operator is called on. */
 export function baseName(op: Op): string {
   return op.parsed.args[0].name;
+}
+
+/** Operators that give back the tensor they are called on, to the bit, where `other` is 1. */
+const SCALINGS: ReadonlySet<string> = new Set([
+  "aten::mul.Tensor",
+  "aten::mul.Scalar",
+  "aten::div.Tensor",
+  "aten::div.Scalar",
+]);
+
+/**
+ * Whether a call in place leaves its tensor as it was, as `weight.div_(2 ** 0)` does: then nothing is written, and state
+ * stays state that the program only reads. Not of complex numbers, whose infinities become NaN by it.
+ */
+export function changesNothing(op: Op, { self, other }: BoundArgs): boolean {
+  if (!SCALINGS.has(op.name) || (other !== 1 && other !== 1n)) return false;
+  return self instanceof FxValue && self.meta.kind === "tensor" && !isComplex(self.meta.dtype);
 }
 
 /** A call that writes its results to tensors it is given. */

@@ -24,7 +24,16 @@ import {
 import { atNode, LoweringError, Names } from "../ir/mod.ts";
 import { isSym, prod, type Ranges } from "../sym/mod.ts";
 import type { Meta } from "../tensor/mod.ts";
-import { baseName, type EachForm, eachForm, isTensor, type OutForm, outForm, plainArg } from "./derived_forms.ts";
+import {
+  baseName,
+  changesNothing,
+  type EachForm,
+  eachForm,
+  isTensor,
+  type OutForm,
+  outForm,
+  plainArg,
+} from "./derived_forms.ts";
 
 /** Operators the pass itself records. */
 const CAST = "torch.ops.aten.to.dtype";
@@ -284,6 +293,10 @@ class Functionalization {
       return;
     }
     const args = this.boundTo(op, selfInPlace(op, node.args), node.kwargs, (v) => this.readValue(v));
+    if (changesNothing(op, args)) {
+      if (output) this.tracked.set(output, { ...this.trackedOf(targets[0]) });
+      return;
+    }
     // The result bears the name that the program gave it, so that it can be found again.
     this.trace.nextName = output?.name ?? null;
     const results = [this.trace.apply(op, args)].flat() as FxValue[];

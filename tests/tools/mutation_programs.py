@@ -46,6 +46,24 @@ class Buffers(nn.Module):
         return self.table.sum(0)
 
 
+class Unchanged(nn.Module):
+    """Writes that leave what they write to as it was."""
+
+    def __init__(self):
+        super().__init__()
+        self.scale = nn.Parameter(torch.linspace(-1, 1, 6), requires_grad=False)
+        self.register_buffer("steps", torch.tensor(3))
+
+    def forward(self, x):
+        scaled = self.scale.div_(2**0)
+        self.steps.mul_(1)
+        x.mul_(1.0)
+        y = x.clone()
+        y[0].div_(1)
+        y[1].div_(2).mul_(1)
+        return y * scaled + self.steps
+
+
 class Inputs(nn.Module):
     def forward(self, x, y):
         x.add_(y)
@@ -281,6 +299,7 @@ def programs():
         ("indexed", Indexed(), (x, index), None, None),
         ("buffers", Buffers(), (x,), None, None),
         ("inputs", Inputs(), (x, y), None, None),
+        ("unchanged", Unchanged(), (x,), None, None),
         ("passed", Passed(), (x,), None, None),
         ("statistics", Statistics(), (torch.arange(96.0).reshape(2, 3, 4, 4).sin(),), None, None),
         ("out", Out(), (x,), None, None),
