@@ -43,10 +43,9 @@ function classDim(rank: number): number {
 }
 
 /** Checks the arguments; gives the shape of the loss without reduction. */
-function checkNll({ self, target, weight, reduction, ignore_index }: NllArgs<Meta>): readonly Dim[] {
+function checkNll({ self, target, weight, reduction }: NllArgs<Meta>): readonly Dim[] {
   requireFloat(self.dtype, "The scores of classes");
   reductionOf(reduction);
-  if (isSym(ignore_index)) refuse("ignore_index", ignore_index, "it must be a constant");
   if (target.dtype !== "int64" && target.dtype !== "uint8") {
     throw new TypeError(`A target of classes must be int64 or uint8, met ${target.dtype}`);
   }
@@ -101,9 +100,16 @@ function classAt(label: number | bigint, classes: number): number {
 function lossNode(b: OnnxBuilder, args: NllArgs<OnnxValue>): OnnxValue {
   const { self, target, weight, reduction, ignore_index } = args;
   if (b.meta(self).shape.length === 1) return lossOfOne(b, args);
+  let [labels, ignored] = [b.cast(target, "int64"), ignore_index];
+  if (isSym(ignored)) {
+    // The attribute is a constant, so that what is left out gets a label that no class has.
+    const isOut = b.op("Equal", [labels, b.dim(ignored)]);
+    ignored = -100;
+    labels = b.op("Where", [isOut, b.dim(ignored), labels]);
+  }
   return computeIn(b, floatKernelDType(b.meta(self).dtype), [self, weight], (x, weight) => {
-    return b.op("NegativeLogLikelihoodLoss", [x, b.cast(target, "int64"), weight], {
-      ignore_index: ignore_index as number,
+    return b.op("NegativeLogLikelihoodLoss", [x, labels, weight], {
+      ignore_index: ignored as number,
       reduction: reductionOf(reduction),
     });
   });
@@ -113,7 +119,7 @@ function lossNode(b: OnnxBuilder, args: NllArgs<OnnxValue>): OnnxValue {
 function lossOfOne(b: OnnxBuilder, { self, target, weight, reduction, ignore_index }: NllArgs<OnnxValue>): OnnxValue {
   const { dtype } = b.meta(self);
   const label = b.cast(target, "int64");
-  const isOut = b.op("Equal", [label, b.scalar(BigInt(ignore_index as number), "int64")]);
+  const isOut = b.op("Equal", [label, b.dim(ignore_index)]);
   const known = b.op("Where", [isOut, b.scalar(0n, "int64"), label]);
   const mean = reductionOf(reduction) === "mean";
   const picked = emit(b, SIGNED, "Neg", [b.op("Gather", [self, known], { axis: 0 })]);
@@ -131,7 +137,7 @@ function totalNode(b: OnnxBuilder, { self, target, weight, reduction, ignore_ind
   const { dtype, shape } = b.meta(self);
   if (reductionOf(reduction) === "none" && shape.length > 1) return b.scalar(0, dtype);
   const labels = b.cast(target, "int64");
-  const isOut = b.op("Equal", [labels, b.scalar(BigInt(ignore_index as number), "int64")]);
+  const isOut = b.op("Equal", [labels, b.dim(ignore_index)]);
   if (!weight) {
     const counted = b.cast(b.op("Not", [isOut]), "float32");
     return b.cast(b.op("ReduceSum", [counted], { keepdims: 0 }), dtype);
@@ -238,7 +244,7 @@ function smoothed<T extends object>(t: Calls<T>, args: CrossEntropyArgs<T>): T {
   const sharp = t.call(nllLossNd, scores, target, weight, reduction, ignore_index);
   const weighted = weight ? t.call(mul, scores, weightsAlong(t, weight, shape.length, dim)) : scores;
   const each = t.call(sumDim, weighted, [dim]);
-  const counts = t.call(neScalar, target, BigInt(ignore_index as number));
+  const counts = t.call(neScalar, target, isSym(ignore_index) ? ignore_index : BigInt(ignore_index));
   const even = t.call(where, counts, each, scalarLike(t, each, 0));
   const way = reductionOf(reduction);
   let spread = way === "none" ? even : t.call(sum, even);
