@@ -1,5 +1,5 @@
 /** Puts other weights into a model, by their state_dict names. */
-import type { ExportedProgram } from "../fx/mod.ts";
+import { type ExportedProgram, isLiteral } from "../fx/mod.ts";
 import { OptionError } from "../ir/mod.ts";
 import type { OnnxValue } from "../onnx/model.ts";
 import { type DType, isFloat, isInt, Tensor } from "../tensor/mod.ts";
@@ -26,6 +26,10 @@ export function applyTensors(program: ONNXProgram, given: ReadonlyMap<string, Te
     const old = exportedProgram.stateDict.get(name) ?? exportedProgram.constants.get(name);
     if (!old) {
       problems.push(`${name} is not a weight of the program`);
+      continue;
+    }
+    if (isLiteral(name)) {
+      problems.push(`${name} is a tensor that the code makes, not a weight`);
       continue;
     }
     const tensor = asFloats(own, old.dtype) ?? own;

@@ -253,7 +253,7 @@ async function read(model: SourceInput, name: string | undefined): Promise<Expor
 async function translate(program: ExportedProgram, trail: Trail): Promise<ONNXProgram> {
   const { settings, steps, timer } = trail;
   // Not with this file: whoever only loads a program, or builds a graph, needs none of these.
-  const [{ prepare }, { afterOptimization, lower }, { addMetadata }] = await Promise.all([
+  const [{ prepare }, { afterOptimization, lower, readLiterals }, { addMetadata }] = await Promise.all([
     import("../passes/mod.ts"),
     import("./lower.ts"),
     import("./metadata.ts"),
@@ -265,9 +265,10 @@ async function translate(program: ExportedProgram, trail: Trail): Promise<ONNXPr
   trail.functional = functional;
   const size = ({ graph }: Model): string => `${graph.size} nodes, ${graph.initializers.size} initializers`;
   const substitute = settings.strictNan ? (await import("../onnx/strict_nan.ts")).keepNaN : undefined;
+  const literals = await readLiterals(functional);
   let lowered: Lowered = await steps.run(
     STEPS.translate,
-    () => lower(functional, table, { ...settings, substitute, timer }, errors),
+    () => lower(functional, table, { ...settings, literals, substitute, timer }, errors),
     (l) => size(l.model),
   );
   for (const { opType, from, to, origin } of lowered.downcasts) {

@@ -3,13 +3,21 @@
  * so that one run tells all of them. Names follow one order of right: the user's, the state_dict's, the FX graph's.
  */
 import type { OpTable } from "../aten/mod.ts";
-import { DTypeArg, type ExportedProgram, FxValue, type InputSpec, type OutputSpec, tensorOf } from "../fx/mod.ts";
+import {
+  DTypeArg,
+  type ExportedProgram,
+  FxValue,
+  type InputSpec,
+  isLiteral,
+  type OutputSpec,
+  tensorOf,
+} from "../fx/mod.ts";
 import { ArchiveError, ExportError, type Fx2OnnxError, LoweringError, OptionError } from "../ir/mod.ts";
 import { type Downcast, OnnxBuilder, type Substitution, type Target } from "../onnx/builder.ts";
 import { ComplexValue } from "../onnx/complex.ts";
 import { Model, type OnnxValue } from "../onnx/model.ts";
 import { isSym } from "../sym/mod.ts";
-import type { Meta, Storage } from "../tensor/mod.ts";
+import type { Meta, Storage, Tensor } from "../tensor/mod.ts";
 import { GraphLowering, type NodeTimer, scalarDType } from "./lower_graph.ts";
 
 /** What the lowering needs to know beyond the program. */
@@ -29,6 +37,8 @@ export interface LowerOptions {
   readonly substitute?: Substitution | undefined;
   /** Computes in a narrower dtype what no runtime has in the dtype itself. */
   readonly allowDowncast?: boolean;
+  /** Tensors that the code makes, as `readLiterals` gives them: what is computed from nothing else is folded. */
+  readonly literals?: ReadonlyMap<Tensor, Tensor>;
   /** Told of each node, where an export is profiled. */
   readonly timer?: NodeTimer | undefined;
 }
@@ -56,6 +66,17 @@ export interface Lowered {
 export function afterOptimization(lowered: Lowered): Lowered {
   const { outputs } = lowered.model.graph;
   return { ...lowered, outputs: lowered.outputs.map(({ spec }, i) => ({ spec, value: outputs[i] })) };
+}
+
+/** Bytes of a tensor that the code makes, up to which it is read. */
+const MAX_LITERAL_BYTES = 1024;
+
+/** The small tensors that the code makes, each with its values. Those that an archive lacks the values of are left out. */
+export async function readLiterals(program: ExportedProgram): Promise<Map<Tensor, Tensor>> {
+  const small = [...program.constants].filter(([name, { byteLength, storage }]) =>
+    isLiteral(name) && byteLength <= MAX_LITERAL_BYTES && (storage.bytes !== null || storage.range !== null)
+  );
+  return new Map(await Promise.all(small.map(async ([, t]): Promise<[Tensor, Tensor]> => [t, await t.load()])));
 }
 
 /**
@@ -106,6 +127,7 @@ class Lowering {
     const inputs = this.addInputs();
     for (const node of this.program.graph.nodes()) this.graph.lowerNode(node);
     const outputs = this.addOutputs();
+    for (const [value, spec] of this.literals) this.describeInput(value, spec);
     if (this.errors.length > 0) throw new ExportError(this.errors);
     const model = new Model(builder.graph, options.opset, options.irVersion);
     for (const [domain, version] of builder.domains) {
@@ -192,9 +214,14 @@ class Lowering {
   /** Tied weights are one initializer under the first name. */
   private readonly weights: Map<Storage, Map<string, { value: OnnxValue; weight: OnnxValue }>> = new Map();
 
+  /** They are described last: a value without metadata is a constant, which is folded. */
+  private readonly literals: Map<OnnxValue, InputSpec> = new Map();
+
   private addWeight(spec: InputSpec): OnnxValue {
-    const tensor = tensorOf(this.program, spec);
-    if (!tensor) throw new ArchiveError(`${spec.kind} ${spec.target} has no tensor in the archive`);
+    const stored = tensorOf(this.program, spec);
+    if (!stored) throw new ArchiveError(`${spec.kind} ${spec.target} has no tensor in the archive`);
+    const literal = this.options.literals?.get(stored);
+    const tensor = literal ?? stored;
     const views = this.weights.get(tensor.storage) ?? new Map();
     const view = [tensor.dtype, tensor.offset, tensor.shape.join(), tensor.strides.join()].join(" ");
     const tied = views.get(view);
@@ -209,7 +236,8 @@ class Lowering {
     this.weights.set(tensor.storage, views);
     this.ties.set(value.name, [spec.target!]);
     this.values.set(spec.value, weight);
-    this.describeInput(value, spec);
+    if (literal) this.literals.set(value, spec);
+    else this.describeInput(value, spec);
     return value;
   }
 

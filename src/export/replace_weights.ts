@@ -1,4 +1,5 @@
 /** Gives a written model other weights, by the names of its initializers. */
+import { isLiteral } from "../fx/mod.ts";
 import type { SourceInput } from "../io/open.ts";
 import { OptionError } from "../ir/mod.ts";
 import type { OnnxValue } from "../onnx/model.ts";
@@ -52,7 +53,8 @@ export async function replaceWeights<F extends OutputFile>(
 /** The initializers that are weights, where the model says which are; else all. */
 function weightsOf(initializers: readonly OnnxValue[]): Map<string, OnnxValue> {
   const told = initializers.filter((value) => value.metadata.has(KIND));
-  return new Map((told.length > 0 ? told : initializers).map((value) => [value.name, value]));
+  const weights = (told.length > 0 ? told : initializers).filter(({ name }) => !isLiteral(name));
+  return new Map(weights.map((value) => [value.name, value]));
 }
 
 /** Whether a state_dict has a weight. */

@@ -134,6 +134,14 @@ export interface ExportedProgram {
   readonly warnings: readonly string[];
 }
 
+/**
+ * Whether a tensor of this name is one that the code makes, like `torch.tensor(1.5)` in a `forward`: export lifts it into the
+ * program's constants under a name of its own. It is no weight, which could be exchanged.
+ */
+export function isLiteral(name: string): boolean {
+  return /(?:^|[._])lifted_tensor_\d+$/.test(name);
+}
+
 /** The weight, buffer or constant that a graph input stands for; null for user inputs. */
 export function tensorOf(program: ExportedProgram, spec: InputSpec): Tensor | null {
   if (spec.target === null) return null;
