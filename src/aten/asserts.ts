@@ -35,31 +35,48 @@ export const symConstrainRangeForSize = defineOp(
   "aten::sym_constrain_range_for_size(Scalar size, *, int? min=None, int? max=None) -> ()",
   dropped,
 );
-/** The dtype that two dtypes promote to: what is made of it is recorded where it is used. */
-export const promoteTypes = defineOp("aten::promote_types(ScalarType type1, ScalarType type2) -> ScalarType", {
-  effectFree: true,
-  meta: (): never => refuse("type1", "a dtype", "a dtype is no value of a graph"),
-});
-/** The dtype that calls on tensors and numbers would have, which is recorded where it is used, as that of `promote_types`. */
-const dtypeOfCall = {
-  effectFree: true,
-  meta: (): never => refuse("tensor", "a dtype", "a dtype is no value of a graph"),
-} as const;
-/** https://docs.pytorch.org/docs/stable/generated/torch.result_type.html */
-export const resultTypeTensor = defineOp(
-  "aten::result_type.Tensor(Tensor tensor, Tensor other) -> ScalarType",
-  dtypeOfCall,
+/**
+ * Questions about dtypes and storages that Python asks while a program is captured. What follows from the answers is recorded
+ * where it is used, so that a call has no users.
+ */
+function question<R>(asked: string): { readonly effectFree: true; meta(): R } {
+  return { effectFree: true, meta: () => refuse("self", asked, "its answer is no value of a graph") };
+}
+
+/** The dtype that two dtypes promote to. */
+export const promoteTypes = defineOp(
+  "aten::promote_types(ScalarType type1, ScalarType type2) -> ScalarType",
+  question("a dtype"),
 );
-/** https://docs.pytorch.org/docs/stable/generated/torch.result_type.html */
+/** The dtype that two operands promote to. */
+export const resultType = defineOp(
+  "aten::result_type.Tensor(Tensor tensor, Tensor other) -> ScalarType",
+  question("a dtype"),
+);
+/** The dtype that a tensor and a number promote to. */
 export const resultTypeScalar = defineOp(
   "aten::result_type.Scalar(Tensor tensor, Scalar other) -> ScalarType",
-  dtypeOfCall,
+  question("a dtype"),
 );
-/** https://docs.pytorch.org/docs/stable/generated/torch.result_type.html */
+/** The dtype that a number and a tensor promote to. */
 export const resultTypeScalarTensor = defineOp(
   "aten::result_type.Scalar_Tensor(Scalar scalar, Tensor tensor) -> ScalarType",
-  dtypeOfCall,
+  question("a dtype"),
 );
+/** The dtype that two numbers promote to. */
+export const resultTypeScalarScalar = defineOp(
+  "aten::result_type.Scalar_Scalar(Scalar scalar1, Scalar scalar2) -> ScalarType",
+  question("a dtype"),
+);
+/** Whether PyTorch converts one dtype to another by itself. */
+export const canCast = defineOp(
+  "aten::can_cast(ScalarType from_, ScalarType to) -> bool",
+  question("a dtype"),
+);
+/** Whether two tensors are one view of one storage. */
+export const isSetTo = defineOp("aten::is_set_to(Tensor self, Tensor tensor) -> bool", question("a storage"));
+/** Whether a tensor lies in pinned memory. */
+export const isPinned = defineOp("aten::is_pinned(Tensor self, Device? device=None) -> bool", question("a storage"));
 /** The infos of a factorization must be zero. */
 export const linalgCheckErrors = defineOp(
   "aten::_linalg_check_errors(Tensor info, str api_name, *, bool is_matrix) -> ()",

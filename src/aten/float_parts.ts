@@ -1,6 +1,6 @@
 /**
- * What floats are made of: mantissa and exponent, neighbours, bits. ONNX has no view of a float as an integer, so the parts
- * are computed; every step is exact.
+ * What floats are made of: mantissa and exponent, neighbours, and a hash of their bits. ONNX has no view of a float as an
+ * integer, so the parts are computed; every step is exact.
  */
 import type { OnnxBuilder } from "../onnx/builder.ts";
 import type { OnnxValue } from "../onnx/model.ts";
@@ -8,6 +8,7 @@ import { type DType, isComplex, isFloat, type Meta, newData, Tensor } from "../t
 import { convert, mapBinary, reduceDims } from "../tensor/loops.ts";
 import { emitReduce, reducedCount, reducedDims, reducedShape } from "./dims.ts";
 import { WIDE } from "./emit.ts";
+import { emitBits, emitParts, type FloatFormat, formatOf } from "./float_bits.ts";
 import { defineOp } from "./op.ts";
 import { both } from "./overloads.ts";
 import { computeIn } from "./precision.ts";
@@ -30,39 +31,6 @@ function frexpOf(x: number): [mantissa: number, exponent: number] {
   return [x / 2 ** (biased - 1023) / 2, biased - 1022];
 }
 
-/** A power of two with a float64 value as exponent. */
-function emitPowerOfTwo(b: OnnxBuilder, exponent: OnnxValue): OnnxValue {
-  return b.op("Pow", [b.scalar(2, "float64"), exponent]);
-}
-
-/** Parts of a float64 value; zeros, infinities and NaN are made one half, whose exponent is 0. */
-function emitParts(b: OnnxBuilder, x: OnnxValue): Record<"isRegular" | "mantissa" | "exponent", OnnxValue> {
-  const number = (value: number): OnnxValue => b.scalar(value, "float64");
-  const size = b.op("Abs", [x]);
-  const isRegular = b.op("And", [
-    b.op("Greater", [size, number(0)]),
-    b.op("Less", [size, number(Infinity)]),
-  ]);
-  const regular = b.op("Where", [isRegular, x, number(0.5)]);
-  // The logarithm may be off by a rounding error, so that the exponent is by one; halves keep each factor in range.
-  const log = b.op("Div", [b.op("Log", [b.op("Abs", [regular])]), number(Math.LN2)]);
-  const guess = b.op("Add", [b.op("Floor", [log]), number(1)]);
-  const half = b.op("Floor", [b.op("Mul", [guess, number(0.5)])]);
-  const down = [half, b.op("Sub", [guess, half])].map((e) => emitPowerOfTwo(b, b.op("Neg", [e])));
-  const scaled = b.op("Mul", [b.op("Mul", [regular, down[0]]), down[1]]);
-  const scaledSize = b.op("Abs", [scaled]);
-  const [above, below] = [
-    b.op("GreaterOrEqual", [scaledSize, number(1)]),
-    b.op("Less", [scaledSize, number(0.5)]),
-  ].map((test) => b.cast(test, "float64"));
-  const change = b.op("Sub", [above, below]);
-  return {
-    isRegular,
-    mantissa: b.op("Mul", [scaled, emitPowerOfTwo(b, b.op("Neg", [change]))]),
-    exponent: b.op("Add", [guess, change]),
-  };
-}
-
 /** https://docs.pytorch.org/docs/stable/generated/torch.frexp.html */
 export const frexp = defineOp("aten::frexp.Tensor(Tensor self) -> (Tensor mantissa, Tensor exponent)", {
   meta: (_, { self }): [Meta, Meta] => {
@@ -82,28 +50,8 @@ export const frexp = defineOp("aten::frexp.Tensor(Tensor self) -> (Tensor mantis
   },
 });
 
-/** Bits after the point of a mantissa in [1, 2), the exponent of the least positive value, and of the first one too large. */
-interface Format {
-  readonly bits: number;
-  readonly least: number;
-  readonly beyond: number;
-}
-
-const FORMATS: Readonly<Partial<Record<DType, Format>>> = {
-  float16: { bits: 10, least: -24, beyond: 16 },
-  bfloat16: { bits: 7, least: -133, beyond: 128 },
-  float32: { bits: 23, least: -149, beyond: 128 },
-  float64: { bits: 52, least: -1074, beyond: 1024 },
-};
-
-function formatOf(dtype: DType): Format {
-  const format = FORMATS[dtype];
-  if (!format) throw new TypeError(`Elements of dtype ${dtype} have no neighbours`);
-  return format;
-}
-
 /** The next value after x in the direction of y. */
-function nextAfter({ bits, least, beyond }: Format): (x: number, y: number) => number {
+function nextAfter({ bits, least, beyond }: FloatFormat): (x: number, y: number) => number {
   return (x, y) => {
     if (Number.isNaN(x) || Number.isNaN(y)) return NaN;
     if (x === y) return y;
@@ -148,28 +96,6 @@ export const nextafter = defineOp("aten::nextafter(Tensor self, Tensor other) ->
   },
 });
 
-/** The bits of a float64 value, as an int64 one. */
-function emitBits(b: OnnxBuilder, x: OnnxValue): OnnxValue {
-  const number = (value: number): OnnxValue => b.scalar(value, "float64");
-  const integer = (value: bigint): OnnxValue => b.scalar(value, "int64");
-  const { isRegular, mantissa, exponent } = emitParts(b, x);
-  // Subnormal numbers have the least exponent and fewer bits.
-  const stored = b.op("Max", [exponent, number(-1021)]);
-  const places = b.op("Add", [b.op("Sub", [exponent, stored]), number(53)]);
-  const digits = b.cast(b.op("Mul", [b.op("Abs", [mantissa]), emitPowerOfTwo(b, places)]), "int64");
-  const high = b.cast(b.op("Add", [stored, number(1021)]), "int64");
-  const regular = b.op("Add", [b.op("Mul", [high, integer(1n << 52n)]), digits]);
-  const infinite = b.op("Where", [b.op("IsNaN", [x]), integer(0x7ff8n << 48n), integer(0x7ff0n << 48n)]);
-  const isZero = b.op("Equal", [x, number(0)]);
-  const size = b.op("Where", [isRegular, regular, b.op("Where", [isZero, integer(0n), infinite])]);
-  // The reciprocal tells -0 from 0.
-  const isNegative = b.op("Or", [
-    b.op("Less", [x, number(0)]),
-    b.op("Less", [b.op("Reciprocal", [x]), number(0)]),
-  ]);
-  return b.op("Where", [isNegative, b.op("Add", [size, integer(-(1n << 63n))]), size]);
-}
-
 function requireHashed(dtype: DType): void {
   if (isComplex(dtype) || ["uint16", "uint32", "uint64"].includes(dtype)) {
     throw new TypeError(`Elements of dtype ${dtype} are not supported by this operator`);
@@ -205,7 +131,7 @@ export const hashTensor = defineOp(
     onnx: (b, { self, dim, keepdim }) => {
       const { dtype, shape } = b.meta(self);
       const rank = shape.length;
-      const bits = isFloat(dtype) ? emitBits(b, b.cast(self, "float64")) : b.cast(self, "int64");
+      const bits = isFloat(dtype) ? emitBits(b, b.cast(self, "float64"), "float64") : b.cast(self, "int64");
       const places = b.constant(Tensor.of("uint64", [64], Array.from({ length: 64 }, (_, i) => BigInt(i))));
       const shifted = b.op("BitShift", [b.unsqueeze(b.cast(bits, "uint64"), rank), places], { direction: "RIGHT" });
       const spread = b.cast(b.op("BitwiseAnd", [shifted, b.scalar(1n, "uint64")]), "int64");

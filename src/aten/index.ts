@@ -15,6 +15,7 @@ export const FAMILIES: Readonly<Record<string, () => Promise<Record<string, unkn
   batch_norm: () => import("./batch_norm.ts"),
   bessel: () => import("./bessel.ts"),
   binary: () => import("./binary.ts"),
+  bitcast: () => import("./bitcast.ts"),
   cat: () => import("./cat.ts"),
   cholesky: () => import("./cholesky.ts"),
   compare: () => import("./compare.ts"),
@@ -165,7 +166,7 @@ export const NAMES: readonly (readonly [family: string, names: string])[] = [
   ],
   [
     "asserts",
-    " aten::_assert_async aten::_assert_async.msg aten::_assert_scalar aten::_assert_tensor_metadata aten::_functional_assert_async.msg aten::_functional_assert_scalar aten::_functional_sym_constrain_range aten::_functional_sym_constrain_range_for_size aten::_linalg_check_errors aten::_local_scalar_dense aten::_print aten::item aten::promote_types aten::result_type.Scalar aten::result_type.Scalar_Tensor aten::result_type.Tensor aten::sym_constrain_range aten::sym_constrain_range_for_size ",
+    " aten::_assert_async aten::_assert_async.msg aten::_assert_scalar aten::_assert_tensor_metadata aten::_functional_assert_async.msg aten::_functional_assert_scalar aten::_functional_sym_constrain_range aten::_functional_sym_constrain_range_for_size aten::_linalg_check_errors aten::_local_scalar_dense aten::_print aten::can_cast aten::is_pinned aten::is_set_to aten::item aten::promote_types aten::result_type.Scalar aten::result_type.Scalar_Scalar aten::result_type.Scalar_Tensor aten::result_type.Tensor aten::sym_constrain_range aten::sym_constrain_range_for_size ",
   ],
   [
     "attention",
@@ -195,6 +196,7 @@ export const NAMES: readonly (readonly [family: string, names: string])[] = [
     "binary",
     " aten::add.Scalar aten::add.Tensor aten::addcmul aten::lerp.Scalar aten::lerp.Tensor aten::mul.Scalar aten::mul.Tensor aten::multiply.Scalar aten::multiply.Tensor aten::rsub.Scalar aten::rsub.Tensor aten::square aten::sub.Scalar aten::sub.Tensor aten::subtract.Scalar aten::subtract.Tensor ",
   ],
+  ["bitcast", " aten::view.dtype "],
   ["cat", " aten::cat "],
   ["cholesky", " aten::cholesky aten::cholesky_inverse aten::linalg_cholesky aten::linalg_cholesky_ex "],
   [
@@ -521,7 +523,7 @@ export const NAMES: readonly (readonly [family: string, names: string])[] = [
   ],
   [
     "view",
-    " aten::_reshape_alias aten::_unsafe_view aten::flatten.using_ints aten::ravel aten::reshape aten::reshape_as aten::squeeze aten::squeeze.dim aten::squeeze.dims aten::squeeze_copy aten::squeeze_copy.dim aten::squeeze_copy.dims aten::unflatten.int aten::unsqueeze aten::unsqueeze_copy aten::view aten::view.dtype aten::view_as aten::view_copy ",
+    " aten::_reshape_alias aten::_unsafe_view aten::flatten.using_ints aten::ravel aten::reshape aten::reshape_as aten::squeeze aten::squeeze.dim aten::squeeze.dims aten::squeeze_copy aten::squeeze_copy.dim aten::squeeze_copy.dims aten::unflatten.int aten::unsqueeze aten::unsqueeze_copy aten::view aten::view_as aten::view_copy ",
   ],
   ["weight_norm", " aten::_weight_norm aten::_weight_norm_interface aten::norm_except_dim "],
   [

@@ -4,6 +4,7 @@ import { type DType, normalizeDim } from "../tensor/mod.ts";
 import { relu } from "./activation.ts";
 import { gelu } from "./activation_smooth.ts";
 import { add, addScalar, mul } from "./binary.ts";
+import { viewDtype } from "./bitcast.ts";
 import { cat } from "./cat.ts";
 import { logcumsumexp } from "./cumulative.ts";
 import { clamp } from "./extrema.ts";
@@ -14,7 +15,7 @@ import { isHalf, roundedTo } from "./precision.ts";
 import { arange } from "./range.ts";
 import { sumDim } from "./reduce.ts";
 import { aminmax } from "./reduce_extrema.ts";
-import { reshape, squeezeDims, unsqueeze, view, viewDtype } from "./view.ts";
+import { reshape, squeezeDims, unsqueeze, view } from "./view.ts";
 
 /** Rules of a conversion to one dtype. */
 function castTo(dtype: DType) {

@@ -6,6 +6,7 @@
 import { add as plus, type Dim, floorDiv, mul as times } from "../sym/mod.ts";
 import { isInt } from "../tensor/mod.ts";
 import { add, mul } from "./binary.ts";
+import { viewDtype } from "./bitcast.ts";
 import { cat } from "./cat.ts";
 import { clone } from "./copy.ts";
 import { arangeStep } from "./range.ts";
@@ -18,7 +19,7 @@ import { prodDim, sumDim } from "./reduce.ts";
 import { amax, amin } from "./reduce_extrema.ts";
 import { invertOrder } from "./shapes.ts";
 import { varCorrection } from "./variance.ts";
-import { flatten, reshape, squeezeDims, view, viewDtype } from "./view.ts";
+import { flatten, reshape, squeezeDims, view } from "./view.ts";
 import { where } from "./where.ts";
 
 /** `a * b + c`, the factor being a number at times; the product is rounded where PyTorch's is not. */

@@ -17,6 +17,7 @@ import * as backward from "./backward.ts";
 import * as batch_norm from "./batch_norm.ts";
 import * as bessel from "./bessel.ts";
 import * as binary from "./binary.ts";
+import * as bitcast from "./bitcast.ts";
 import * as cat from "./cat.ts";
 import * as cholesky from "./cholesky.ts";
 import * as compare from "./compare.ts";
@@ -160,6 +161,7 @@ export const RECORDS: OpTable = OpTable.of([
   batch_norm,
   bessel,
   binary,
+  bitcast,
   cat,
   cholesky,
   compare,

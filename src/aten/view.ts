@@ -2,8 +2,7 @@
 import type { OnnxBuilder } from "../onnx/builder.ts";
 import type { OnnxValue } from "../onnx/model.ts";
 import { type Dim, eq, mul, prod } from "../sym/mod.ts";
-import { itemsize, type Meta, normalizeDim, Tensor } from "../tensor/mod.ts";
-import { convert } from "../tensor/loops.ts";
+import { type Meta, normalizeDim, type Tensor } from "../tensor/mod.ts";
 import { type Calls, defineOp, type MetaContext } from "./op.ts";
 import { refuse } from "./rules.ts";
 import { canView, hasFormat } from "./strides.ts";
@@ -191,38 +190,3 @@ function unsqueezed<D extends Dim>(shape: readonly D[], dim: number): (D | 1)[] 
   const d = normalizeDim(dim, shape.length + 1);
   return [...shape.slice(0, d), 1, ...shape.slice(d)];
 }
-
-/** The shape of `view(dtype)`: the last dim counts elements of another width. */
-function bitcastShape(self: Meta, dtype: Meta["dtype"]): readonly Dim[] {
-  const [from, to] = [itemsize(self.dtype), itemsize(dtype)];
-  if (from === to) return self.shape;
-  if (self.shape.length === 0) throw new RangeError(`A ${self.dtype} without dimensions can't be viewed as ${dtype}`);
-  const last = self.shape[self.shape.length - 1];
-  return [...self.shape.slice(0, -1), ...resolveShape([last, from], [-1, to]).slice(0, 1)];
-}
-
-/** Integers of one width, whose conversion keeps the bits. */
-function keepsBits(from: Meta["dtype"], to: Meta["dtype"]): boolean {
-  const isWhole = (dtype: string): boolean => /^u?int/.test(dtype);
-  return itemsize(from) === itemsize(to) && isWhole(to) && (isWhole(from) || from === "bool");
-}
-
-/** https://docs.pytorch.org/docs/stable/generated/torch.Tensor.view.html */
-export const viewDtype = defineOp("aten::view.dtype(Tensor(a) self, ScalarType dtype) -> Tensor(a)", {
-  meta: (_, { self, dtype }) => ({ dtype, shape: bitcastShape(self, dtype) }),
-  kernel: ({ self, dtype }) => {
-    if (self.dtype === dtype) return self;
-    if (keepsBits(self.dtype, dtype)) return convert(self, dtype);
-    return new Tensor(dtype, bitcastShape(self, dtype) as number[], self.contiguous().storage);
-  },
-  onnx: (b, { self, dtype }) => {
-    const from = b.meta(self).dtype;
-    if (from !== dtype && !keepsBits(from, dtype)) {
-      refuse("dtype", dtype, `ONNX can't take the bits of ${from} for those of another dtype`);
-    }
-    return b.cast(self, dtype);
-  },
-  inverse<T extends object>(t: Calls<T>, { self }: { readonly self: T }, updated: T): T {
-    return t.call(viewDtype, updated, t.meta(self).dtype);
-  },
-});

@@ -1,7 +1,7 @@
 /** Operators over graphs in programs made by hand: what no archive among the fixtures has. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { exportProgram } from "../../src/export/export.ts";
-import { type FxArg, FxGraph, FxNode, FxValue, OperatorArg } from "../../src/fx/mod.ts";
+import { DTypeArg, type FxArg, FxGraph, FxNode, FxValue, OperatorArg } from "../../src/fx/mod.ts";
 import { ExportError } from "../../src/ir/mod.ts";
 import { assertModel } from "../../src/onnx/check.ts";
 import * as schemas from "../../src/onnx/op_schema.ts";
@@ -234,4 +234,24 @@ Deno.test("a graph that is given another number of values than it takes is refus
   body.outputs = [...body.nodes()][0].outputs.slice();
   b.output(b.node(`${HIGHER}invoke_subgraph`, [body, "name", x, x], [tensor("y", "float32", [2])])[0]);
   assertMatch((await refusal(b)).message, /has 1 inputs, but is given 2/);
+});
+
+Deno.test("questions about dtypes and storages that nothing is made of are left out", async () => {
+  const b = new ProgramBuilder();
+  const x = b.input(tensor("x", "float32", [2]));
+  const unused: [string, FxArg[]][] = [
+    ["promote_types.default", [new DTypeArg("int8"), new DTypeArg("uint8")]],
+    ["result_type.Tensor", [x, x]],
+    ["result_type.Scalar", [x, 1.5]],
+    ["result_type.Scalar_Tensor", [1n, x]],
+    ["result_type.Scalar_Scalar", [1n, 1.5]],
+    ["can_cast.default", [new DTypeArg("int32"), new DTypeArg("float32")]],
+    ["is_same_size.default", [x, x]],
+    ["is_set_to.default", [x, x]],
+    ["is_pinned.default", [x]],
+  ];
+  for (const [target, args] of unused) b.node(ATEN + target, args, []);
+  b.output(b.node(`${ATEN}neg.default`, [x], tensor("neg", "float32", [2])));
+  const { model } = await exportProgram(b.build());
+  assertEquals(Array.from(model.graph.nodes(), ({ opType }) => opType), ["Neg"]);
 });

@@ -19,7 +19,10 @@ import api from "./python_api.json" with { type: "json" };
 
 type Namespace = keyof typeof api;
 
-/** What is written by hand, because PyTorch's is Python code too or takes what no schema says. */
+/**
+ * What is written by hand, because PyTorch's is Python code too or takes what no schema says; and questions whose answers no
+ * program holds.
+ */
 const BY_HAND: Readonly<Record<Namespace, readonly string[]>> = {
   torch: [
     ...[
@@ -33,9 +36,20 @@ const BY_HAND: Readonly<Record<Namespace, readonly string[]>> = {
       "unravel_index",
     ],
     ...["einsum", "tensordot", "split", "split_with_sizes_copy", "norm", "unique_consecutive", "nonzero"],
-    ...["atleast_1d", "atleast_2d", "atleast_3d", "result_type", "promote_types"],
+    ...["atleast_1d", "atleast_2d", "atleast_3d", "can_cast", "result_type", "promote_types"],
   ],
-  Tensor: ["split", "split_with_sizes_copy", "norm", "unflatten", "nonzero", "unique_consecutive", "stft", "istft"],
+  Tensor: [
+    "split",
+    "split_with_sizes_copy",
+    "norm",
+    "unflatten",
+    "nonzero",
+    "unique_consecutive",
+    "stft",
+    "istft",
+    "is_pinned",
+    "is_set_to",
+  ],
   nn: [],
   fft: [],
   linalg: [],
