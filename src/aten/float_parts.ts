@@ -2,13 +2,12 @@
  * What floats are made of: mantissa and exponent, neighbours, and a hash of their bits. ONNX has no view of a float as an
  * integer, so the parts are computed; every step is exact.
  */
-import type { OnnxBuilder } from "../onnx/builder.ts";
 import type { OnnxValue } from "../onnx/model.ts";
 import { type DType, isComplex, isFloat, type Meta, newData, Tensor } from "../tensor/mod.ts";
 import { convert, mapBinary, reduceDims } from "../tensor/loops.ts";
 import { emitReduce, reducedCount, reducedDims, reducedShape } from "./dims.ts";
 import { WIDE } from "./emit.ts";
-import { emitBits, emitParts, type FloatFormat, formatOf } from "./float_bits.ts";
+import { emitBits, emitParts, type FloatFormat, formatOf, hasFormat } from "./float_bits.ts";
 import { defineOp } from "./op.ts";
 import { both } from "./overloads.ts";
 import { computeIn } from "./precision.ts";
@@ -50,6 +49,12 @@ export const frexp = defineOp("aten::frexp.Tensor(Tensor self) -> (Tensor mantis
   },
 });
 
+/** @throws {TypeError} for dtypes whose elements have no neighbours */
+function spacingOf(dtype: DType): FloatFormat {
+  if (!hasFormat(dtype)) throw new TypeError(`Elements of dtype ${dtype} have no neighbours`);
+  return formatOf(dtype);
+}
+
 /** The next value after x in the direction of y. */
 function nextAfter({ bits, least, beyond }: FloatFormat): (x: number, y: number) => number {
   return (x, y) => {
@@ -70,14 +75,14 @@ function nextAfter({ bits, least, beyond }: FloatFormat): (x: number, y: number)
 export const nextafter = defineOp("aten::nextafter(Tensor self, Tensor other) -> Tensor", {
   promote: both,
   meta: (context, args) => {
-    formatOf(args.self.dtype);
+    spacingOf(args.self.dtype);
     return broadcastOther(context, args);
   },
-  kernel: ({ self, other }) => mapBinary(self, other, self.dtype, nextAfter(formatOf(self.dtype))),
+  kernel: ({ self, other }) => mapBinary(self, other, self.dtype, nextAfter(spacingOf(self.dtype))),
   // A step of 5/8 of the distance to the next larger value leads nearest to that neighbour, also where it is half as far.
   onnx: (b, { self, other }) => {
     const { dtype } = b.meta(self);
-    const { bits, least, beyond } = formatOf(dtype);
+    const { bits, least, beyond } = spacingOf(dtype);
     const isDouble = dtype === "float64";
     const number = (value: number): OnnxValue => b.scalar(value, "float64");
     return computeIn(b, "float64", [self, other], (given, y) => {

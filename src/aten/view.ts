@@ -4,7 +4,6 @@ import type { OnnxValue } from "../onnx/model.ts";
 import { type Dim, eq, mul, prod } from "../sym/mod.ts";
 import { type Meta, normalizeDim, type Tensor } from "../tensor/mod.ts";
 import { type Calls, defineOp, type MetaContext } from "./op.ts";
-import { refuse } from "./rules.ts";
 import { canView, hasFormat } from "./strides.ts";
 import { resolveShape, shaped } from "./shapes.ts";
 
