@@ -313,6 +313,8 @@ export function toAttributes(given: Readonly<Record<string, AttributeInput>>): R
 }
 
 function toAttribute(name: string, value: Exclude<AttributeInput, undefined>): OnnxAttribute {
+  const constant: unknown = value instanceof FloatAttribute ? value.value : value;
+  if (isSym(constant)) throw new RangeError(`Attribute ${name} of ONNX must be a constant, met ${constant}`);
   if (typeof value === "boolean") return { type: "INT", value: value ? 1 : 0 };
   if (typeof value === "bigint") return { type: "INT", value };
   if (typeof value === "number") return { type: "INT", value: integer(name, value) };
