@@ -11,6 +11,7 @@ import { uniform } from "./distributions.ts";
 import { clamp } from "./extrema.ts";
 import { choose, constantLike, emit, emitTest, FLOATS, type Native, NUMBERS, ORDERED, SINGLE } from "./emit.ts";
 import { type Calls, defineOp } from "./op.ts";
+import { computeIn, floatKernelDType } from "./precision.ts";
 import {
   broadcastInto,
   element,
@@ -300,7 +301,9 @@ export const glu = defineOp("aten::glu(Tensor self, int dim=-1) -> Tensor", {
   },
   onnx: (b, { self, dim }) => {
     const axis = halvedAxis(b.meta(self).shape, dim);
-    const [x, gate] = b.ops("Split", [self], 2, { axis, num_outputs: 2 });
-    return emit(b, NUMBERS, "Mul", [x, emit(b, FLOATS, "Sigmoid", [gate])]);
+    return computeIn(b, floatKernelDType(b.meta(self).dtype), [self], (both) => {
+      const [x, gate] = b.ops("Split", [both], 2, { axis, num_outputs: 2 });
+      return emit(b, NUMBERS, "Mul", [x, emit(b, FLOATS, "Sigmoid", [gate])]);
+    });
   },
 });
