@@ -2,8 +2,9 @@
  * `dynamicShapes` and `dynamicAxes` on a captured program: names for the dims that it has dynamic. What is dynamic was decided
  * at capture, so asking for more is an error that tells what froze the dim. All that does not fit is told at once.
  */
-import { type ExportedProgram, FxValue, type InputSpec, type TreeSpec } from "../fx/mod.ts";
-import { childNames, countLeaves, dictKeys } from "../fx/tree.ts";
+import { type ExportedProgram, FxValue, type TreeSpec } from "../fx/mod.ts";
+import { type InputLeaf, inputLeaves, topLevel } from "../fx/input_leaves.ts";
+import { childNames, countLeaves } from "../fx/tree.ts";
 import { OptionError } from "../ir/mod.ts";
 import { type Dim, eq, isSym, parseInfix, substitute, type Sym, symbol } from "../sym/mod.ts";
 import { Dim as CaptureDim } from "../trace/dim.ts";
@@ -14,15 +15,6 @@ export interface DimNames {
   readonly dims: ReadonlyMap<string, string>;
   /** By the output's name, then by axis. */
   readonly outputDims: ReadonlyMap<string, ReadonlyMap<number, string>>;
-}
-
-/** A leaf of the program's inputs: where it is in a call, and how PyTorch's guards write that. */
-export interface InputLeaf {
-  readonly spec: InputSpec;
-  /** For messages: `input_dict.tensor_x`. */
-  readonly where: string;
-  /** `L['input_dict']['tensor_x']`. */
-  readonly guard: string;
 }
 
 /**
@@ -45,26 +37,6 @@ export function dimNamesOf(program: ExportedProgram, settings: Settings): DimNam
   return { dims: naming.finish(dynamicShapes !== null ? "dynamicShapes" : "dynamicAxes"), outputDims };
 }
 
-/** Every leaf of the program's inputs, in the order of the signature. */
-export function inputLeaves(program: ExportedProgram): InputLeaf[] {
-  const specs = program.signature.inputSpecs.filter((spec) => spec.kind === "USER_INPUT");
-  const leaves: InputLeaf[] = [];
-  const visit = (tree: TreeSpec, where: string, guard: string): void => {
-    if (tree.type === null) {
-      leaves.push({ spec: specs[leaves.length], where, guard });
-      return;
-    }
-    const names = childNames(tree, program.namedTuples);
-    tree.children.forEach((child, i) => {
-      const name = names?.[i];
-      if (name === undefined) visit(child, `${where}[${i}]`, `${guard}[${i}]`);
-      else visit(child, `${where}.${name}`, `${guard}[${typeof name === "string" ? `'${name}'` : name}]`);
-    });
-  };
-  for (const { name, tree } of topLevel(program)) visit(tree, name, `L['${name}']`);
-  return leaves;
-}
-
 /** Why a dim has one size only. */
 export function frozenBecause(program: ExportedProgram, leaf: InputLeaf, axis: number, size: number): string {
   const source = `${leaf.guard}.size()[${axis}]`;
@@ -78,21 +50,6 @@ export function frozenBecause(program: ExportedProgram, leaf: InputLeaf, axis: n
 /** What to do about a frozen dim. */
 export const FROZEN_HINT =
   "Capture the program again with this dim in dynamic_shapes of torch.export.export, and without code that tests its size";
-
-/** The arguments of a program: positional ones, then those by keyword. */
-function topLevel(program: ExportedProgram): { name: string; tree: TreeSpec; positional: boolean }[] {
-  const { inSpec, forwardArgNames } = program.moduleCallGraph[0].signature!;
-  const [positional, keyword] = inSpec.children;
-  const specs = program.signature.inputSpecs.filter((spec) => spec.kind === "USER_INPUT");
-  let first = 0;
-  const args = positional.children.map((tree, i) => {
-    const name = forwardArgNames?.[i] ?? (tree.type === null ? specs[first].value.name : String(i));
-    first += countLeaves(tree);
-    return { name, tree, positional: true };
-  });
-  const keys = dictKeys(keyword).map(String);
-  return [...args, ...keyword.children.map((tree, i) => ({ name: keys[i], tree, positional: false }))];
-}
 
 /** Goes along the tree of inputs and the tree that the user gave. */
 function nameShapes(program: ExportedProgram, given: unknown, naming: Naming, warn: (message: string) => void): void {

@@ -9,6 +9,7 @@ import { symbol } from "../sym/mod.ts";
 import { Tensor } from "../tensor/mod.ts";
 import type { Bindings } from "./bindings.ts";
 import { type IntBound, integerBounds } from "./bounds.ts";
+import { Guards } from "./guards.ts";
 import { bindingsOf, casesOfFile, type InputCase, inputsAt, readTensors, userInputs } from "./inputs.ts";
 import type { VerifyOptions } from "./options.ts";
 import { type ReferenceValue, runProgram } from "./reference.ts";
@@ -54,6 +55,7 @@ type Sizes = (program: SizedProgram, base: Bindings, only?: string) => Iterable<
 /** Finds the sets of inputs of one verification. */
 export class CaseFinder {
   private readonly bounds: ReadonlyMap<FxValue, IntBound>;
+  private readonly guards: Guards;
 
   constructor(
     private readonly subject: Subject,
@@ -62,6 +64,7 @@ export class CaseFinder {
     private readonly solver: Solver,
   ) {
     this.bounds = integerBounds(subject.program, subject.table);
+    this.guards = new Guards(subject.program);
   }
 
   /** The sets of inputs, with what they should give; or why there is no reference for them. At least one. */
@@ -212,6 +215,12 @@ export class CaseFinder {
     let lost: LostCase | null = null;
     let tries = 0;
     for (const bindings of sizes) {
+      const guard = this.guards.broken(bindings);
+      if (guard !== null) {
+        const reason = `The program was captured for sizes where ${guard}`;
+        lost ??= { label: label(bindings), reason, unfit: true };
+        continue;
+      }
       if (tries++ === MAX_TRIES) break;
       const values = inputsAt(program, bindings, this.bounds, samples);
       const solved = await this.solve({ label: label(bindings), values });

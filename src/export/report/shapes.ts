@@ -1,7 +1,8 @@
 /** The dynamic-shape table: which dims of the inputs vary, in which range, and what follows; why the others do not. */
 import { type ExportedProgram, FxValue } from "../../fx/mod.ts";
 import { type Dim, isSym, type Range, type Sym } from "../../sym/mod.ts";
-import { frozenBecause, type InputLeaf, inputLeaves } from "../dynamic_shapes.ts";
+import { type InputLeaf, inputLeaves } from "../../fx/input_leaves.ts";
+import { frozenBecause } from "../dynamic_shapes.ts";
 import type { Lowered } from "../lower.ts";
 import type { DimRow, ShapeAnalysis } from "./report.ts";
 
