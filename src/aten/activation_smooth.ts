@@ -5,7 +5,7 @@ import { numberOf } from "./activation.ts";
 import { mul } from "./binary.ts";
 import { choose, constantLike, emit, emitTest, FLOATS, type Native, NUMBERS, SINGLE } from "./emit.ts";
 import { defineOp } from "./op.ts";
-import { floatKernelDType } from "./precision.ts";
+import { roundedOnce } from "./precision.ts";
 import { like, refuse, requireFloat, sameAsSelf, unary } from "./rules.ts";
 import { erf as erfOf } from "./erf_functions.ts";
 import { softplus as softplusOf } from "./math.ts";
@@ -47,11 +47,7 @@ class Formula {
 export const silu = defineOp("aten::silu(Tensor self) -> Tensor", {
   meta: sameAsSelf,
   kernel: unary((x) => x / (1 + Math.exp(-x))),
-  decompose: (t, { self }) => {
-    const { dtype } = t.meta(self);
-    const x = t.cast(self, floatKernelDType(dtype));
-    return t.cast(t.call(mul, x, t.call(sigmoid, x)), dtype);
-  },
+  decompose: (t, { self }) => roundedOnce(t, [self], (x) => t.call(mul, x, t.call(sigmoid, x))),
 });
 
 /** https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.gelu.html */

@@ -37,15 +37,15 @@ export function floatKernelDType(dtype: DType): DType {
   return dtype === "bfloat16" ? "float32" : dtype;
 }
 
-/** `body` in the dtype that bfloat16 is computed in: PyTorch rounds sums of products once. */
-export function roundedOnce<T extends object>(
+/** `body` in the dtype that bfloat16 is computed in: PyTorch rounds its result once. The first tensor decides the dtype. */
+export function roundedOnce<T extends object, const I extends readonly [T, ...T[]]>(
   t: Calls<T>,
-  tensors: readonly [T, T, T],
-  body: (x: T, y: T, z: T) => T,
+  tensors: I,
+  body: (...tensors: { [K in keyof I]: T }) => T,
 ): T {
   const { dtype } = t.meta(tensors[0]);
-  const [x, y, z] = tensors.map((tensor) => t.cast(tensor, floatKernelDType(dtype)));
-  return t.cast(body(x, y, z), dtype);
+  const wide = tensors.map((tensor) => t.cast(tensor, floatKernelDType(dtype))) as { [K in keyof I]: T };
+  return t.cast(body(...wide), dtype);
 }
 
 /** The tensor rounded to a narrower float dtype, in its own: runtimes compute float16 in float32 and round where they store. */

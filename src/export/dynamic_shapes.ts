@@ -3,7 +3,7 @@
  * at capture, so asking for more is an error that tells what froze the dim. All that does not fit is told at once.
  */
 import { type ExportedProgram, FxValue, type TreeSpec } from "../fx/mod.ts";
-import { type InputLeaf, inputLeaves, topLevel } from "../fx/input_leaves.ts";
+import { guardOfSize, type InputLeaf, inputLeaves, topLevel } from "../fx/input_leaves.ts";
 import { childNames, countLeaves } from "../fx/tree.ts";
 import { OptionError } from "../ir/mod.ts";
 import { type Dim, eq, isSym, parseInfix, substitute, type Sym, symbol } from "../sym/mod.ts";
@@ -39,7 +39,7 @@ export function dimNamesOf(program: ExportedProgram, settings: Settings): DimNam
 
 /** Why a dim has one size only. */
 export function frozenBecause(program: ExportedProgram, leaf: InputLeaf, axis: number, size: number): string {
-  const source = `${leaf.guard}.size()[${axis}]`;
+  const source = guardOfSize(leaf, axis);
   const guard = program.guardsCode.find((code) => code.includes(source));
   return guard !== undefined
     ? `Axis ${axis} of ${leaf.where} is frozen at ${size} by the program's guard ${guard}`

@@ -1,5 +1,4 @@
 /** `torch.onnx.dynamo_export` and its options: deprecated, kept for those who know them. */
-import { inputLeaves } from "../fx/input_leaves.ts";
 import type { ExportedProgram } from "../fx/mod.ts";
 import type { SourceInput } from "../io/open.ts";
 import { OptionError } from "../ir/mod.ts";
@@ -83,7 +82,10 @@ function isCall(value: unknown): value is DynamoExportCall {
 
 /** All dims of the inputs must be dynamic, or none. */
 async function checkDims(program: ExportedProgram, dynamic: boolean): Promise<void> {
-  const { FROZEN_HINT, frozenBecause } = await import("./dynamic_shapes.ts");
+  const [{ FROZEN_HINT, frozenBecause }, { inputLeaves }] = await Promise.all([
+    import("./dynamic_shapes.ts"),
+    import("../fx/input_leaves.ts"),
+  ]);
   const problems: string[] = [];
   for (const leaf of inputLeaves(program)) {
     const { meta } = leaf.spec.value;

@@ -73,8 +73,8 @@ const MAX_LITERAL_BYTES = 1024;
 
 /** The small tensors that the code makes, each with its values. Those that an archive lacks the values of are left out. */
 export async function readLiterals(program: ExportedProgram): Promise<Map<Tensor, Tensor>> {
-  const small = [...program.constants].filter(([name, { byteLength, storage }]) =>
-    isLiteral(name) && byteLength <= MAX_LITERAL_BYTES && (storage.bytes !== null || storage.range !== null)
+  const small = [...program.constants].filter(([name, tensor]) =>
+    isLiteral(name) && tensor.byteLength <= MAX_LITERAL_BYTES && !tensor.isMissing
   );
   return new Map(await Promise.all(small.map(async ([, t]): Promise<[Tensor, Tensor]> => [t, await t.load()])));
 }

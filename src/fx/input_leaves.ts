@@ -11,6 +11,11 @@ export interface InputLeaf {
   readonly guard: string;
 }
 
+/** How guards write the size of an input along an axis. */
+export function guardOfSize({ guard }: InputLeaf, axis: number): string {
+  return `${guard}.size()[${axis}]`;
+}
+
 /** What of a program tells where its inputs are in a call. */
 type CalledProgram = Pick<ExportedProgram, "moduleCallGraph" | "namedTuples" | "signature">;
 

@@ -3,7 +3,7 @@
  * `L['x'].size()[2] % 8 == 0`. At sizes where one is false the program is another one, which nothing is recorded of.
  */
 import type { ExportedProgram } from "../fx/mod.ts";
-import { inputLeaves } from "../fx/input_leaves.ts";
+import { guardOfSize, inputLeaves } from "../fx/input_leaves.ts";
 import { type Dim, evaluate, isSym, parseInfix, type Sym } from "../sym/mod.ts";
 import type { Bindings } from "./bindings.ts";
 
@@ -18,7 +18,7 @@ interface Guard {
 }
 
 /** An input that is a number, or a size of one that is a tensor. */
-const SOURCE = /(L(?:\[(?:'[^']*'|\d+)\])+)(?:\.size\(\)\[(\d+)\])?/g;
+const SOURCE = /L(?:\[(?:'[^']*'|\d+)\])+(?:\.size\(\)\[\d+\])?/g;
 
 /** Functions that Python code calls, by the names that expressions have for them. */
 const FUNCTIONS: Readonly<Record<string, string>> = {
@@ -66,9 +66,10 @@ function sizesOf(program: GuardedProgram): Map<string, Size> {
   const sizes = new Map<string, Size>();
   if (!program.moduleCallGraph[0]?.signature) return sizes;
   const add = (source: string, dim: Dim): void => void sizes.set(source, { name: `size${sizes.size}`, dim });
-  for (const { guard, spec: { value: { meta } } } of inputLeaves(program)) {
-    if (meta.kind === "tensor") meta.shape.forEach((dim, i) => add(`${guard}.size()[${i}]`, dim));
-    else if (meta.kind === "sym" && isSym(meta.expr) && meta.expr.kind === "int") add(guard, meta.expr);
+  for (const leaf of inputLeaves(program)) {
+    const { meta } = leaf.spec.value;
+    if (meta.kind === "tensor") meta.shape.forEach((dim, axis) => add(guardOfSize(leaf, axis), dim));
+    else if (meta.kind === "sym" && isSym(meta.expr) && meta.expr.kind === "int") add(leaf.guard, meta.expr);
   }
   return sizes;
 }
